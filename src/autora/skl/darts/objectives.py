@@ -1,0 +1,125 @@
+"""What the output means: a link and a loss, one record per output type.
+
+Like the primitives, every formula is written once against a namespace ``m`` and read by
+NumPy (refit, predictions) and JAX (relaxed search).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, log_softmax, softmax
+
+#: The functions an objective may use, as NumPy reads them.
+NUMPY = SimpleNamespace(
+    expit=expit,
+    softplus=lambda x: np.logaddexp(0.0, x),
+    softmax=lambda x: softmax(x, axis=-1),
+    log_softmax=lambda x: log_softmax(x, axis=-1),
+)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Output link and loss of one output type.
+
+    Attributes
+    ----------
+    link : callable
+        ``link(m, eta)``: read-out values of shape (n, outputs) to predictions.
+    loss : callable
+        ``loss(m, eta, y)``: loss of each row, shape (n,).
+    slopes : callable
+        ``slopes(m, eta, y)``: derivative of the loss in eta and a Gauss–Newton curvature
+        that is nowhere negative, each of shape (n, outputs).
+    likelihood : bool
+        The loss is a negative log-likelihood rather than a squared error.
+    probability : bool
+        Targets must lie in [0, 1].
+    """
+
+    name: str
+    link: Callable[..., Any]
+    loss: Callable[..., Any]
+    slopes: Callable[..., tuple[Any, Any]]
+    likelihood: bool = False
+    probability: bool = False
+
+    @property
+    def least_squares(self) -> bool:
+        """True when a trained read-out has a closed form."""
+        return self.name == "real"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (OBJECTIVES.__getitem__, (self.name,))
+
+
+def _mean(x: Any) -> Any:
+    return x.mean(axis=-1)
+
+
+def _squared_slopes(m: Any, eta: Any, y: Any) -> tuple[Any, Any]:
+    q = eta.shape[-1]
+    return 2 * (eta - y) / q, 0 * eta + 2 / q
+
+
+def _squared_sigmoid_slopes(m: Any, eta: Any, y: Any) -> tuple[Any, Any]:
+    p, q = m.expit(eta), eta.shape[-1]
+    slope = p * (1 - p)
+    return 2 * (p - y) * slope / q, 2 * slope**2 / q
+
+
+def _bernoulli_slopes(m: Any, eta: Any, y: Any) -> tuple[Any, Any]:
+    p, q = m.expit(eta), eta.shape[-1]
+    return (p - y) / q, p * (1 - p) / q
+
+
+def _multinomial_slopes(m: Any, eta: Any, y: Any) -> tuple[Any, Any]:
+    p, total = m.softmax(eta), y.sum(axis=-1, keepdims=True)
+    # diag(p) dominates the true curvature diag(p) − ppᵀ, so that steps stay safe.
+    return total * p - y, total * p
+
+
+def _sigmoid(name: str) -> Objective:
+    return Objective(
+        name,
+        link=lambda m, eta: m.expit(eta),
+        loss=lambda m, eta, y: _mean((m.expit(eta) - y) ** 2),
+        slopes=_squared_sigmoid_slopes,
+        probability=True,
+    )
+
+
+OBJECTIVES = {
+    objective.name: objective
+    for objective in (
+        Objective(
+            "real",
+            link=lambda m, eta: eta,
+            loss=lambda m, eta, y: _mean((eta - y) ** 2),
+            slopes=_squared_slopes,
+        ),
+        _sigmoid("sigmoid"),
+        _sigmoid("probability"),
+        Objective(
+            "probability_sample",
+            link=lambda m, eta: m.expit(eta),
+            loss=lambda m, eta, y: _mean(m.softplus(eta) - y * eta),
+            slopes=_bernoulli_slopes,
+            likelihood=True,
+            probability=True,
+        ),
+        Objective(
+            "probability_distribution",
+            link=lambda m, eta: m.softmax(eta),
+            loss=lambda m, eta, y: -(y * m.log_softmax(eta)).sum(axis=-1),
+            slopes=_multinomial_slopes,
+            likelihood=True,
+            probability=True,
+        ),
+    )
+}

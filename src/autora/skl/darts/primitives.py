@@ -1,0 +1,266 @@
+"""The table of primitives: one record per function that an edge may apply.
+
+A formula is written once, against a namespace ``m`` of elementary functions
+(``m.exp``, ``m.log``, ...), and read by every interpreter: NumPy for predictions, JAX for
+the relaxed search, jets for derivatives in the refit, SymPy for equations. They can
+therefore never disagree about what a primitive means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+#: What a coefficient does in a formula; this decides where its search starts.
+PARAM_KINDS = ("slope", "shift", "shape")
+
+#: The elementary functions a formula may use, as NumPy reads them.
+NUMPY = SimpleNamespace(
+    exp=np.exp,
+    log=np.log,
+    sin=np.sin,
+    cos=np.cos,
+    tanh=np.tanh,
+    maximum=np.maximum,
+    expit=expit,
+    softplus=lambda x: np.logaddexp(0.0, x),
+)
+
+
+def _everywhere(x: Any, *_: Any) -> Any:
+    return np.isfinite(x)
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """One function an edge may apply to its source.
+
+    Parameters
+    ----------
+    name : str
+        How users spell it.
+    formula : callable
+        ``formula(m, x, *coefficients)``, elementwise, using only arithmetic and the
+        functions of the namespace ``m``: exp, log, sin, cos, tanh, maximum, expit
+        (the logistic function) and softplus.
+    params : tuple of str, default=()
+        The kind of each coefficient: ``"slope"`` starts in ±1 in units of the source,
+        ``"shift"`` in ±1, ``"shape"`` at 1.
+    domain : callable, default=everywhere
+        ``domain(x, *coefficients)``: where the formula is defined.
+    smooth : bool, default=False
+        True when value and derivative are finite at every finite argument, so that the
+        relaxed search need not guard them.
+    """
+
+    name: str
+    formula: Callable[..., Any]
+    params: tuple[str, ...] = ()
+    domain: Callable[..., Any] = _everywhere
+    smooth: bool = False
+
+    @property
+    def n_params(self) -> int:
+        return len(self.params)
+
+    def __call__(self, m: Any, x: Any, *coefs: Any) -> Any:
+        return self.formula(m, x, *coefs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Formulas are lambdas, which cannot be pickled: a record travels by its name.
+        return (lookup, (self.name,))
+
+    def __repr__(self) -> str:
+        return f"Primitive({self.name!r})"
+
+
+def _linear(base: Primitive, shift: bool = True) -> Primitive:
+    """The ``linear_*`` variant of a primitive: its argument becomes a·x (+ b)."""
+    if shift:
+
+        def formula(m: Any, x: Any, a: Any, b: Any, *rest: Any) -> Any:
+            return base.formula(m, a * x + b, *rest)
+
+        def domain(x: Any, a: Any, b: Any, *rest: Any) -> Any:
+            return base.domain(a * x + b, *rest)
+
+    else:
+
+        def formula(m: Any, x: Any, a: Any, *rest: Any) -> Any:
+            return base.formula(m, a * x, *rest)
+
+        def domain(x: Any, a: Any, *rest: Any) -> Any:
+            return base.domain(a * x, *rest)
+
+    kinds = ("slope", "shift") if shift else ("slope",)
+    return Primitive(
+        f"linear_{base.name}", formula, kinds + base.params, domain, base.smooth
+    )
+
+
+_PLAIN = (
+    Primitive("none", lambda m, x: 0 * x, smooth=True),
+    Primitive("add", lambda m, x: x, smooth=True),
+    Primitive("subtract", lambda m, x: -x, smooth=True),
+    Primitive("mult", lambda m, x, a: a * x, ("slope",), smooth=True),
+    Primitive("linear", lambda m, x, a, b: a * x + b, ("slope", "shift"), smooth=True),
+)
+_WITH_SHIFT = (
+    Primitive("relu", lambda m, x: m.maximum(x, 0), smooth=True),
+    Primitive("logistic", lambda m, x: m.expit(x), smooth=True),
+    Primitive("exp", lambda m, x: m.exp(x)),
+    Primitive("cos", lambda m, x: m.cos(x), smooth=True),
+    Primitive("sin", lambda m, x: m.sin(x), smooth=True),
+    Primitive("tanh", lambda m, x: m.tanh(x), smooth=True),
+)
+_WITHOUT_SHIFT = (
+    Primitive("reciprocal", lambda m, x: 1 / x, domain=lambda x: x != 0),
+    Primitive("ln", lambda m, x: m.log(x), domain=lambda x: x > 0),
+    Primitive(
+        "softplus",
+        lambda m, x, beta: m.softplus(beta * x) / beta,
+        ("shape",),
+        lambda x, beta: beta != 0,
+    ),
+    Primitive(
+        "softminus",
+        lambda m, x, beta: x - m.softplus(beta * x) / beta,
+        ("shape",),
+        lambda x, beta: beta != 0,
+    ),
+)
+
+_TABLE: dict[str, Primitive] = {
+    p.name: p
+    for p in (
+        *_PLAIN,
+        *_WITH_SHIFT,
+        *_WITHOUT_SHIFT,
+        *(_linear(p) for p in _WITH_SHIFT),
+        *(_linear(p, shift=False) for p in _WITHOUT_SHIFT),
+    )
+}
+_BUILT_IN = frozenset(_TABLE)
+_SPELLINGS = {"zero": "none"}
+
+#: The default vocabulary.
+PRIMITIVES = (
+    "none",
+    "add",
+    "subtract",
+    "linear",
+    "linear_logistic",
+    "mult",
+    "linear_relu",
+)
+
+
+def known_primitives() -> tuple[str, ...]:
+    """Names of all primitives, built in and registered."""
+    return tuple(_TABLE)
+
+
+def lookup(name: str | Primitive) -> Primitive:
+    """The record behind a name.
+
+    Raises
+    ------
+    ValueError
+        If no primitive has that name; the message lists the known ones.
+    TypeError
+        If ``name`` is neither a string nor a `Primitive`.
+    """
+    if isinstance(name, Primitive):
+        return name
+    if not isinstance(name, str):
+        raise TypeError(
+            f"a primitive is a name or a Primitive, got {name!r} "
+            f"of type {type(name).__name__}"
+        )
+    try:
+        return _TABLE[_SPELLINGS.get(name, name)]
+    except KeyError:
+        raise ValueError(
+            f"unknown primitive {name!r}; known primitives: {', '.join(_TABLE)}. "
+            "Your own can be added with register_primitive()."
+        ) from None
+
+
+def resolve(names: Iterable[str | Primitive]) -> tuple[Primitive, ...]:
+    """The vocabulary behind ``primitives=``: records in order, checked.
+
+    Raises
+    ------
+    TypeError
+        If ``names`` is a single string or not iterable.
+    ValueError
+        If it is empty, has an unknown name, a duplicate, or nothing but "none".
+    """
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise TypeError(
+            f"primitives must be a sequence of names such as {list(PRIMITIVES)}, "
+            f"got {names!r}"
+        )
+    records = tuple(lookup(name) for name in names)
+    seen = [record.name for record in records]
+    duplicates = sorted({name for name in seen if seen.count(name) > 1})
+    if duplicates:
+        raise ValueError(
+            f"primitives has duplicates: {duplicates} in {seen}; name each one once "
+            "('zero' is another spelling of 'none')"
+        )
+    if not [name for name in seen if name != "none"]:
+        raise ValueError(
+            f"primitives={seen} leaves nothing to search for; name at least one of: "
+            f"{', '.join(n for n in _TABLE if n != 'none')}"
+        )
+    return records
+
+
+def register_primitive(primitive: Primitive) -> Primitive:
+    """Add your own primitive to the table, so that it can be named in ``primitives=``.
+
+    The formula is tried on numbers at once, so that a mistake surfaces here and not in
+    the middle of a search. Registering the same record twice is harmless. An estimator
+    that uses it can be unpickled wherever the primitive has been registered.
+
+    Raises
+    ------
+    ValueError
+        If the name is not an identifier or is built in, a coefficient kind is unknown,
+        or the formula does not map an array to an array of the same shape.
+
+    Examples
+    --------
+    >>> from autora.skl.darts import Primitive, register_primitive
+    >>> gauss = Primitive("gauss", lambda m, x, a: m.exp(-a * x * x), ("shape",))
+    >>> register_primitive(gauss)
+    Primitive('gauss')
+    """
+    if not primitive.name.isidentifier():
+        raise ValueError(f"name={primitive.name!r} must be a Python identifier")
+    if primitive.name in _BUILT_IN and _TABLE[primitive.name] is not primitive:
+        raise ValueError(f"name={primitive.name!r} is built in; choose another name")
+    unknown = [kind for kind in primitive.params if kind not in PARAM_KINDS]
+    if unknown:
+        raise ValueError(f"params has unknown kinds {unknown}; use {PARAM_KINDS}")
+    x = np.linspace(0.5, 1.5, 3)
+    try:
+        value = primitive(NUMPY, x, *np.full(primitive.n_params, 0.5))
+    except Exception as error:
+        raise ValueError(
+            f"the formula of {primitive.name!r} fails on an array and "
+            f"{primitive.n_params} coefficients: {error}"
+        ) from error
+    if np.shape(value) != x.shape:
+        raise ValueError(
+            f"the formula of {primitive.name!r} must be elementwise: it maps shape "
+            f"{x.shape} to {np.shape(value)}"
+        )
+    _TABLE[primitive.name] = primitive
+    return primitive

@@ -1,0 +1,204 @@
+"""Coefficients of a fixed architecture, exactly: Levenberg–Marquardt in double precision.
+
+A trained read-out of a least-squares objective is solved in closed form inside every
+step and the remaining coefficients move along the projected Jacobian: variable
+projection (Golub & Pereyra 1973, SIAM J. Numer. Anal. 10, with Kaufman's 1975 Jacobian).
+Damping follows Marquardt (1963, J. SIAM 11), whose diagonal scaling makes the result
+independent of the units of X and y.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import objectives
+from .jets import differentiate
+from .model import Model
+
+#: Damping increases in a row after which the fit gives up.
+_PATIENCE = 12
+#: Smallest relative improvement that counts as progress.
+_TOLERANCE = 1e-13
+
+
+class Problem(NamedTuple):
+    """Rows to fit and what may be fitted beside the edges' coefficients."""
+
+    x: np.ndarray  #: (n, inputs)
+    y: np.ndarray  #: (n, outputs)
+    weight: np.ndarray  #: (n,), mean 1
+    train_readout: bool = False
+    train_bias: bool = False
+
+
+class Fit(NamedTuple):
+    model: Model
+    loss: float  #: weighted mean loss; inf when no coefficients give finite values
+    iterations: int
+
+
+class _Point(NamedTuple):
+    """The problem linearised at some coefficients."""
+
+    model: Model
+    loss: float
+    jacobian: np.ndarray  #: (parameters, n, outputs), of the read-out
+    gradient: np.ndarray  #: (n, outputs), of the loss in the read-out
+    curvature: np.ndarray  #: (n, outputs)
+
+
+def _slots(model: Model) -> list[tuple[int, int]]:
+    """Places (edge, coefficient) of the coefficients in use."""
+    n_params = model.space.n_params[model.architecture]
+    return [(e, i) for e, n in enumerate(n_params) for i in range(n)]
+
+
+def _nodes(
+    model: Model, x: np.ndarray, slots: list[tuple[int, int]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Latent nodes (K, n) and their tangents (K, slots, n)."""
+    space = model.space
+    n, d = len(x), space.n_inputs
+    values = np.zeros((d + space.n_nodes, n))
+    values[:d] = x.T
+    tangents = np.zeros((d + space.n_nodes, len(slots), n))
+    first = {e: i for i, (e, j) in enumerate(slots) if j == 0}
+    for e, index in enumerate(model.architecture):
+        primitive = space.primitives[index]
+        if primitive.name == "none":
+            continue
+        source, target = space.sources[e], d + space.targets[e]
+        size = primitive.n_params
+        value, partials = differentiate(primitive, values[source], model.edge[e, :size])
+        values[target] += value
+        if source >= d:
+            tangents[target] += partials[0] * tangents[source]
+        if size:
+            tangents[target, first[e] : first[e] + size] += partials[1:]
+    return values[d:], tangents[d:]
+
+
+def _closed_form(problem: Problem, nodes: np.ndarray, model: Model) -> Model:
+    """Least-squares read-out; the intercept is removed first, so large means do no harm."""
+    root = np.sqrt(problem.weight)[:, None]
+    z, y = nodes.T, problem.y
+    if not problem.train_readout:
+        rest = y - z @ model.readout
+        return model.replace(bias=np.average(rest, axis=0, weights=problem.weight))
+    mean_z = mean_y = 0.0
+    if problem.train_bias:
+        mean_z = np.average(z, axis=0, weights=problem.weight)
+        mean_y = np.average(y, axis=0, weights=problem.weight)
+    readout = np.linalg.lstsq((z - mean_z) * root, (y - mean_y) * root, rcond=1e-12)[0]
+    bias = mean_y - mean_z @ readout if problem.train_bias else model.bias
+    return model.replace(readout=readout, bias=bias)
+
+
+def _project(problem: Problem, nodes: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
+    """Remove from the Jacobian what the closed-form read-out would take up anyway."""
+    columns = np.ones((int(problem.train_bias), len(problem.x)))
+    if problem.train_readout:
+        columns = np.concatenate([columns, nodes])
+    root = np.sqrt(problem.weight)
+    u, size, _ = np.linalg.svd((columns * root).T, full_matrices=False)
+    basis = u[:, size > 1e-10 * max(size.max(initial=0.0), 1e-300)]
+    scaled = jacobian * root[None, :, None]
+    scaled = scaled - np.einsum("nb,mb,pmo->pno", basis, basis, scaled, optimize=True)
+    return scaled / np.maximum(root, 1e-150)[None, :, None]
+
+
+def _readout_columns(problem: Problem, nodes: np.ndarray) -> np.ndarray:
+    """Jacobian rows of a read-out that is trained by the same steps as the edges."""
+    n, q = len(problem.x), problem.y.shape[1]
+    columns = nodes if problem.train_readout else np.zeros((0, n))
+    if problem.train_bias:
+        columns = np.concatenate([columns, np.ones((1, n))])
+    return np.einsum("cn,oq->conq", columns, np.eye(q)).reshape(-1, n, q)
+
+
+def _linearise(problem: Problem, model: Model) -> _Point | None:
+    """The problem around ``model``; None where a value or derivative is not finite."""
+    slots = _slots(model)
+    objective = model.objective
+    trained = problem.train_readout or problem.train_bias
+    with np.errstate(all="ignore"):
+        nodes, tangents = _nodes(model, problem.x, slots)
+        if not (np.isfinite(nodes).all() and np.isfinite(tangents).all()):
+            return None
+        if trained and objective.least_squares:
+            model = _closed_form(problem, nodes, model)
+        jacobian = np.einsum("kpn,kq->pnq", tangents, model.readout)
+        if trained and objective.least_squares and slots:
+            jacobian = _project(problem, nodes, jacobian)
+        elif trained and not objective.least_squares:
+            jacobian = np.concatenate([jacobian, _readout_columns(problem, nodes)])
+        eta = nodes.T @ model.readout + model.bias
+        losses = objective.loss(objectives.NUMPY, eta, problem.y)
+        gradient, curvature = objective.slopes(objectives.NUMPY, eta, problem.y)
+        loss = float(np.average(losses, weights=problem.weight))
+    finite = np.isfinite(loss) and np.isfinite(jacobian).all()
+    return _Point(model, loss, jacobian, gradient, curvature) if finite else None
+
+
+def _moved(problem: Problem, model: Model, step: np.ndarray) -> Model:
+    """The model after a step along the rows of the Jacobian."""
+    edge = model.edge.copy()
+    slots = _slots(model)
+    for (e, i), change in zip(slots, step, strict=False):
+        edge[e, i] += change
+    rest = step[len(slots) :]
+    readout, bias = model.readout, model.bias
+    if len(rest):
+        if problem.train_readout:
+            readout = readout + rest[: readout.size].reshape(readout.shape)
+            rest = rest[readout.size :]
+        if problem.train_bias:
+            bias = bias + rest
+    return model.replace(edge=edge, readout=readout, bias=bias)
+
+
+def _normal_equations(
+    problem: Problem, point: _Point
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gauss–Newton matrix and gradient in units that give it a unit diagonal."""
+    flat = point.jacobian.reshape(len(point.jacobian), -1)
+    weight = problem.weight[:, None] / problem.weight.sum()
+    matrix = (flat * (point.curvature * weight).ravel()) @ flat.T
+    gradient = flat @ (point.gradient * weight).ravel()
+    diagonal = np.sqrt(np.diag(matrix))
+    unit = 1 / np.where(diagonal > 0, diagonal, np.inf)
+    return matrix * unit * unit[:, None], gradient * unit, unit
+
+
+def levenberg_marquardt(problem: Problem, start: Model, max_iter: int) -> Fit:
+    """Fit the coefficients of ``start``'s architecture, starting from its own.
+
+    The loss of the result is never above the loss of ``start``. A start with a non-finite
+    value on any row has infinite loss.
+    """
+    point = _linearise(problem, start)
+    if point is None:
+        return Fit(start, np.inf, 0)
+    damping, rejected, iteration = 1e-3, 0, 0
+    while iteration < max_iter and rejected < _PATIENCE and len(point.jacobian):
+        matrix, gradient, unit = _normal_equations(problem, point)
+        if not gradient.any():
+            break
+        progress = None
+        while progress is None and rejected < _PATIENCE and iteration < max_iter:
+            iteration += 1
+            damped = matrix + damping * np.eye(len(matrix))
+            step = -np.linalg.solve(damped, gradient) * unit
+            trial = _linearise(problem, _moved(problem, point.model, step))
+            if trial is not None and trial.loss < point.loss:
+                progress = point.loss - trial.loss
+                damping, rejected = max(damping / 5, 1e-15), 0
+                settled = progress <= _TOLERANCE * point.loss
+                point = trial
+            else:
+                damping, rejected = damping * 4, rejected + 1
+        if progress is None or settled:
+            break
+    return Fit(point.model, point.loss, iteration)

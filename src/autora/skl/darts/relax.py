@@ -1,0 +1,316 @@
+"""Bilevel training of the relaxed graph, one compiled program for any hyperparameters.
+
+Architecture weights descend the validation loss by Adam, coefficients the training loss
+by momentum SGD, in alternation (arXiv 1806.09055, algorithm 1). Everything that does not
+change an array's shape is traced, so that only a new search space or a new row bucket
+compiles.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from .network import JAX, Coefs, forward, relaxed_weights
+from .objectives import OBJECTIVES
+from .search_space import SearchSpace
+
+#: Epochs a single call runs at most; the history buffers have this length.
+CHUNK = 64
+
+
+class Static(NamedTuple):
+    """What a compiled program is specialised to, beside array shapes."""
+
+    space: SearchSpace
+    objective: str
+    darts_type: str = "original"
+    unrolled: bool = False
+    batch_size: int | None = None  #: rows per step; None for all of them
+
+
+class Hyper(NamedTuple):
+    """Traced hyperparameters (see `DARTSRegressor` for their meaning)."""
+
+    arch_updates: Any
+    param_updates: Any
+    max_epochs: Any
+    arch_learning_rate_max: Any
+    arch_learning_rate_min: Any
+    arch_momentum: Any
+    arch_weight_decay: Any
+    arch_weight_decay_df: Any
+    arch_weight_decay_base: Any
+    fair_darts_loss_weight: Any
+    param_learning_rate_max: Any
+    param_learning_rate_min: Any
+    param_momentum: Any
+    param_weight_decay: Any
+    classifier_weight_decay: Any
+    grad_clip: Any
+    train_readout: Any
+    train_bias: Any
+    precondition: Any
+
+
+class Data(NamedTuple):
+    """Rows, padded; weight 0 marks the padding and the other half of the split."""
+
+    x: Any  #: (rows, inputs)
+    y: Any  #: (rows, outputs)
+    train: Any  #: (rows,)
+    valid: Any  #: (rows,)
+    scale: Any  #: (), the unit of y
+
+
+class State(NamedTuple):
+    alphas: Any  #: (edges, primitives)
+    adam_mean: Any
+    adam_square: Any
+    adam_step: Any
+    coefs: Coefs
+    epoch: Any
+    key: Any
+
+
+class History(NamedTuple):
+    """One row per epoch."""
+
+    train_loss: Any
+    valid_loss: Any
+    alphas: Any
+
+
+class _Rows(NamedTuple):
+    x: Any
+    y: Any
+    weight: Any
+
+
+def _loss(
+    static: Static, alphas: Any, coefs: Coefs, rows: _Rows, scale: Any
+) -> jax.Array:
+    """Weighted mean loss in units of ``scale``²."""
+    weights = relaxed_weights(alphas, static.darts_type)
+    eta = forward(static.space, weights, coefs, rows.x)
+    losses = OBJECTIVES[static.objective].loss(JAX, eta / scale, rows.y / scale)
+    return (losses * rows.weight).sum() / jnp.maximum(rows.weight.sum(), 1e-12)
+
+
+def _shuffled(static: Static, key: Any, data: Data, weight: Any) -> tuple[_Rows, Any]:
+    """Rows in the order of this epoch's mini-batches, and the number of those."""
+    rows = _Rows(data.x, data.y, weight)
+    if static.batch_size is None:
+        return rows, jnp.int32(1)
+    # Rows that take part come first, in random order: the padding never fills a batch.
+    draw = jax.random.uniform(key, weight.shape, jnp.float32)
+    order = jnp.argsort(jnp.where(weight > 0, draw, 2.0))
+    count = jnp.maximum((weight > 0).sum(), 1)
+    n_batches = (count + static.batch_size - 1) // static.batch_size
+    return jax.tree.map(lambda a: a[order], rows), n_batches.astype(jnp.int32)
+
+
+def _batch(static: Static, rows: _Rows, n_batches: Any, step: Any) -> _Rows:
+    if static.batch_size is None:
+        return rows
+    start, size = (step % n_batches) * static.batch_size, static.batch_size
+    return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, size), rows)
+
+
+def _cosine(step: Any, steps: Any, largest: Any, smallest: Any) -> jax.Array:
+    """Cosine annealing without restarts (Loshchilov & Hutter, arXiv 1608.03983, eq. 5)."""
+    phase = jnp.cos(jnp.pi * step / jnp.maximum(steps, 1))
+    return smallest + (largest - smallest) * (1 + phase) / 2
+
+
+def _precondition(
+    static: Static, hyper: Hyper, alphas: Any, coefs: Coefs, data: Data
+) -> Coefs:
+    """The unit of every coefficient: the change that moves the output by ``scale``.
+
+    This is the diagonal of the Gauss–Newton matrix. In these units one learning rate fits
+    coefficients of any magnitude, whatever the units of X and y. A primitive that carries
+    little weight in its mixture keeps a proportionally shorter step.
+    """
+    weights = relaxed_weights(alphas, static.darts_type)
+
+    def output(c: Coefs, x: jax.Array) -> jax.Array:
+        return forward(static.space, weights, c, x[None])[0].sum()
+
+    tangents = jax.vmap(jax.grad(output), in_axes=(None, 0))(coefs, data.x)
+    total = jnp.maximum(data.train.sum(), 1e-12)
+
+    def unit(tangent: jax.Array) -> jax.Array:
+        square = jnp.tensordot(data.train, tangent**2, 1) / total
+        scale = data.scale / jnp.sqrt(jnp.where(square > 0, square, 1))
+        return jnp.where((square > 0) & jnp.isfinite(scale), scale, 0)
+
+    units = jax.tree.map(unit, tangents)
+    units = units._replace(edge=units.edge * weights[:, :, None])
+    return jax.tree.map(lambda u: jnp.where(hyper.precondition, u, 1.0), units)
+
+
+def _trainable(coefs: Coefs, hyper: Hyper) -> Coefs:
+    """1 for coefficients that are trained, 0 for those that are held."""
+    return Coefs(
+        jnp.ones_like(coefs.edge),
+        jnp.full_like(coefs.readout, hyper.train_readout),
+        jnp.full_like(coefs.bias, hyper.train_bias),
+    )
+
+
+def _arch_step(
+    static: Static, hyper: Hyper, state: State, units: Coefs, batches: tuple, scale: Any
+) -> State:
+    """One Adam step on the architecture weights (arXiv 1412.6980, algorithm 1)."""
+    train, valid = batches
+
+    def objective(alphas: jax.Array) -> jax.Array:
+        coefs = state.coefs
+        if static.unrolled:  # arXiv 1806.09055, equation 6
+            inner = jax.grad(_loss, 2)(static, alphas, coefs, train, scale)
+            held = _trainable(coefs, hyper)
+            rate = hyper.param_learning_rate_max
+            coefs = jax.tree.map(
+                lambda c, g, u, t: c - rate * t * u * u * g, coefs, inner, units, held
+            )
+        loss = _loss(static, alphas, coefs, valid, scale)
+        if static.darts_type == "fair":  # arXiv 1911.12126, equation 4
+            spread = jnp.mean((jax.nn.sigmoid(alphas) - 0.5) ** 2)
+            loss = loss - hyper.fair_darts_loss_weight * spread
+        return loss
+
+    gradient = jax.grad(objective)(state.alphas)
+    rate = _cosine(
+        state.epoch,
+        hyper.max_epochs,
+        hyper.arch_learning_rate_max,
+        hyper.arch_learning_rate_min,
+    )
+    space = static.space
+    sizes = jnp.array(
+        [0.0 if p.name == "none" else 1.0 + p.n_params for p in space.primitives],
+        jnp.float32,
+    )
+    decay = sizes * hyper.arch_weight_decay_df
+    decay += (sizes > 0) * hyper.arch_weight_decay_base * space.n_nodes
+    alphas = state.alphas - rate * decay
+    gradient = gradient + hyper.arch_weight_decay * alphas
+    b1, b2, step = hyper.arch_momentum, 0.999, state.adam_step + 1
+    mean = b1 * state.adam_mean + (1 - b1) * gradient
+    square = b2 * state.adam_square + (1 - b2) * gradient**2
+    correction = jnp.sqrt(1 - b2**step)
+    ratio = (mean / (1 - b1**step)) / (jnp.sqrt(square) / correction + 1e-8)
+    return state._replace(
+        alphas=alphas - rate * ratio,
+        adam_mean=mean,
+        adam_square=square,
+        adam_step=step,
+    )
+
+
+def _param_step(
+    static: Static,
+    hyper: Hyper,
+    alphas: Any,
+    coefs: Coefs,
+    momentum: Coefs,
+    units: Coefs,
+    rows: _Rows,
+    step: Any,
+    scale: Any,
+) -> tuple[Coefs, Coefs]:
+    """One momentum-SGD step on the coefficients, with clipping and decay."""
+    rate = _cosine(
+        step,
+        hyper.param_updates,
+        hyper.param_learning_rate_max,
+        hyper.param_learning_rate_min,
+    )
+    gradient = jax.grad(_loss, 2)(static, alphas, coefs, rows, scale)
+    trained = _trainable(coefs, hyper)
+    gradient = jax.tree.map(lambda g, u, t: g * u * t, gradient, units, trained)
+    norm = jnp.sqrt(sum((g**2).sum() for g in gradient))
+    clip = jnp.minimum(1.0, hyper.grad_clip / (norm + 1e-6))
+
+    def push(m: Any, g: Any, c: Any, u: Any, t: Any) -> jax.Array:
+        decay = hyper.param_weight_decay * c * t / jnp.where(u > 0, u, 1)
+        return hyper.param_momentum * m + clip * g + decay
+
+    momentum = jax.tree.map(push, momentum, gradient, coefs, units, trained)
+    coefs = jax.tree.map(lambda c, m, u: c - rate * u * m, coefs, momentum, units)
+    shrink = rate * hyper.classifier_weight_decay
+    return (
+        coefs._replace(
+            readout=coefs.readout * (1 - shrink * hyper.train_readout),
+            bias=coefs.bias * (1 - shrink * hyper.train_bias),
+        ),
+        momentum,
+    )
+
+
+def _epoch(static: Static, hyper: Hyper, data: Data, state: State) -> State:
+    key, train_key, valid_key = jax.random.split(state.key, 3)
+    train, n_train = _shuffled(static, train_key, data, data.train)
+    valid, n_valid = _shuffled(static, valid_key, data, data.valid)
+    units = _precondition(static, hyper, state.alphas, state.coefs, data)
+
+    def arch(step: Any, s: State) -> State:
+        batches = (
+            _batch(static, train, n_train, step),
+            _batch(static, valid, n_valid, step),
+        )
+        return _arch_step(static, hyper, s, units, batches, data.scale)
+
+    after = jax.lax.fori_loop(0, hyper.arch_updates, arch, state)
+
+    def param(step: Any, carry: tuple[Coefs, Coefs]) -> tuple[Coefs, Coefs]:
+        rows = _batch(static, train, n_train, step)
+        return _param_step(
+            static, hyper, after.alphas, *carry, units, rows, step, data.scale
+        )
+
+    start = (after.coefs, jax.tree.map(jnp.zeros_like, after.coefs))
+    coefs, _ = jax.lax.fori_loop(0, hyper.param_updates, param, start)
+    after = after._replace(coefs=coefs)
+    # An epoch that left the finite numbers never happened.
+    finite = jnp.all(
+        jnp.array([jnp.isfinite(a).all() for a in jax.tree.leaves((after[:3], coefs))])
+    )
+    kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), after, state)
+    return kept._replace(epoch=state.epoch + 1, key=key)
+
+
+@partial(jax.jit, static_argnums=0)
+def run_epochs(
+    static: Static, hyper: Hyper, data: Data, state: State, n_epochs: Any
+) -> tuple[State, History]:
+    """Train for ``n_epochs`` ≤ `CHUNK` epochs; history rows beyond those stay zero."""
+
+    def body(i: Any, carry: tuple[State, History]) -> tuple[State, History]:
+        state, history = carry
+        state = _epoch(static, hyper, data, state)
+        unit = data.scale**2
+        losses = [
+            unit
+            * _loss(
+                static,
+                state.alphas,
+                state.coefs,
+                _Rows(data.x, data.y, weight),
+                data.scale,
+            )
+            for weight in (data.train, data.valid)
+        ]
+        row = History(*losses, state.alphas)
+        return state, jax.tree.map(lambda h, r: h.at[i].set(r), history, row)
+
+    empty = History(
+        jnp.zeros(CHUNK, jnp.float32),
+        jnp.zeros(CHUNK, jnp.float32),
+        jnp.zeros((CHUNK, *state.alphas.shape), jnp.float32),
+    )
+    return jax.lax.fori_loop(0, n_epochs, body, (state, empty))

@@ -1,0 +1,190 @@
+"""The search over candidates: propose an architecture, refit it exactly, compare.
+
+The relaxed stage hands over its architecture weights as a distribution. Candidates are
+drawn from it, bred from the best so far by changing an edge or two, and drawn uniformly;
+the distribution follows what was found (cross-entropy method: Rubinstein 1999, Methodol.
+Comput. Appl. Probab. 1). Every candidate is judged by its own exact refit, never by the
+mixture: this is what closes the discretisation gap of DARTS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from .discretise import draw, mode, probabilities
+from .model import Model
+from .network import Coefs
+from .objectives import Objective
+from .refit import Fit, Problem, levenberg_marquardt
+from .search_space import SearchSpace
+from .select import bic, variance
+
+_GENERATION = 32
+_N_ELITES = 12
+_ELITE_PULL = 0.3
+#: Relative error at which a fit is exact and only simpler models can still win.
+_EXACT = 1e-20
+
+
+class Candidate(NamedTuple):
+    fit: Fit
+    criterion: float
+
+    @property
+    def architecture(self) -> np.ndarray:
+        return self.fit.model.architecture
+
+
+class Setting(NamedTuple):
+    """What a candidate is fitted to and how."""
+
+    space: SearchSpace
+    objective: Objective
+    problem: Problem
+    coefs: Coefs  #: coefficients of the mixture, the first start of every refit
+    max_iter: int
+    n_starts: int = 3
+
+
+def slope_units(problem: Problem, space: SearchSpace) -> np.ndarray:
+    """Unit of a slope on each edge: one over the size of its source."""
+    size = np.sqrt(np.mean(problem.x**2, axis=0))
+    size = np.where(size > 0, size, 1.0)
+    units = np.concatenate([1 / size, np.ones(space.n_nodes)])
+    return units[space.sources]
+
+
+def random_coefs(
+    space: SearchSpace, units: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Starting coefficients of shape (edges, primitives, max_params)."""
+    shape = (space.n_edges, space.n_primitives, space.max_params)
+    coefs = rng.uniform(-1, 1, shape)
+    for p, primitive in enumerate(space.primitives):
+        for i, kind in enumerate(primitive.params):
+            if kind == "slope":
+                coefs[:, p, i] *= units
+            elif kind == "shape":
+                coefs[:, p, i] = 1.0
+    return coefs
+
+
+def build(setting: Setting, architecture: np.ndarray, edge: np.ndarray) -> Model:
+    """A model with the chosen primitives' share of a table of coefficients."""
+    space = setting.space
+    chosen = edge[np.arange(space.n_edges), architecture].astype(float)
+    used = np.arange(space.max_params) < space.n_params[architecture][:, None]
+    return Model(
+        space,
+        setting.objective,
+        architecture,
+        np.where(used, chosen, 0.0),
+        np.asarray(setting.coefs.readout, float),
+        np.asarray(setting.coefs.bias, float),
+    )
+
+
+def refit(
+    setting: Setting,
+    architecture: np.ndarray,
+    rng: np.random.Generator,
+    warm: bool = True,
+) -> Candidate:
+    """The best of several exact refits of one architecture."""
+    space, problem = setting.space, setting.problem
+    units = slope_units(problem, space)
+    tables = [np.asarray(setting.coefs.edge, float)] if warm else []
+    n_starts = setting.n_starts if space.n_params[architecture].any() else 1
+    tables += [random_coefs(space, units, rng) for _ in range(n_starts - len(tables))]
+    floor = _EXACT * variance(problem)
+    best: Fit | None = None
+    for table in tables:
+        model = build(setting, architecture, table)
+        fit = levenberg_marquardt(problem, model, setting.max_iter)
+        if best is None or fit.loss < best.loss:
+            best = fit
+        if best.loss <= floor:
+            break
+    assert best is not None
+    return Candidate(best, bic(best.model, best.loss, problem))
+
+
+def _edited(
+    parent: np.ndarray, n_primitives: int, rng: np.random.Generator
+) -> np.ndarray:
+    """A copy with one edge changed, sometimes two."""
+    child = parent.copy()
+    for edge in rng.choice(len(child), size=min(len(child), 1 + (rng.random() < 0.3))):
+        child[edge] = (child[edge] + rng.integers(1, n_primitives)) % n_primitives
+    return child
+
+
+def _propose(
+    setting: Setting,
+    probability: np.ndarray,
+    elites: list[Candidate],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    space = setting.space
+    u = rng.random()
+    if u < 0.2:
+        return rng.integers(space.n_primitives, size=space.n_edges)
+    if u < 0.5 or not elites or space.n_primitives == 1:
+        return draw(probability, rng)
+    rank = min(int(rng.exponential(_N_ELITES / 4)), len(elites) - 1)
+    return _edited(elites[rank].architecture, space.n_primitives, rng)
+
+
+def _follow(probability: np.ndarray, elites: list[Candidate]) -> np.ndarray:
+    """The proposal distribution, pulled towards the elites."""
+    rows = np.arange(len(probability))
+    target = np.zeros_like(probability)
+    for elite in elites:
+        target[rows, elite.architecture] += 1 / len(elites)
+    return (1 - _ELITE_PULL) * probability + _ELITE_PULL * target
+
+
+def search(
+    setting: Setting,
+    alphas: np.ndarray,
+    darts_type: str,
+    budget: int,
+    rng: np.random.Generator,
+    progress: Callable[[Candidate], None] = lambda best: None,
+) -> list[Candidate]:
+    """Refit up to ``budget`` distinct architectures; the best come first.
+
+    Architectures without a finite fit are left out, so the list may be empty.
+    """
+    start = probabilities(alphas, darts_type)
+    probability, exact = start, _EXACT * variance(setting.problem)
+    seen: set[bytes] = set()
+    found: list[Candidate] = []
+    queue = [mode(alphas)]
+    while len(seen) < budget:
+        # Ten times as many draws as needed: a small space runs dry and ends the search.
+        while len(queue) < 10 * _GENERATION:
+            queue.append(_propose(setting, probability, found[:_N_ELITES], rng))
+        fresh: dict[bytes, np.ndarray] = {a.tobytes(): a for a in queue}
+        new = [a for key, a in fresh.items() if key not in seen]
+        new = new[: min(_GENERATION, budget - len(seen))]
+        queue = []
+        if not new:
+            break
+        before = found[0].criterion if found else np.inf
+        for architecture in new:
+            seen.add(architecture.tobytes())
+            candidate = refit(setting, architecture, rng)
+            if np.isfinite(candidate.criterion):
+                found.append(candidate)
+        found.sort(key=lambda c: c.criterion)
+        if found:
+            progress(found[0])
+            probability = _follow(probability, found[:_N_ELITES])
+            solved = found[0].fit.loss <= exact
+            if solved and found[0].criterion >= before:
+                break
+    return found

@@ -1,0 +1,200 @@
+"""The SymPy reading of a model: expressions, printed text and LaTeX.
+
+SymPy is imported when the first equation is asked for, not with the package.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+from .model import Edge, Model
+
+
+
+@cache
+def _namespace() -> SimpleNamespace:
+    """The elementary functions as SymPy reads them."""
+    import sympy
+
+    return SimpleNamespace(
+        exp=sympy.exp,
+        log=sympy.log,
+        sin=sympy.sin,
+        cos=sympy.cos,
+        tanh=sympy.tanh,
+        maximum=sympy.Max,
+        expit=lambda x: 1 / (1 + sympy.exp(-x)),
+        softplus=lambda x: sympy.log(1 + sympy.exp(x)),
+    )
+
+
+def _floats(values: Any) -> list[Any]:
+    import sympy
+
+    return [sympy.Float(float(v), 17) for v in values]
+
+
+def _symbols(names: Sequence[str]) -> list[Any]:
+    import sympy
+
+    return [sympy.Symbol(str(name), real=True) for name in names]
+
+
+def node_symbols(model: Model) -> list[Any]:
+    """Symbols k_1, k_2, … of the latent nodes."""
+    return _symbols([f"k_{k + 1}" for k in range(model.space.n_nodes)])
+
+
+def edge_expression(edge: Edge, source: Any) -> Any:
+    """What one edge contributes, as an expression in its source."""
+    return edge.primitive(_namespace(), source, *_floats(edge.coefs))
+
+
+def readouts(model: Model, nodes: Sequence[Any]) -> list[Any]:
+    """Read-out of every output, before the link, as expressions in the nodes."""
+    import sympy
+
+    result = []
+    for q in range(len(model.bias)):
+        total: Any = sympy.Integer(0)
+        for node, weight in zip(nodes, model.readout[:, q], strict=True):
+            if weight != 0 and node != 0:
+                total += node if weight == 1 else _floats([weight])[0] * node
+        bias = model.bias[q]
+        result.append(total + _floats([bias])[0] if bias != 0 else total)
+    return result
+
+
+def linked(model: Model, etas: Sequence[Any]) -> list[Any]:
+    """Outputs after the link."""
+    import sympy
+
+    if model.objective.name == "real":
+        return list(etas)
+    if model.objective.name == "probability_distribution":
+        total = sympy.Add(*[sympy.exp(eta) for eta in etas])
+        return [sympy.exp(eta) / total for eta in etas]
+    return [1 / (1 + sympy.exp(-eta)) for eta in etas]
+
+
+def expressions(model: Model, input_names: Sequence[str]) -> list[Any]:
+    """The outputs as SymPy expressions in the inputs, at full precision."""
+    import sympy
+
+    symbols = _symbols(input_names)
+    nodes = list(symbols)
+    for k in range(model.space.n_nodes):
+        parts = [
+            edge_expression(edge, nodes[edge.source])
+            for edge in model.edges()
+            if edge.target == k
+        ]
+        nodes.append(sympy.Add(*parts))
+    latent = nodes[model.space.n_inputs :]
+    return linked(model, readouts(model, latent))
+
+
+def text(expression: Any, decimals: int, output_format: str = "console") -> str:
+    """An expression with its coefficients rounded for display."""
+    from sympy.printing.latex import LatexPrinter
+    from sympy.printing.str import StrPrinter
+
+    def rounded(value: Any) -> str:
+        number = float(value)
+        if number != 0 and not 10**-decimals <= abs(number) < 1e6:
+            return f"{number:.{decimals}e}"
+        return f"{number:.{decimals}f}"
+
+    class Console(StrPrinter):
+        def _print_Float(self, expr: Any) -> str:
+            return rounded(expr)
+
+        def _print_Max(self, expr: Any) -> str:
+            return f"max({', '.join(self._print(a) for a in reversed(expr.args))})"
+
+        def _print_log(self, expr: Any) -> str:
+            return f"ln({self._print(expr.args[0])})"
+
+    class Latex(LatexPrinter):
+        def _print_Float(self, expr: Any) -> str:
+            number = rounded(expr)
+            if "e" not in number:
+                return number
+            mantissa, exponent = number.split("e")
+            return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+
+        def _print_Symbol(self, expr: Any, style: str = "plain") -> str:
+            return latex_name(expr.name)
+
+    if output_format == "console":
+        return Console({"order": "none"}).doprint(expression)
+    return Latex({"order": "none", "ln_notation": True}).doprint(expression)
+
+
+def latex_name(name: str) -> str:
+    """A column name as LaTeX: x1 and x_1 get an index, anything unusual is text."""
+    match = re.fullmatch(r"([A-Za-z])_?(\d+)", name)
+    if match:
+        return f"{match[1]}_{{{match[2]}}}"
+    if re.fullmatch(r"[A-Za-z]", name):
+        return name
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
+    special |= {"^": r"\textasciicircum{}"}
+    special |= {c: "\\" + c for c in "_%$&#{}"}
+    return r"\text{" + "".join(special.get(c, c) for c in name) + "}"
+
+
+def link_text(model: Model, eta: str, output_format: str) -> str:
+    """The output link around an already printed read-out."""
+    if model.objective.name == "real":
+        return eta
+    name = "softmax" if len(model.bias) > 1 else "logistic"
+    if model.objective.name != "probability_distribution":
+        name = "logistic"
+    if output_format == "console":
+        return f"{name}({eta})"
+    return rf"\operatorname{{{name}}}\left({eta}\right)"
+
+
+def equations(
+    model: Model,
+    input_labels: Sequence[str],
+    output_labels: Sequence[str],
+    output_function_label: str = "",
+    decimals: int = 2,
+    output_format: str = "console",
+) -> list[str]:
+    """One line per latent node in use and one per output."""
+    import sympy
+
+    latent, inputs = node_symbols(model), _symbols(input_labels)
+    sources, live = inputs + latent, model.live_nodes()
+    lines = []
+    for k in sorted(live):
+        parts = [
+            edge_expression(edge, sources[edge.source])
+            for edge in model.edges()
+            if edge.target == k
+        ]
+        total = sympy.Add(*parts)
+        if total == 0:
+            latent[k] = total
+            sources = inputs + latent
+            continue
+        right = text(total, decimals, output_format)
+        lines.append(f"{text(latent[k], decimals, output_format)} = {right}")
+    for name, eta in zip(output_labels, readouts(model, latent), strict=True):
+        right = link_text(model, text(eta, decimals, output_format), output_format)
+        left = name if output_format == "console" else latex_name(name)
+        if output_function_label:
+            left = (
+                f"{output_function_label}({left})"
+                if output_format == "console"
+                else rf"\text{{{output_function_label}}}\left({left}\right)"
+            )
+        lines.append(f"{left} = {right}")
+    return lines
