@@ -34,7 +34,7 @@ class Model:
     Attributes
     ----------
     architecture : ndarray of shape (n_edges,)
-        Index of the chosen primitive of every edge.
+        Index of the chosen primitive of every edge; −1 is an edge that is not there.
     edge : ndarray of shape (n_edges, max_params)
         Coefficients of the chosen primitives; unused places are zero.
     readout : ndarray of shape (n_nodes, n_outputs)
@@ -61,7 +61,7 @@ class Model:
         """The edges that are switched on, node by node."""
         for e, index in enumerate(self.architecture):
             primitive = self.space.primitives[index]
-            if primitive.name != "none":
+            if index >= 0 and primitive.name != "none":
                 yield Edge(
                     int(self.space.sources[e]),
                     int(self.space.targets[e]),

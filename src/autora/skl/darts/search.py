@@ -9,7 +9,7 @@ mixture: this is what closes the discretisation gap of DARTS.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -87,29 +87,66 @@ def build(setting: Setting, architecture: np.ndarray, edge: np.ndarray) -> Model
     )
 
 
+def _starts(
+    setting: Setting,
+    architecture: np.ndarray,
+    known: Sequence[Model],
+    rng: np.random.Generator,
+) -> Iterator[Model]:
+    """Where a refit begins: known fits, the mixture's coefficients, random ones."""
+    yield from known
+    space = setting.space
+    yield build(setting, architecture, np.asarray(setting.coefs.edge, float))
+    if space.n_params[architecture].any():
+        units = slope_units(setting.problem, space)
+        for _ in range(setting.n_starts - 1):
+            yield build(setting, architecture, random_coefs(space, units, rng))
+
+
 def refit(
     setting: Setting,
     architecture: np.ndarray,
     rng: np.random.Generator,
-    warm: bool = True,
+    starts: Sequence[Model] = (),
 ) -> Candidate:
-    """The best of several exact refits of one architecture."""
-    space, problem = setting.space, setting.problem
-    units = slope_units(problem, space)
-    tables = [np.asarray(setting.coefs.edge, float)] if warm else []
-    n_starts = setting.n_starts if space.n_params[architecture].any() else 1
-    tables += [random_coefs(space, units, rng) for _ in range(n_starts - len(tables))]
-    floor = _EXACT * variance(problem)
-    best: Fit | None = None
-    for table in tables:
-        model = build(setting, architecture, table)
-        fit = levenberg_marquardt(problem, model, setting.max_iter)
-        if best is None or fit.loss < best.loss:
-            best = fit
-        if best.loss <= floor:
+    """The best of several exact refits of one architecture.
+
+    Never worse than any of the models in ``starts``.
+    """
+    problem, fits = setting.problem, []
+    exact = _EXACT * variance(problem)
+    for model in _starts(setting, architecture, starts, rng):
+        fits.append(levenberg_marquardt(problem, model, setting.max_iter))
+        if fits[-1].loss <= exact:
             break
-    assert best is not None
+    best = min(fits, key=lambda fit: fit.loss)
     return Candidate(best, bic(best.model, best.loss, problem))
+
+
+def _without_edge(
+    setting: Setting, candidate: Candidate, edge: int
+) -> Candidate | None:
+    """The candidate with one edge switched off and the rest refitted from where it is."""
+    model, none = candidate.fit.model, setting.space.none
+    if none is None or model.architecture[edge] == none:
+        return None
+    architecture, coefs = model.architecture.copy(), model.edge.copy()
+    architecture[edge], coefs[edge] = none, 0
+    start = model.replace(architecture=architecture, edge=coefs)
+    fit = levenberg_marquardt(setting.problem, start, setting.max_iter)
+    return Candidate(fit, bic(fit.model, fit.loss, setting.problem))
+
+
+def prune(setting: Setting, candidate: Candidate) -> Candidate:
+    """Switch off, one after the other, the edges that the data do not need."""
+    while True:
+        edges = range(setting.space.n_edges)
+        tries = [_without_edge(setting, candidate, edge) for edge in edges]
+        better = [t for t in tries if t is not None]
+        best = min(better, key=lambda t: t.criterion, default=candidate)
+        if best.criterion >= candidate.criterion:
+            return candidate
+        candidate = best
 
 
 def _edited(
@@ -187,4 +224,11 @@ def search(
             solved = found[0].fit.loss <= exact
             if solved and found[0].criterion >= before:
                 break
-    return found
+    return _pruned_first(setting, found)
+
+
+def _pruned_first(setting: Setting, found: list[Candidate]) -> list[Candidate]:
+    if not found:
+        return found
+    best = prune(setting, found[0])
+    return found if best is found[0] else [best, *found]

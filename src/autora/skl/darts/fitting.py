@@ -1,0 +1,280 @@
+"""A fit as a function: settings, data and an earlier network in, a result out.
+
+Nothing here knows about the estimator; the estimator knows nothing about how a fit works.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from . import relax
+from .discretise import attempts, move_towards, probabilities
+from .model import Model
+from .network import Coefs
+from .objectives import Objective
+from .refit import Problem
+from .search import Candidate, Setting, random_coefs, refit, search, slope_units
+from .search_space import SearchSpace
+
+#: Rows up to which one step sees all of them when batch_size="auto".
+FULL_BATCH = 512
+#: Rows that candidates are compared on; the chosen one is refitted on all.
+SCREENING_ROWS = 1000
+#: Levenberg–Marquardt steps of a candidate.
+SCREENING_STEPS = 30
+_FEWEST_ROWS_TO_SPLIT = 16
+_SMALLEST_BUCKET = 64
+
+
+class Network(NamedTuple):
+    """The relaxed graph after a fit, and what it was searched with."""
+
+    space: SearchSpace
+    objective: Objective
+    darts_type: str
+    state: relax.State
+
+    @property
+    def alphas(self) -> np.ndarray:
+        """Architecture weights, shape (edges, primitives)."""
+        return np.asarray(self.state.alphas)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Probability of every primitive on every edge, shape (edges, primitives)."""
+        return probabilities(self.alphas, self.darts_type)
+
+    def same_search(self, other: Network) -> bool:
+        return self[:3] == other[:3]
+
+
+class Plan(NamedTuple):
+    """What a fit is asked to do."""
+
+    hyper: relax.Hyper
+    darts_type: str
+    unrolled: bool
+    batch_size: int | str | None
+    validation_fraction: float
+    sampling_strategy: str
+    n_candidates: int
+    refit_steps: int
+    search_architecture: bool  #: False keeps the architecture weights as they are
+    continues: bool  #: start from the earlier network's weights and coefficients
+    init_weights_function: Callable[..., Any] | None = None
+
+
+class Observer(NamedTuple):
+    """Callbacks of a fit; the defaults watch nothing."""
+
+    epochs: Callable[[int, relax.History], None] = lambda first, history: None
+    candidate: Callable[[Candidate], None] = lambda best: None
+
+
+class Result(NamedTuple):
+    network: Network
+    model: Model
+    history: relax.History
+    candidates: list[Candidate]
+    converged: bool
+
+
+def _scale(problem: Problem, objective: Objective, centred: bool) -> float:
+    """The unit of y: its spread, or its size where the read-out has no intercept."""
+    if not objective.least_squares:
+        return 1.0
+    y = problem.y - problem.y.mean(axis=0) if centred else problem.y
+    scale = float(np.sqrt(np.mean(y**2)))
+    return scale if np.isfinite(scale) and scale > 0 else 1.0
+
+
+def _bucket(rows: int, batch: int | None) -> int:
+    """Padded number of rows: few sizes, so that growing data rarely recompile."""
+    size = max(_SMALLEST_BUCKET, 1 << (rows - 1).bit_length())
+    return size if batch is None else -(-size // batch) * batch
+
+
+def _split(rows: int, fraction: float, rng: np.random.Generator) -> tuple:
+    """Row weights of the two levels (arXiv 1806.09055, equations 3 and 4)."""
+    count = round(rows * fraction)
+    if rows < _FEWEST_ROWS_TO_SPLIT or count == 0:
+        return np.ones(rows), np.ones(rows)
+    held_out = np.zeros(rows)
+    held_out[rng.permutation(rows)[:count]] = 1
+    return 1 - held_out, held_out
+
+
+def _padded(array: np.ndarray, size: int) -> np.ndarray:
+    result = np.zeros((size, *array.shape[1:]), np.float32)
+    with np.errstate(over="ignore"):
+        result[: len(array)] = array
+    return result
+
+
+def _relaxed_data(
+    problem: Problem, plan: Plan, scale: float, rng: np.random.Generator
+) -> tuple[relax.Data, int | None]:
+    rows = len(problem.x)
+    batch = FULL_BATCH if plan.batch_size == "auto" else plan.batch_size
+    batch = None if batch is None or int(batch) >= rows else int(batch)
+    size = _bucket(rows, batch)
+    train, valid = _split(rows, plan.validation_fraction, rng)
+    arrays = (problem.x, problem.y, train, valid)
+    data = relax.Data(*(_padded(a, size) for a in arrays), np.float32(scale))
+    return data, batch
+
+
+def _initial_state(
+    space: SearchSpace, problem: Problem, plan: Plan, rng: np.random.Generator
+) -> relax.State:
+    """Small random architecture weights, coefficients in the units of the data."""
+    alphas = (1e-3 * rng.normal(size=(space.n_edges, space.n_primitives))).astype("f4")
+    edge = random_coefs(space, slope_units(problem, space), rng)
+    if plan.init_weights_function is not None:
+        edge = np.asarray(plan.init_weights_function(rng, edge.shape), float)
+        if edge.shape != (space.n_edges, space.n_primitives, space.max_params):
+            raise ValueError(
+                "init_weights_function(rng, shape) must return an array of shape "
+                f"{(space.n_edges, space.n_primitives, space.max_params)}, got {edge.shape}"
+            )
+    coefs = Coefs(
+        edge.astype("f4"),
+        np.ones((space.n_nodes, space.n_outputs), "f4"),
+        np.zeros(space.n_outputs, "f4"),
+    )
+    zeros = np.zeros_like(alphas)
+    key = rng.integers(0, 2**32, size=2, dtype=np.uint32)
+    return relax.State(
+        alphas, zeros, zeros, np.float32(0), coefs, np.int32(0), key
+    )
+
+
+def _train(
+    static: relax.Static,
+    plan: Plan,
+    data: relax.Data,
+    state: relax.State,
+    observer: Observer,
+) -> tuple[relax.State, relax.History]:
+    """The relaxed stage in chunks, so that observers see it while it runs."""
+    parts, done, total = [], 0, int(plan.hyper.max_epochs)
+    while done < total:
+        count = min(relax.CHUNK, total - done)
+        state, history = jax.device_get(
+            relax.run_epochs(static, plan.hyper, data, state, np.int32(count))
+        )
+        parts.append(jax.tree.map(lambda a, n=count: a[:n], history))
+        observer.epochs(done, parts[-1])
+        done += count
+    if not parts:
+        empty = np.zeros(0, np.float32)
+        return state, relax.History(empty, empty, np.zeros((0, *state.alphas.shape)))
+    return state, relax.History(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _screening(problem: Problem, rng: np.random.Generator) -> Problem:
+    if len(problem.x) <= SCREENING_ROWS:
+        return problem
+    rows = np.sort(rng.permutation(len(problem.x))[:SCREENING_ROWS])
+    return problem._replace(
+        x=problem.x[rows], y=problem.y[rows], weight=problem.weight[rows]
+    )
+
+
+def _constant(setting: Setting) -> Model:
+    """The best constant: what is left when no architecture has a finite value."""
+    space, problem, objective = setting.space, setting.problem, setting.objective
+    mean = np.average(problem.y, axis=0, weights=problem.weight)
+    if objective.probability:
+        mean = np.clip(mean, 1e-9, 1 - 1e-9)
+        softmax = objective.name == "probability_distribution"
+        mean = np.log(mean) if softmax else np.log(mean / (1 - mean))
+    return Model(
+        space,
+        objective,
+        np.full(space.n_edges, -1),
+        np.zeros((space.n_edges, space.max_params)),
+        np.zeros((space.n_nodes, space.n_outputs)),
+        mean,
+    )
+
+
+def _chosen(
+    setting: Setting,
+    network: Network,
+    strategy: str,
+    known: list[Model],
+    rng: np.random.Generator,
+) -> Model | None:
+    """The sampled architecture with refitted coefficients; None if none is finite."""
+    for architecture in attempts(network.alphas, network.darts_type, strategy, rng):
+        starts = [m for m in known if np.array_equal(m.architecture, architecture)]
+        fit = refit(setting, architecture, rng, starts=starts).fit
+        if np.isfinite(fit.loss):
+            return fit.model
+    return None
+
+
+def run(
+    space: SearchSpace,
+    objective: Objective,
+    problem: Problem,
+    plan: Plan,
+    earlier: tuple[Network, Model] | None,
+    rng: np.random.Generator,
+    observer: Observer,
+) -> Result:
+    """Search, sample and refit."""
+    centred = bool(plan.hyper.train_bias)
+    scale = _scale(problem, objective, centred)
+    data, batch = _relaxed_data(problem, plan, scale, rng)
+    state = _initial_state(space, problem, plan, rng)
+    known: list[Model] = []
+    if earlier is not None:
+        network, model = earlier
+        known.append(model)
+        coefs = network.state.coefs if plan.continues else state.coefs
+        state = network.state._replace(coefs=coefs, epoch=np.int32(0), key=state.key)
+    static = relax.Static(space, objective.name, plan.darts_type, plan.unrolled, batch)
+    state, history = _train(static, plan, data, state, observer)
+    setting = Setting(space, objective, problem, state.coefs, plan.refit_steps)
+    candidates: list[Candidate] = []
+    if plan.search_architecture and plan.n_candidates:
+        screening = setting._replace(
+            problem=_screening(problem, rng), max_iter=SCREENING_STEPS
+        )
+        candidates = search(
+            screening,
+            state.alphas,
+            plan.darts_type,
+            plan.n_candidates,
+            rng,
+            observer.candidate,
+        )
+    if candidates:
+        known = [c.fit.model for c in candidates]
+        alphas = move_towards(
+            state.alphas,
+            plan.darts_type,
+            [c.architecture for c in candidates],
+            np.array([c.criterion for c in candidates]),
+        )
+        state = state._replace(alphas=alphas.astype(np.float32))
+    network = Network(space, objective, plan.darts_type, state)
+    chosen = _chosen(setting, network, plan.sampling_strategy, known, rng)
+    if chosen is None:
+        warnings.warn(
+            "no architecture of this search space has finite values on all rows, so the "
+            "model is the best constant; add primitives that are defined on these data "
+            "(ln needs positive, reciprocal non-zero arguments) or rescale X",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+        return Result(network, _constant(setting), history, candidates, False)
+    return Result(network, chosen, history, candidates, True)

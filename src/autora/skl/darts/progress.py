@@ -1,0 +1,58 @@
+"""What the outside world sees of a fit while it runs: progress bar and monitor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from .fitting import Observer
+from .relax import History
+from .search import Candidate
+from .search_space import SearchSpace
+
+
+class Progress:
+    """Feeds a tqdm bar and the execution monitor from a running fit."""
+
+    def __init__(self, estimator: Any, space: SearchSpace) -> None:
+        self._monitor = estimator.execution_monitor
+        self._space = space
+        self._darts_type = str(
+            getattr(estimator.darts_type, "value", estimator.darts_type)
+        )
+        self._bar = tqdm(
+            total=int(estimator.max_epochs),
+            desc="DARTS",
+            unit="epoch",
+            disable=not estimator.verbose,
+        )
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._bar.close()
+
+    def observer(self) -> Observer:
+        return Observer(epochs=self._epochs, candidate=self._candidate)
+
+    def _epochs(self, first: int, history: History) -> None:
+        self._bar.update(len(history.valid_loss))
+        self._bar.set_postfix(loss=f"{history.valid_loss[-1]:.4g}")
+        if self._monitor is None:
+            return
+        rows = zip(*history, strict=True)
+        for i, (train_loss, valid_loss, alphas) in enumerate(rows):
+            self._monitor(
+                epoch=first + i,
+                train_loss=float(train_loss),
+                valid_loss=float(valid_loss),
+                alphas=np.array(alphas),
+                space=self._space,
+                darts_type=self._darts_type,
+            )
+
+    def _candidate(self, best: Candidate) -> None:
+        self._bar.set_postfix(best=f"{best.fit.loss:.4g}", bic=f"{best.criterion:.1f}")

@@ -1,0 +1,153 @@
+"""Checks of parameters and data that run before anything is computed.
+
+Every error names the argument, its value and the remedy.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .objectives import OBJECTIVES, Objective
+
+
+class _Range(NamedTuple):
+    integer: bool = False
+    low: float = 0.0
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+
+    def describe(self) -> str:
+        kind = "an integer" if self.integer else "a finite number"
+        if self.high == math.inf:
+            return f"{kind} {'>' if self.open_low else '>='} {self.low:g}"
+        left, right = "[("[self.open_low], "])"[self.open_high]
+        return f"{kind} in {left}{self.low:g}, {self.high:g}{right}"
+
+
+_COUNT = _Range(integer=True)
+_POSITIVE_COUNT = _Range(integer=True, low=1)
+_RATE = _Range()
+_FRACTION = _Range(high=1, open_high=True)
+
+_RANGES = {
+    "num_graph_nodes": _POSITIVE_COUNT,
+    "max_epochs": _COUNT,
+    "arch_updates_per_epoch": _COUNT,
+    "param_updates_per_epoch": _COUNT,
+    "param_updates_for_sampled_model": _COUNT,
+    "n_candidates": _COUNT,
+    "classifier_weight_decay": _RATE,
+    "param_learning_rate_max": _RATE,
+    "param_learning_rate_min": _RATE,
+    "param_momentum": _FRACTION,
+    "param_weight_decay": _RATE,
+    "arch_learning_rate_max": _RATE,
+    "arch_weight_decay": _RATE,
+    "arch_weight_decay_df": _RATE,
+    "arch_weight_decay_base": _RATE,
+    "arch_momentum": _FRACTION,
+    "fair_darts_loss_weight": _RATE,
+    "grad_clip": _Range(open_low=True),
+    "validation_fraction": _FRACTION,
+}
+_FLAGS = (
+    "train_classifier_coefficients",
+    "train_classifier_bias",
+    "unrolled",
+    "precondition",
+    "warm_start",
+)
+_CHOICES = {
+    "output_type": tuple(OBJECTIVES),
+    "darts_type": ("original", "fair"),
+    "sampling_strategy": ("max", "sample"),
+}
+
+
+def check_number(name: str, value: Any, allowed: _Range) -> None:
+    kind = numbers.Integral if allowed.integer else numbers.Real
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, kind):
+        raise TypeError(
+            f"{name} must be {allowed.describe()}, got {value!r} "
+            f"of type {type(value).__name__}"
+        )
+    number = float(value)
+    below = number <= allowed.low if allowed.open_low else number < allowed.low
+    above = number >= allowed.high if allowed.open_high else number > allowed.high
+    if not math.isfinite(number) or below or above:
+        raise ValueError(f"{name} must be {allowed.describe()}, got {value!r}")
+
+
+def choice(name: str, value: Any) -> str:
+    """A string or ``str`` enum (DARTSType, autora.variable.ValueType) as plain text."""
+    text = getattr(value, "value", value)
+    if not isinstance(text, str):
+        raise TypeError(
+            f"{name} must be one of {list(_CHOICES[name])}, got {value!r} "
+            f"of type {type(value).__name__}"
+        )
+    if text == "class":
+        raise NotImplementedError(
+            f"{name}='class' is a classification; DARTSRegressor predicts numbers. Use "
+            "'probability_sample' for 0/1 outcomes or 'probability_distribution' for "
+            "one-hot rows."
+        )
+    if text not in _CHOICES[name]:
+        raise ValueError(
+            f"{name} must be one of {list(_CHOICES[name])}, got {value!r}"
+        )
+    return text
+
+
+def check_parameters(params: dict[str, Any]) -> None:
+    """Raise on the first parameter that is out of its range."""
+    for name, allowed in _RANGES.items():
+        check_number(name, params[name], allowed)
+    for name in _FLAGS:
+        if not isinstance(params[name], (bool, np.bool_)):
+            raise TypeError(f"{name} must be True or False, got {params[name]!r}")
+    for name in _CHOICES:
+        choice(name, params[name])
+    if params["batch_size"] not in ("auto", None):
+        check_number("batch_size", params["batch_size"], _POSITIVE_COUNT)
+    if params["arch_learning_rate_min"] is not None:
+        check_number("arch_learning_rate_min", params["arch_learning_rate_min"], _RATE)
+    for name in ("execution_monitor", "init_weights_function"):
+        _check_callable(name, params[name])
+
+
+def _check_callable(name: str, value: Callable | None) -> None:
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be callable or None, got {value!r}")
+
+
+def check_targets(y: np.ndarray, objective: Objective) -> None:
+    """Targets of shape (n, outputs) that an output type can mean."""
+    kind = objective.name
+    if not objective.probability:
+        return
+    low, high = y.min(), y.max()
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"y must lie in [0, 1] for output_type={kind!r}, got values from {low:g} to "
+            f"{high:g}; rescale y or use output_type='real'"
+        )
+    if kind == "probability_distribution":
+        if y.shape[1] < 2:
+            raise ValueError(
+                "y needs one column per outcome for output_type="
+                f"'probability_distribution', got shape {y.shape}; use 'probability' "
+                "for a single column"
+            )
+        sums = y.sum(axis=1)
+        if not np.allclose(sums, 1, atol=1e-3):
+            raise ValueError(
+                "rows of y must sum to 1 for output_type='probability_distribution', "
+                f"got sums from {sums.min():g} to {sums.max():g}; normalise the rows"
+            )

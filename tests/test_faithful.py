@@ -1,0 +1,222 @@
+"""The relaxed network against a recording of the package it stands in for, its gradients
+against finite differences, and its guards at extreme arguments.
+
+The recording is made by ``benchmarks/record_peer.py``, which says what it holds.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from autora.skl.darts import relax
+from autora.skl.darts.network import Coefs, forward, guarded
+from autora.skl.darts.primitives import _BUILT_IN, known_primitives, resolve
+from autora.skl.darts.search_space import SearchSpace
+
+RECORD = json.loads((Path(__file__).parent / "data/peer_trajectory.json").read_text())
+CASES = RECORD["cases"]
+#: Required agreement; the recording itself keeps 13 digits.
+TOLERANCE = 1e-4
+#: Only what ships: another test may have registered a primitive of its own.
+NAMES = tuple(name for name in known_primitives() if name in _BUILT_IN)
+
+
+def double_precision() -> AbstractContextManager:
+    """JAX in double precision; this moved out of jax.experimental in jax 0.8."""
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64
+
+    return enable_x64()
+
+
+def space_of(case: dict[str, Any]) -> SearchSpace:
+    primitives = resolve(case["primitives"])
+    return SearchSpace(case["inputs"], case["nodes"], case["outputs"], primitives)
+
+
+def used_places(space: SearchSpace) -> np.ndarray:
+    """Which places of the padded coefficient table hold a coefficient."""
+    used = np.arange(space.max_params) < space.n_params[:, None]
+    return np.broadcast_to(used, (space.n_edges, *used.shape))
+
+
+def hyper_of(case: dict[str, Any]) -> relax.Hyper:
+    """The recorded hyperparameters in our terms, as arrays of double precision."""
+    peer = case["hyperparameters"]
+    counts = {
+        "arch_updates": peer["arch_updates_per_epoch"],
+        "param_updates": peer["param_updates_per_epoch"],
+        "max_epochs": peer["max_epochs"],
+    }
+    same = set(relax.Hyper._fields) & set(peer)
+    rates = {key: np.float64(peer[key]) for key in same - set(counts)}
+    rates["arch_learning_rate_min"] = rates["arch_learning_rate_max"]
+    # The package fixes Adam's first decay rate, whatever its arch_momentum says.
+    rates["arch_momentum"] = np.float64(0.5)
+    rates["train_readout"] = np.float64(peer["train_classifier_coefficients"])
+    rates["train_bias"] = np.float64(peer["train_classifier_bias"])
+    return relax.Hyper(
+        **{key: np.int32(value) for key, value in counts.items()},
+        **rates,
+        precondition=np.bool_(False),
+    )
+
+
+def initial_state(case: dict[str, Any], space: SearchSpace) -> relax.State:
+    alphas = np.array(case["alphas"][0])
+    # The padding is not zero, so that a leak from it would show.
+    edge = np.full((*alphas.shape, space.max_params), 0.5)
+    edge[used_places(space)] = case["edge"][0]
+    return relax.State(
+        alphas=alphas,
+        adam_mean=np.zeros_like(alphas),
+        adam_square=np.zeros_like(alphas),
+        adam_step=np.int32(0),
+        coefs=Coefs(edge, np.array(case["readout"][0]), np.array(case["bias"][0])),
+        epoch=np.int32(0),
+        key=jax.random.key(0),
+    )
+
+
+def deviation(ours: Any, theirs: Any) -> float:
+    """Largest difference relative to the largest magnitude of the recorded array."""
+    theirs = np.array(theirs)
+    largest = np.abs(theirs).max()
+    difference = np.abs(np.asarray(ours, float) - theirs).max()
+    return float(difference / (largest if largest > 0 else 1.0))
+
+
+def deviations(case: dict[str, Any], **changed: Any) -> np.ndarray:
+    """Deviations of shape (epochs, arrays) over the recorded trajectory."""
+    space = space_of(case)
+    used = used_places(space)
+    static = relax.Static(space, case["output_type"], case["darts_type"])
+    hyper = hyper_of(case)._replace(**changed)
+    rows = np.ones(len(case["X"]))
+    data = relax.Data(
+        np.array(case["X"]), np.array(case["y"]), rows, rows, scale=np.float64(1)
+    )
+    result = []
+    with double_precision():
+        state = initial_state(case, space)
+        for epoch in range(1, len(case["alphas"])):
+            state, history = relax.run_epochs(static, hyper, data, state, np.int32(1))
+            assert state.alphas.dtype == state.coefs.edge.dtype == np.float64
+            ours = {
+                "alphas": state.alphas,
+                "edge": np.asarray(state.coefs.edge)[used],
+                "readout": state.coefs.readout,
+                "bias": state.coefs.bias,
+                "loss": history.valid_loss[0],
+            }
+            result.append([deviation(ours[k], case[k][epoch]) for k in ours])
+    return np.array(result)
+
+
+def test_recording_is_complete():
+    assert {"packages", "python", "date", "command"} <= set(RECORD["provenance"])
+    assert {case["darts_type"] for case in CASES.values()} == {"original", "fair"}
+    for case in CASES.values():
+        assert len(case["alphas"]) == len(case["edge"]) == 51
+        # A trajectory that hardly moves, or never meets the clip, would prove little.
+        assert np.abs(np.subtract(case["alphas"][-1], case["alphas"][0])).max() > 0.05
+        assert np.abs(np.subtract(case["edge"][-1], case["edge"][0])).max() > 0.1
+        assert 0 < case["epochs_ending_clipped"] < 50
+
+
+@pytest.mark.filterwarnings("ignore:scatter inputs have incompatible types")
+@pytest.mark.parametrize("name", CASES)
+def test_trajectory_matches_the_recording(name):
+    assert deviations(CASES[name]).max() < TOLERANCE
+
+
+@pytest.mark.filterwarnings("ignore:scatter inputs have incompatible types")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"param_momentum": 0.85},
+        {"param_weight_decay": 0.0},
+        {"grad_clip": 1e6},
+        {"arch_momentum": 0.9},
+        {"arch_weight_decay_df": 0.0},
+        {"classifier_weight_decay": 0.0},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_comparison_notices_a_wrong_rule(changed):
+    changed = {key: np.float64(value) for key, value in changed.items()}
+    assert deviations(CASES["sigmoid"], **changed).max() > 10 * TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("darts_type", "objective"),
+    [("original", "real"), ("fair", "probability_sample")],
+)
+def test_gradients_match_finite_differences(darts_type, objective):
+    """All primitives at once, at positive arguments, in double precision."""
+    space = SearchSpace(1, 2, 1, resolve(NAMES))
+    static = relax.Static(space, objective, darts_type)
+    rng = np.random.default_rng(0)
+    alphas = rng.normal(0, 0.5, (space.n_edges, space.n_primitives))
+    coefs = Coefs(
+        rng.uniform(0.3, 0.6, (*alphas.shape, space.max_params)),
+        rng.uniform(0.1, 0.2, (space.n_nodes, 1)),
+        rng.uniform(-1, 1, 1),
+    )
+    x, y = rng.uniform(0.5, 1.5, (7, 1)), rng.uniform(0.2, 0.8, (7, 1))
+    rows = relax._Rows(x, y, rng.uniform(0.5, 1, 7))
+    with double_precision():
+        point, unravel = ravel_pytree(
+            (jnp.array(alphas), jax.tree.map(jnp.array, coefs))
+        )
+
+        def loss(flat: jax.Array) -> jax.Array:
+            return relax._loss(static, *unravel(flat), rows, np.float64(1.3))
+
+        step = 1e-5
+        ends = jnp.stack([step, -step])[:, None, None] * jnp.eye(point.size)
+        above, below = jax.jit(jax.vmap(jax.vmap(loss)))(point + ends)
+        exact = jax.jit(jax.grad(loss))(point)
+        assert exact.dtype == np.float64
+        np.testing.assert_allclose(
+            exact, (above - below) / (2 * step), rtol=1e-6, atol=1e-9
+        )
+        # Every architecture weight matters here, but for edges that carry nothing.
+        assert (np.abs(exact[: alphas.size]) > 1e-9).all()
+
+
+_ARGUMENTS = (0.0, -1.0, 1e3, -1e3, 1e-30, 1e30, -1e30)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_primitives_are_finite_at_extreme_arguments(name):
+    """Value and gradients in single precision, with ordinary and vanishing slopes."""
+    (primitive,) = resolve([name])
+    x = jnp.array(_ARGUMENTS, jnp.float32)
+    columns = [x, *([jnp.array([1.0, -1.0, 0.0, 1e3])] * primitive.n_params)]
+    args = [a.ravel() for a in jnp.meshgrid(*columns)]
+    space = SearchSpace(1, 1, 1, (primitive,))
+
+    def relaxed(*args: jax.Array) -> jax.Array:
+        params = jnp.zeros((1, 1, space.max_params))
+        for i, a in enumerate(args[1:]):
+            params = params.at[0, 0, i].set(a)
+        coefs = Coefs(params, jnp.ones((1, 1)), jnp.zeros(1))
+        return forward(space, jnp.ones((1, 1)), coefs, args[0].reshape(1, 1))[0, 0]
+
+    for function in (guarded(primitive), relaxed):
+        partials = jax.value_and_grad(function, argnums=tuple(range(len(args))))
+        value, gradients = jax.vmap(partials)(*args)
+        assert value.dtype == np.float32
+        assert np.isfinite(value).all()
+        assert all(np.isfinite(gradient).all() for gradient in gradients)
