@@ -12,7 +12,7 @@ rounding nor the order of the rows limits a comparison.
 Each recorded array has one entry per epoch, after entry 0 for the initial state:
 
 - ``alphas``: (edges, primitives) architecture weights;
-- ``edge``: the coefficients that exist, edge by edge, primitive by primitive, each in the
+- ``edge``: the coefficients that exist, edge by edge, primitive by primitive, in the
   order slope, shift, shape;
 - ``readout`` (nodes, outputs) and ``bias`` (outputs,): the affine map of the nodes;
 - ``loss``: mean loss over all rows at these values;
@@ -93,9 +93,10 @@ CASES: dict[str, dict[str, Any]] = {
         "train_classifier_coefficients": True,
         "train_classifier_bias": True,
         "classifier_weight_decay": 0.02,
+        "arch_weight_decay": 1e-3,
         "param_learning_rate_max": 0.25,
         "param_learning_rate_min": 0.05,
-        "grad_clip": 0.004,
+        "grad_clip": 0.01,
     },
     "two outputs": {
         "primitives": ("none", "mult", "linear_relu", "softminus"),
@@ -124,7 +125,7 @@ def problem(case: dict[str, Any], rows: int = 16) -> tuple[np.ndarray, np.ndarra
     total = X.sum(axis=1, keepdims=True)
     y = np.sin(2 * total + phase) + 0.5 * X[:, :1] * X[:, -1:]
     if case["output_type"] == "sigmoid":
-        y = 1 / (1 + np.exp(-2 * y))
+        y = 1 / (1 + np.exp(1 - 3 * X[:, :1] + 2 * X[:, 1:] ** 2))
     return X, y.round(4)
 
 

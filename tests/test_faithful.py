@@ -1,5 +1,5 @@
-"""The relaxed network against a recording of the package it stands in for, its gradients
-against finite differences, and its guards at extreme arguments.
+"""The relaxed network against a recording of the package it stands in for, its
+gradients against finite differences, and its guards at extreme arguments.
 
 The recording is made by ``benchmarks/record_peer.py``, which says what it holds.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from autora.skl.darts import relax
-from autora.skl.darts.network import Coefs, forward, guarded
+from autora.skl.darts.network import Coefs, forward
 from autora.skl.darts.primitives import _BUILT_IN, known_primitives, resolve
 from autora.skl.darts.search_space import SearchSpace
 
@@ -167,56 +168,53 @@ def test_gradients_match_finite_differences(darts_type, objective):
     space = SearchSpace(1, 2, 1, resolve(NAMES))
     static = relax.Static(space, objective, darts_type)
     rng = np.random.default_rng(0)
-    alphas = rng.normal(0, 0.5, (space.n_edges, space.n_primitives))
+    # Sigmoid weights do not sum to one: low ones keep the mixtures of order one.
+    alphas = rng.normal(-2.5, 0.5, (space.n_edges, space.n_primitives))
     coefs = Coefs(
         rng.uniform(0.3, 0.6, (*alphas.shape, space.max_params)),
-        rng.uniform(0.1, 0.2, (space.n_nodes, 1)),
+        rng.uniform(0.1, 0.5, (space.n_nodes, 1)),
         rng.uniform(-1, 1, 1),
     )
     x, y = rng.uniform(0.5, 1.5, (7, 1)), rng.uniform(0.2, 0.8, (7, 1))
     rows = relax._Rows(x, y, rng.uniform(0.5, 1, 7))
     with double_precision():
-        point, unravel = ravel_pytree(
-            (jnp.array(alphas), jax.tree.map(jnp.array, coefs))
-        )
+        point, unravel = ravel_pytree(jax.tree.map(jnp.array, (alphas, coefs)))
 
         def loss(flat: jax.Array) -> jax.Array:
             return relax._loss(static, *unravel(flat), rows, np.float64(1.3))
 
         step = 1e-5
-        ends = jnp.stack([step, -step])[:, None, None] * jnp.eye(point.size)
-        above, below = jax.jit(jax.vmap(jax.vmap(loss)))(point + ends)
-        exact = jax.jit(jax.grad(loss))(point)
-        assert exact.dtype == np.float64
-        np.testing.assert_allclose(
-            exact, (above - below) / (2 * step), rtol=1e-6, atol=1e-9
+        moves = step * np.eye(point.size)
+        compiled = jax.jit(jax.value_and_grad(loss))
+        exact = np.asarray(compiled(point)[1])
+        above, below = (
+            np.array([compiled(end)[0] for end in point + sign * moves])
+            for sign in (1, -1)
         )
-        # Every architecture weight matters here, but for edges that carry nothing.
-        assert (np.abs(exact[: alphas.size]) > 1e-9).all()
+    assert exact.dtype == np.float64
+    np.testing.assert_allclose(
+        exact, (above - below) / (2 * step), rtol=1e-6, atol=1e-8 * np.abs(exact).max()
+    )
+    # Every coefficient that exists takes part.
+    edge = exact[alphas.size :][: coefs.edge.size].reshape(coefs.edge.shape)
+    assert (edge[used_places(space)] != 0).all()
 
 
-_ARGUMENTS = (0.0, -1.0, 1e3, -1e3, 1e-30, 1e30, -1e30)
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "none"])
 def test_primitives_are_finite_at_extreme_arguments(name):
-    """Value and gradients in single precision, with ordinary and vanishing slopes."""
+    """Value and gradients in single precision, for large and vanishing coefficients."""
     (primitive,) = resolve([name])
-    x = jnp.array(_ARGUMENTS, jnp.float32)
-    columns = [x, *([jnp.array([1.0, -1.0, 0.0, 1e3])] * primitive.n_params)]
-    args = [a.ravel() for a in jnp.meshgrid(*columns)]
     space = SearchSpace(1, 1, 1, (primitive,))
 
-    def relaxed(*args: jax.Array) -> jax.Array:
-        params = jnp.zeros((1, 1, space.max_params))
-        for i, a in enumerate(args[1:]):
-            params = params.at[0, 0, i].set(a)
-        coefs = Coefs(params, jnp.ones((1, 1)), jnp.zeros(1))
-        return forward(space, jnp.ones((1, 1)), coefs, args[0].reshape(1, 1))[0, 0]
+    def relaxed(x: jax.Array, params: jax.Array) -> jax.Array:
+        coefs = Coefs(params[None, None], jnp.ones((1, 1)), jnp.zeros(1))
+        return forward(space, jnp.ones((1, 1)), coefs, x[None, None])[0, 0]
 
-    for function in (guarded(primitive), relaxed):
-        partials = jax.value_and_grad(function, argnums=tuple(range(len(args))))
-        value, gradients = jax.vmap(partials)(*args)
-        assert value.dtype == np.float32
-        assert np.isfinite(value).all()
-        assert all(np.isfinite(gradient).all() for gradient in gradients)
+    extremes = [0.0, -1.0, 1e3, -1e3, 1e-30, 1e30, -1e30]
+    grid = product(extremes, *[[1.0, -1.0, 0.0, 1e3]] * space.max_params)
+    x, *params = np.array(list(grid), np.float32).T
+    partials = jax.jit(jax.vmap(jax.value_and_grad(relaxed, (0, 1))))
+    value, gradients = partials(x, np.stack(params, axis=1))
+    assert value.dtype == np.float32
+    assert np.isfinite(value).all()
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
