@@ -63,7 +63,7 @@ def test() -> None:
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036
         sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     commands = {"tutorial": tutorial, "test": test}
     parser = argparse.ArgumentParser(

@@ -96,7 +96,7 @@ CASES: dict[str, dict[str, Any]] = {
         "arch_weight_decay": 1e-3,
         "param_learning_rate_max": 0.25,
         "param_learning_rate_min": 0.05,
-        "grad_clip": 0.01,
+        "grad_clip": 0.02,
     },
     "two outputs": {
         "primitives": ("none", "mult", "linear_relu", "softminus"),

@@ -11,6 +11,7 @@ from autora.skl.darts import DARTSRegressor
 
 pytest.importorskip("autora.state", reason="needs the extra 'autora'")
 
+# ruff: noqa: I001
 from autora.experimentalist.random import random_pool
 from autora.experiment_runner.synthetic.psychophysics.weber_fechner_law import (
     weber_fechner_law,
@@ -61,9 +62,7 @@ def test_ten_cycles_find_the_law():
     truth = experiment.ground_truth(conditions)
     predicted = model.predict(conditions)
     assert predicted.shape == (2, 1)
-    np.testing.assert_allclose(
-        predicted.ravel(), truth.iloc[:, -1].to_numpy(), atol=1e-6
-    )
+    np.testing.assert_allclose(predicted.ravel(), truth.iloc[:, -1].to_numpy(), atol=1e-6)
 
 
 def test_value_types_are_understood():

@@ -236,8 +236,7 @@ class DARTSRegressor(RegressorMixin, BaseEstimator):
         try:
             self._fit(X, y)
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__ = before
             raise
         return self
 
@@ -252,9 +251,7 @@ class DARTSRegressor(RegressorMixin, BaseEstimator):
         )
         targets = np.asarray(y, float).reshape(len(X), -1)
         check_targets(targets, objective)
-        space = SearchSpace(
-            X.shape[1], self.num_graph_nodes, targets.shape[1], primitives
-        )
+        space = SearchSpace(X.shape[1], self.num_graph_nodes, targets.shape[1], primitives)
         problem = Problem(
             X,
             targets,

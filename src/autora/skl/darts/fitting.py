@@ -125,8 +125,13 @@ def _relaxed_data(
     batch = None if batch is None or int(batch) >= rows else int(batch)
     size = _bucket(rows, batch)
     train, valid = _split(rows, plan.validation_fraction, rng)
-    arrays = (problem.x, problem.y, train, valid)
-    data = relax.Data(*(_padded(a, size) for a in arrays), np.float32(scale))
+    data = relax.Data(
+        x=_padded(problem.x, size),
+        y=_padded(problem.y, size),
+        train=_padded(train, size),
+        valid=_padded(valid, size),
+        scale=np.float32(scale),
+    )
     return data, batch
 
 
@@ -141,7 +146,8 @@ def _initial_state(
         if edge.shape != (space.n_edges, space.n_primitives, space.max_params):
             raise ValueError(
                 "init_weights_function(rng, shape) must return an array of shape "
-                f"{(space.n_edges, space.n_primitives, space.max_params)}, got {edge.shape}"
+                f"{(space.n_edges, space.n_primitives, space.max_params)}, "
+                f"got {edge.shape}"
             )
     coefs = Coefs(
         edge.astype("f4"),
@@ -150,9 +156,7 @@ def _initial_state(
     )
     zeros = np.zeros_like(alphas)
     key = rng.integers(0, 2**32, size=2, dtype=np.uint32)
-    return relax.State(
-        alphas, zeros, zeros, np.float32(0), coefs, np.int32(0), key
-    )
+    return relax.State(alphas, zeros, zeros, np.float32(0), coefs, np.int32(0), key)
 
 
 def _train(

@@ -19,7 +19,7 @@ from .primitives import Primitive
 class Jet:
     """A value of shape (n,) and its partial derivatives of shape (variables, n)."""
 
-    __slots__ = ("value", "partials")
+    __slots__ = ("partials", "value")
     __array_ufunc__ = None  # let NumPy scalars on the left defer to us
 
     def __init__(self, value: Any, partials: Any) -> None:

@@ -7,7 +7,7 @@ equation 2; the sigmoid relaxation is Chu et al., *Fair DARTS* (arXiv 1911.12126
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -51,7 +51,7 @@ def relaxed_weights(alphas: jax.Array, darts_type: str) -> jax.Array:
     return jax.nn.softmax(alphas, axis=-1)
 
 
-@lru_cache(maxsize=None)
+@cache
 def guarded(primitive: Primitive) -> Callable[..., jax.Array]:
     """The primitive with value and every derivative finite at every argument.
 
@@ -109,10 +109,10 @@ def forward(
     for node in range(space.n_nodes):
         edges = space.edges_into(node)
         w, c = weights[edges], coefs.edge[edges]
-        total = sum(
-            (w[:, p, None] * _evaluate(primitive, values, c[:, p])).sum(axis=0)
-            for p, primitive in enumerate(space.primitives)
-            if primitive.name != "none"
-        )
+        total = jnp.zeros(len(x), x.dtype)
+        for p, primitive in enumerate(space.primitives):
+            if primitive.name != "none":
+                value = _evaluate(primitive, values, c[:, p])
+                total += (w[:, p, None] * value).sum(axis=0)
         values = jnp.concatenate([values, total[None]])
     return values[space.n_inputs :].T @ coefs.readout + coefs.bias

@@ -81,23 +81,17 @@ class Primitive:
 
 def _linear(base: Primitive, shift: bool = True) -> Primitive:
     """The ``linear_*`` variant of a primitive: its argument becomes a·x (+ b)."""
-    if shift:
-
-        def formula(m: Any, x: Any, a: Any, b: Any, *rest: Any) -> Any:
-            return base.formula(m, a * x + b, *rest)
-
-        def domain(x: Any, a: Any, b: Any, *rest: Any) -> Any:
-            return base.domain(a * x + b, *rest)
-
-    else:
-
-        def formula(m: Any, x: Any, a: Any, *rest: Any) -> Any:
-            return base.formula(m, a * x, *rest)
-
-        def domain(x: Any, a: Any, *rest: Any) -> Any:
-            return base.domain(a * x, *rest)
-
     kinds = ("slope", "shift") if shift else ("slope",)
+
+    def argument(x: Any, coefs: tuple) -> Any:
+        return coefs[0] * x + coefs[1] if shift else coefs[0] * x
+
+    def formula(m: Any, x: Any, *coefs: Any) -> Any:
+        return base.formula(m, argument(x, coefs), *coefs[len(kinds) :])
+
+    def domain(x: Any, *coefs: Any) -> Any:
+        return base.domain(argument(x, coefs), *coefs[len(kinds) :])
+
     return Primitive(
         f"linear_{base.name}", formula, kinds + base.params, domain, base.smooth
     )

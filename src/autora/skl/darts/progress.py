@@ -19,9 +19,7 @@ class Progress:
     def __init__(self, estimator: Any, space: SearchSpace) -> None:
         self._monitor = estimator.execution_monitor
         self._space = space
-        self._darts_type = str(
-            getattr(estimator.darts_type, "value", estimator.darts_type)
-        )
+        self._darts_type = str(getattr(estimator.darts_type, "value", estimator.darts_type))
         self._bar = tqdm(
             total=int(estimator.max_epochs),
             desc="DARTS",

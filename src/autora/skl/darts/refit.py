@@ -87,10 +87,9 @@ def _closed_form(problem: Problem, nodes: np.ndarray, model: Model) -> Model:
     if not problem.train_readout:
         rest = y - z @ model.readout
         return model.replace(bias=np.average(rest, axis=0, weights=problem.weight))
-    mean_z = mean_y = 0.0
-    if problem.train_bias:
-        mean_z = np.average(z, axis=0, weights=problem.weight)
-        mean_y = np.average(y, axis=0, weights=problem.weight)
+    centred = float(problem.train_bias)
+    mean_z = centred * np.average(z, axis=0, weights=problem.weight)
+    mean_y = centred * np.average(y, axis=0, weights=problem.weight)
     readout = np.linalg.lstsq((z - mean_z) * root, (y - mean_y) * root, rcond=1e-12)[0]
     bias = mean_y - mean_z @ readout if problem.train_bias else model.bias
     return model.replace(readout=readout, bias=bias)

@@ -90,9 +90,7 @@ class _Rows(NamedTuple):
     weight: Any
 
 
-def _loss(
-    static: Static, alphas: Any, coefs: Coefs, rows: _Rows, scale: Any
-) -> jax.Array:
+def _loss(static: Static, alphas: Any, coefs: Coefs, rows: _Rows, scale: Any) -> jax.Array:
     """Weighted mean loss in units of ``scale``²."""
     weights = relaxed_weights(alphas, static.darts_type)
     eta = forward(static.space, weights, coefs, rows.x)
@@ -294,18 +292,12 @@ def run_epochs(
         state, history = carry
         state = _epoch(static, hyper, data, state)
         unit = data.scale**2
-        losses = [
-            unit
-            * _loss(
-                static,
-                state.alphas,
-                state.coefs,
-                _Rows(data.x, data.y, weight),
-                data.scale,
-            )
-            for weight in (data.train, data.valid)
-        ]
-        row = History(*losses, state.alphas)
+
+        def loss(weight: jax.Array) -> jax.Array:
+            rows = _Rows(data.x, data.y, weight)
+            return unit * _loss(static, state.alphas, state.coefs, rows, data.scale)
+
+        row = History(loss(data.train), loss(data.valid), state.alphas)
         return state, jax.tree.map(lambda h, r: h.at[i].set(r), history, row)
 
     empty = History(

@@ -123,9 +123,7 @@ def refit(
     return Candidate(best, bic(best.model, best.loss, problem))
 
 
-def _without_edge(
-    setting: Setting, candidate: Candidate, edge: int
-) -> Candidate | None:
+def _without_edge(setting: Setting, candidate: Candidate, edge: int) -> Candidate | None:
     """The candidate with one edge switched off and the rest refitted from where it is."""
     model, none = candidate.fit.model, setting.space.none
     if none is None or model.architecture[edge] == none:
@@ -149,9 +147,7 @@ def prune(setting: Setting, candidate: Candidate) -> Candidate:
         candidate = best
 
 
-def _edited(
-    parent: np.ndarray, n_primitives: int, rng: np.random.Generator
-) -> np.ndarray:
+def _edited(parent: np.ndarray, n_primitives: int, rng: np.random.Generator) -> np.ndarray:
     """A copy with one edge changed, sometimes two."""
     child = parent.copy()
     for edge in rng.choice(len(child), size=min(len(child), 1 + (rng.random() < 0.3))):

@@ -14,7 +14,6 @@ from typing import Any
 from .model import Edge, Model
 
 
-
 @cache
 def _namespace() -> SimpleNamespace:
     """The elementary functions as SymPy reads them."""
@@ -32,13 +31,13 @@ def _namespace() -> SimpleNamespace:
     )
 
 
-def _floats(values: Any) -> list[Any]:
+def floats(values: Any) -> list[Any]:
     import sympy
 
     return [sympy.Float(float(v), 17) for v in values]
 
 
-def _symbols(names: Sequence[str]) -> list[Any]:
+def symbols(names: Sequence[str]) -> list[Any]:
     import sympy
 
     return [sympy.Symbol(str(name), real=True) for name in names]
@@ -46,12 +45,12 @@ def _symbols(names: Sequence[str]) -> list[Any]:
 
 def node_symbols(model: Model) -> list[Any]:
     """Symbols k_1, k_2, … of the latent nodes."""
-    return _symbols([f"k_{k + 1}" for k in range(model.space.n_nodes)])
+    return symbols([f"k_{k + 1}" for k in range(model.space.n_nodes)])
 
 
 def edge_expression(edge: Edge, source: Any) -> Any:
     """What one edge contributes, as an expression in its source."""
-    return edge.primitive(_namespace(), source, *_floats(edge.coefs))
+    return edge.primitive(_namespace(), source, *floats(edge.coefs))
 
 
 def readouts(model: Model, nodes: Sequence[Any]) -> list[Any]:
@@ -63,9 +62,9 @@ def readouts(model: Model, nodes: Sequence[Any]) -> list[Any]:
         total: Any = sympy.Integer(0)
         for node, weight in zip(nodes, model.readout[:, q], strict=True):
             if weight != 0 and node != 0:
-                total += node if weight == 1 else _floats([weight])[0] * node
+                total += node if weight == 1 else floats([weight])[0] * node
         bias = model.bias[q]
-        result.append(total + _floats([bias])[0] if bias != 0 else total)
+        result.append(total + floats([bias])[0] if bias != 0 else total)
     return result
 
 
@@ -85,8 +84,7 @@ def expressions(model: Model, input_names: Sequence[str]) -> list[Any]:
     """The outputs as SymPy expressions in the inputs, at full precision."""
     import sympy
 
-    symbols = _symbols(input_names)
-    nodes = list(symbols)
+    nodes = symbols(input_names)
     for k in range(model.space.n_nodes):
         parts = [
             edge_expression(edge, nodes[edge.source])
@@ -171,7 +169,7 @@ def equations(
     """One line per latent node in use and one per output."""
     import sympy
 
-    latent, inputs = node_symbols(model), _symbols(input_labels)
+    latent, inputs = node_symbols(model), symbols(input_labels)
     sources, live = inputs + latent, model.live_nodes()
     lines = []
     for k in sorted(live):

@@ -99,9 +99,7 @@ def choice(name: str, value: Any) -> str:
             "one-hot rows."
         )
     if text not in _CHOICES[name]:
-        raise ValueError(
-            f"{name} must be one of {list(_CHOICES[name])}, got {value!r}"
-        )
+        raise ValueError(f"{name} must be one of {list(_CHOICES[name])}, got {value!r}")
     return text
 
 
@@ -135,8 +133,8 @@ def check_targets(y: np.ndarray, objective: Objective) -> None:
     low, high = y.min(), y.max()
     if low < 0 or high > 1:
         raise ValueError(
-            f"y must lie in [0, 1] for output_type={kind!r}, got values from {low:g} to "
-            f"{high:g}; rescale y or use output_type='real'"
+            f"y must lie in [0, 1] for output_type={kind!r}, got values from {low:g} "
+            f"to {high:g}; rescale y or use output_type='real'"
         )
     if kind == "probability_distribution":
         if y.shape[1] < 2:

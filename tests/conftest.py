@@ -1,0 +1,38 @@
+"""Data and settings that several test modules share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autora.skl.darts import primitives
+
+
+@pytest.fixture
+def quick() -> dict[str, Any]:
+    """Settings of a fit whose search is not what is being tested."""
+    return {
+        "max_epochs": 2,
+        "param_updates_per_epoch": 2,
+        "n_candidates": 20,
+        "num_graph_nodes": 1,
+        "random_state": 0,
+    }
+
+
+@pytest.fixture
+def plane() -> tuple[np.ndarray, np.ndarray]:
+    """60 rows of y = 2·x1 − x2 + noise."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (60, 2))
+    return X, 2 * X[:, 0] - X[:, 1] + 0.01 * rng.normal(size=60)
+
+
+@pytest.fixture
+def own_table(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A copy of the table of primitives, so that registering leaves no trace."""
+    table = dict(primitives._TABLE)
+    monkeypatch.setattr(primitives, "_TABLE", table)
+    return table

@@ -1,0 +1,307 @@
+"""Equation and prediction are the same function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import sympy
+
+from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.model import Model
+from autora.skl.darts.objectives import OBJECTIVES
+from autora.skl.darts.primitives import _BUILT_IN, known_primitives, resolve
+from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts.symbolic import expressions
+
+NAMES = tuple(name for name in known_primitives() if name in _BUILT_IN)
+X = np.random.default_rng(0).uniform(0.2, 1.5, (25, 2))
+
+
+def build(
+    names: tuple[str, ...],
+    architecture: list[int],
+    edge: Any,
+    readout: Any,
+    bias: Any,
+    objective: str = "real",
+    n_nodes: int = 2,
+) -> Model:
+    readout = np.array(readout, float)
+    space = SearchSpace(2, n_nodes, readout.shape[1], resolve(names))
+    table = np.zeros((space.n_edges, space.max_params))
+    for row, values in zip(table, edge, strict=True):
+        row[: len(values)] = values
+    return Model(
+        space,
+        OBJECTIVES[objective],
+        np.array(architecture),
+        table,
+        readout,
+        np.array(bias, float),
+    )
+
+
+def random_model(
+    rng: np.random.Generator, name: str, n_outputs: int = 1, objective: str = "real"
+) -> Model:
+    """The named primitive on an input and on a node, anything tame elsewhere."""
+    names = tuple(dict.fromkeys((name, "add", "mult", "linear", "logistic", "sin")))
+    space = SearchSpace(2, 2, n_outputs, resolve(names))
+    architecture = rng.integers(len(names), size=space.n_edges)
+    architecture[[0, 4]] = 0
+    sizes = space.n_params[architecture]
+    edge = [rng.uniform(0.3, 1.2, size) for size in sizes]
+    readout = rng.uniform(0.5, 2, (2, n_outputs))
+    bias = rng.normal(size=n_outputs)
+    return build(names, list(architecture), edge, readout, bias, objective)
+
+
+def as_estimator(
+    model: Model, inputs: list[str] | None = None, outputs: list[str] | None = None
+) -> DARTSRegressor:
+    """A fitted estimator around a given model."""
+    q = len(model.bias)
+    estimator = DARTSRegressor(output_type=model.objective.name)
+    estimator.model_, estimator.n_features_in_ = model, model.space.n_inputs
+    estimator._y_ndim, estimator._y_mean = 2, np.zeros(q)
+    numbered = ["y"] if q == 1 else [f"y{i + 1}" for i in range(q)]
+    estimator._output_labels = outputs or numbered
+    if inputs:
+        estimator.feature_names_in_ = np.array(inputs, dtype=object)
+    return estimator
+
+
+def evaluated(model: Model, names: list[str]) -> np.ndarray:
+    symbols = [sympy.Symbol(name, real=True) for name in names]
+    columns = []
+    for expression in expressions(model, names):
+        assert expression.free_symbols <= set(symbols)
+        function = sympy.lambdify(symbols, expression, "numpy")
+        with np.errstate(all="ignore"):
+            columns.append(np.broadcast_to(function(*X.T), len(X)))
+    return np.stack(columns, axis=1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_equation_is_the_prediction(name: str) -> None:
+    rng = np.random.default_rng(len(name))
+    compared = 0
+    for _ in range(4):
+        model = random_model(rng, name)
+        predicted = model.predict(X)
+        finite = np.isfinite(predicted).all(axis=1)
+        found = evaluated(model, ["x1", "x2"])
+        np.testing.assert_allclose(found[finite], predicted[finite], rtol=1e-9)
+        compared += finite.sum()
+    assert compared >= 10
+
+
+@pytest.mark.parametrize("kind", OBJECTIVES)
+@pytest.mark.parametrize("n_outputs", [2, 3])
+def test_every_output_type(kind: str, n_outputs: int) -> None:
+    rng = np.random.default_rng(n_outputs)
+    model = random_model(rng, "tanh", n_outputs, kind)
+    predicted = as_estimator(model).predict(X)
+    np.testing.assert_allclose(evaluated(model, ["a", "b"]), predicted, rtol=1e-9)
+    assert len(as_estimator(model).sympy()) == n_outputs
+
+
+@pytest.mark.parametrize("kind", ["sigmoid", "probability_sample"])
+def test_one_output_with_a_link(kind: str) -> None:
+    model = random_model(np.random.default_rng(0), "exp", 1, kind)
+    found = as_estimator(model).sympy()
+    function = sympy.lambdify(sorted(found.free_symbols, key=str), found)
+    np.testing.assert_allclose(function(*X.T), model.predict(X)[:, 0], rtol=1e-9)
+
+
+def terms(text: str) -> list[tuple[str, list[str]]]:
+    """Left-hand side and sorted summands of every line; their order is free."""
+    lines = [line.split(" = ") for line in text.splitlines() if line != "Model:"]
+    return [(a, sorted(b.replace(" - ", " + -").split(" + "))) for a, b in lines]
+
+
+NAMED = ("none", "add", "subtract", "mult", "linear", "linear_exp", "linear_relu")
+
+
+def example(objective: str = "real") -> Model:
+    return build(
+        NAMED,
+        [3, 5, 1, 0, 4],
+        [[1.2345], [0.5, -2], [], [], [3, 0.125]],
+        [[1, 0], [0, -2.5]],
+        [0, 0.75],
+        objective,
+    )
+
+
+def test_console() -> None:
+    text = as_estimator(example()).model_repr()
+    assert text.startswith("Model:\n")
+    assert terms(text) == [
+        ("k_1", ["0.14*exp(0.50*x2)", "1.23*x1"]),
+        ("k_2", ["0.12", "3.00*k_1", "x1"]),
+        ("y1", ["k_1"]),
+        ("y2", ["-2.50*k_2", "0.75"]),
+    ]
+
+
+def test_labels_and_decimals() -> None:
+    text = as_estimator(example()).model_repr(
+        input_labels=["dose", "time"],
+        output_labels=["rate", "count"],
+        output_function_label="P",
+        decimals_to_display=3,
+    )
+    assert terms(text) == [
+        ("k_1", ["0.135*exp(0.500*time)", "1.234*dose"]),
+        ("k_2", ["0.125", "3.000*k_1", "dose"]),
+        ("P(rate)", ["k_1"]),
+        ("P(count)", ["-2.500*k_2", "0.750"]),
+    ]
+
+
+def test_labels_of_the_data() -> None:
+    estimator = as_estimator(example(), ["dose", "time"], ["rate", "count"])
+    lines = terms(estimator.model_repr())
+    assert lines[0] == ("k_1", ["0.14*exp(0.50*time)", "1.23*dose"])
+    assert [name for name, _ in lines] == ["k_1", "k_2", "rate", "count"]
+
+
+def test_latex() -> None:
+    text = as_estimator(example()).model_repr(output_format="latex")
+    assert terms(text) == [
+        ("k_{1}", ["0.14 e^{0.50 x_{2}}", "1.23 x_{1}"]),
+        ("k_{2}", ["0.12", "3.00 k_{1}", "x_{1}"]),
+        ("y_{1}", ["k_{1}"]),
+        ("y_{2}", ["-2.50 k_{2}", "0.75"]),
+    ]
+
+
+def test_latex_function_label() -> None:
+    text = as_estimator(example()).model_repr(
+        output_labels=["rate", "y"], output_function_label="P", output_format="latex"
+    )
+    assert terms(text)[-2:] == [
+        (r"\text{P}\left(\text{rate}\right)", ["k_{1}"]),
+        (r"\text{P}\left(y\right)", ["-2.50 k_{2}", "0.75"]),
+    ]
+
+
+def test_latex_method_substitutes_the_nodes() -> None:
+    first, second = as_estimator(example()).latex(1).split(r" \\ ")
+    assert terms(first) == [("y_{1}", ["0.1 e^{0.5 x_{2}}", "1.2 x_{1}"])]
+    assert second.startswith("y_{2} = ") and "k_" not in second
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("sigmoid", "logistic"),
+        ("probability", "logistic"),
+        ("probability_sample", "logistic"),
+        ("probability_distribution", "softmax"),
+    ],
+)
+def test_link_is_printed(kind: str, name: str) -> None:
+    estimator = as_estimator(example(kind))
+    assert estimator.model_repr().splitlines()[-2] == f"y1 = {name}(k_1)"
+    latex = estimator.model_repr(output_format="latex").splitlines()[-2]
+    assert latex == rf"y_{{1}} = \operatorname{{{name}}}\left(k_{{1}}\right)"
+
+
+@pytest.mark.parametrize("value", [1e-7, -3.21e-12, 4.5e8, 1e100])
+def test_extreme_coefficients_stay_legible(value: float) -> None:
+    model = build(("none", "mult"), [1, 0], [[value], []], [[1]], [0], n_nodes=1)
+    estimator = as_estimator(model)
+    right = estimator.model_repr().splitlines()[1].split(" = ")[1]
+    assert float(right.removesuffix("*x1")) == pytest.approx(value, rel=0.01)
+    power = int(f"{value:e}".split("e")[1])
+    assert rf"\cdot 10^{{{power}}}" in estimator.latex()
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 5])
+def test_rounding_is_for_display_only(decimals: int) -> None:
+    estimator = as_estimator(example())
+    before = estimator.predict(X)
+    text = estimator.model_repr(decimals_to_display=decimals)
+    assert f"{0.5:.{decimals}f}*x2" in text or decimals == 0
+    estimator.latex(decimals)
+    np.testing.assert_array_equal(estimator.predict(X), before)
+    np.testing.assert_allclose(evaluated(example(), ["a", "b"]), before, rtol=1e-14)
+
+
+def test_dead_node_is_not_printed() -> None:
+    model = build(NAMED, [3, 0, 1, 1, 0], [[2], [], [], [], []], [[1], [0]], [0])
+    assert model.live_nodes() == {0}
+    assert as_estimator(model).model_repr() == "Model:\nk_1 = 2.00*x1\ny = k_1"
+
+
+def test_node_without_edges_is_not_printed() -> None:
+    model = build(NAMED, [0, 0, 1, 0, 1], [[]] * 5, [[1], [1]], [0])
+    assert as_estimator(model).model_repr() == "Model:\nk_2 = x1\ny = k_2"
+
+
+def test_node_that_only_feeds_another_is_printed() -> None:
+    model = build(NAMED, [3, 0, 0, 0, 5], [[2], [], [], [], [1, 0.5]], [[0], [1]], [0])
+    assert model.live_nodes() == {0, 1}
+    assert terms(as_estimator(model).model_repr()) == [
+        ("k_1", ["2.00*x1"]),
+        ("k_2", ["1.65*exp(1.00*k_1)"]),
+        ("y", ["k_2"]),
+    ]
+
+
+def test_constant_model() -> None:
+    model = build(NAMED, [0] * 5, [[]] * 5, [[0], [0]], [2.5])
+    estimator = as_estimator(model)
+    assert estimator.model_repr() == "Model:\ny = 2.50"
+    assert estimator.latex() == "y = 2.50"
+    assert float(estimator.sympy()) == 2.5
+
+
+ODD = ["lambda", "x[0]", "a b", "S_1", "E", "I", "100%", "$", "\\alpha", "k_1", "é"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_column_names(name: str, quick: dict[str, Any]) -> None:
+    frame = pd.DataFrame(X, columns=[name, "z"])
+    target = pd.Series(2 * X[:, 0] - X[:, 1], name=f"{name} out")
+    quick["primitives"] = ["none", "add", "subtract", "mult"]
+    model = DARTSRegressor(**quick).fit(frame, target)
+    symbols = {str(symbol) for symbol in model.sympy().free_symbols}
+    assert symbols == {name, "z"}
+    console = model.model_repr()
+    assert f"2.00*{name}" in console and f"\n{name} out = " in console
+    for text in (model.latex(), model.model_repr(output_format="latex")):
+        assert text.count("{") == text.count("}")
+    symbols_in_order = [sympy.Symbol(n, real=True) for n in (name, "z")]
+    function = sympy.lambdify(symbols_in_order, model.sympy())
+    np.testing.assert_allclose(function(*X.T), model.predict(frame), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "latex"),
+    [
+        ("x1", "x_{1}"),
+        ("S_1", "S_{1}"),
+        ("a", "a"),
+        ("a b", r"\text{a b}"),
+        ("lambda", r"\text{lambda}"),
+        ("a_b", r"\text{a\_b}"),
+        ("5%", r"\text{5\%}"),
+        ("a^b~c\\d", r"\text{a\textasciicircum{}b\textasciitilde{}c\textbackslash{}d}"),
+    ],
+)
+def test_latex_names(name: str, latex: str) -> None:
+    model = build(("none", "add"), [1, 0], [[], []], [[1]], [0], n_nodes=1)
+    assert as_estimator(model, [name, "z"]).latex() == f"y = {latex}"
+
+
+def test_a_column_may_share_a_latent_node_s_name() -> None:
+    """Input k_1 and latent node k_1 must not be added up."""
+    model = build(NAMED, [1, 0, 1, 0, 1], [[]] * 5, [[0], [1]], [0])
+    text = as_estimator(model, ["k_1", "z"]).model_repr()
+    assert "2*k_1" not in text

@@ -1,0 +1,140 @@
+"""The shape of the package: layers, imports, sizes and documentation."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import autora.skl.darts as package
+from autora.skl.darts import DARTSRegressor
+
+FOLDER = Path(inspect.getfile(package)).parent
+#: Every module may import those before it.
+ORDER = [
+    "primitives",
+    "search_space",
+    "objectives",
+    "jets",
+    "model",
+    "network",
+    "relax",
+    "refit",
+    "select",
+    "discretise",
+    "search",
+    "fitting",
+    "progress",
+    "validation",
+    "symbolic",
+    "graph",
+    "plot",
+    "monitor",
+    "estimator",
+    "__init__",
+]
+MODULES = sorted(path.stem for path in FOLDER.glob("*.py"))
+HEAVY = ("matplotlib", "graphviz", "sympy", "pandas", "torch")
+
+
+def tree(module: str) -> ast.Module:
+    return ast.parse((FOLDER / f"{module}.py").read_text())
+
+
+def imported(module: str) -> Iterator[str]:
+    """Modules of the package that a module imports, at its top or inside functions."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            assert node.level == 1, f"{module} reaches out of the package"
+            names = [alias.name for alias in node.names]
+            yield from [node.module] if node.module else names
+        elif isinstance(node, ast.ImportFrom):
+            assert not str(node.module).startswith("autora.skl"), module
+        elif isinstance(node, ast.Import):
+            assert not [a for a in node.names if a.name.startswith("autora.skl")]
+
+
+def test_every_module_has_a_layer() -> None:
+    assert set(MODULES) <= set(ORDER)
+    assert len(set(ORDER)) == len(ORDER)
+    assert not [path for path in FOLDER.iterdir() if (path / "__init__.py").exists()]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_down(module: str) -> None:
+    below = ORDER[: ORDER.index(module)]
+    assert set(imported(module)) <= set(below)
+
+
+def test_import_is_light() -> None:
+    script = (
+        "import sys, autora.skl.darts\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(FOLDER.parents[2]), "PATH": ""},
+    )
+    assert run.stdout.strip() == "[]"
+
+
+def test_namespace_packages_have_no_init() -> None:
+    assert FOLDER.parts[-3:] == ("autora", "skl", "darts")
+    assert not (FOLDER.parent / "__init__.py").exists()
+    assert not (FOLDER.parent.parent / "__init__.py").exists()
+
+
+def documented_parameters() -> list[str]:
+    text = inspect.getdoc(DARTSRegressor) or ""
+    section = text.split("\nParameters\n")[1].split("\nAttributes\n")[0]
+    heads = re.findall(r"^(\w+(?:, \w+)*) : ", section, flags=re.MULTILINE)
+    return [name for head in heads for name in head.split(", ")]
+
+
+def test_every_parameter_is_documented_once() -> None:
+    documented = documented_parameters()
+    assert sorted(documented) == sorted(set(documented))
+    assert set(documented) == set(inspect.signature(DARTSRegressor).parameters)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_is_short(module: str) -> None:
+    lines = len((FOLDER / f"{module}.py").read_text().splitlines())
+    assert lines <= (500 if module == "estimator" else 350)
+
+
+def long_functions(module: str) -> Iterator[str]:
+    for node in ast.walk(tree(module)):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        body = node.body
+        if ast.get_docstring(node) is not None:
+            body = body[1:]
+        length = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+        if length > 40 and (module, node.name) != ("estimator", "__init__"):
+            yield f"{node.name}: {length} lines"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_are_short(module: str) -> None:
+    assert list(long_functions(module)) == []
+
+
+@pytest.mark.parametrize("name", package.__all__)
+def test_public_names_exist_and_are_documented(name: str) -> None:
+    found = getattr(package, name)
+    assert name == "PRIMITIVES" or inspect.getdoc(found)
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = package.Nothing

@@ -1,0 +1,264 @@
+"""Every primitive against its closed form, under every reading."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+import sympy
+
+from autora.skl.darts import Primitive, known_primitives, register_primitive
+from autora.skl.darts.jets import differentiate
+from autora.skl.darts.network import JAX
+from autora.skl.darts.primitives import _BUILT_IN, NUMPY, lookup, resolve
+from autora.skl.darts.symbolic import _namespace
+
+EVERYWHERE = np.linspace(-2, 2, 40)  # neither 0 nor a kink of relu(1.3·x + 0.4)
+POSITIVE = np.linspace(0.05, 3, 40)
+A, B, BETA = 1.3, 0.4, 0.7
+
+BASE: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
+    "none": (lambda x: np.zeros_like(x), ()),
+    "add": (lambda x: x, ()),
+    "subtract": (lambda x: -x, ()),
+    "mult": (lambda x, a: a * x, (A,)),
+    "linear": (lambda x, a, b: a * x + b, (A, B)),
+    "relu": (lambda x: np.where(x > 0, x, 0), ()),
+    "logistic": (lambda x: 1 / (1 + np.exp(-x)), ()),
+    "exp": (lambda x: np.exp(x), ()),
+    "cos": (lambda x: np.cos(x), ()),
+    "sin": (lambda x: np.sin(x), ()),
+    "tanh": (lambda x: np.sinh(x) / np.cosh(x), ()),
+    "reciprocal": (lambda x: 1 / x, ()),
+    "ln": (lambda x: np.log(x), ()),
+    "softplus": (lambda x, k: np.log(1 + np.exp(k * x)) / k, (BETA,)),
+    "softminus": (lambda x, k: x - np.log(1 + np.exp(k * x)) / k, (BETA,)),
+}
+SHIFTED = ("relu", "logistic", "exp", "cos", "sin", "tanh")
+UNSHIFTED = ("reciprocal", "ln", "softplus", "softminus")
+LINEAR = tuple(f"linear_{name}" for name in (*SHIFTED, *UNSHIFTED))
+NAMES = (*BASE, *LINEAR)
+
+
+def double_precision() -> AbstractContextManager:
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64
+
+    return enable_x64()
+
+
+def arguments(name: str) -> np.ndarray:
+    return POSITIVE if name.endswith("ln") else EVERYWHERE
+
+
+def coefficients(name: str) -> tuple[float, ...]:
+    if name in BASE:
+        return BASE[name][1]
+    base = name.removeprefix("linear_")
+    return ((A, B) if base in SHIFTED else (A,)) + BASE[base][1]
+
+
+def closed_form(name: str, x: np.ndarray) -> np.ndarray:
+    if name in BASE:
+        formula, coefs = BASE[name]
+        return formula(x, *coefs)
+    base = name.removeprefix("linear_")
+    formula, coefs = BASE[base]
+    return formula(A * x + B if base in SHIFTED else A * x, *coefs)
+
+
+def test_table_is_complete() -> None:
+    assert set(NAMES) == _BUILT_IN
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_closed_form(name: str) -> None:
+    x, primitive = arguments(name), lookup(name)
+    coefs = coefficients(name)
+    assert primitive.n_params == len(coefs)
+    assert np.all(primitive.domain(x, *coefs))
+    found = primitive(NUMPY, x, *coefs)
+    np.testing.assert_allclose(found, closed_form(name, x), rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_linear_variant_is_the_base_of_a_line(name: str) -> None:
+    base = lookup(name.removeprefix("linear_"))
+    x = arguments(name)
+    shifted = base.name in SHIFTED
+    expected = base(NUMPY, A * x + B if shifted else A * x, *[BETA] * base.n_params)
+    coefs = ((A, B) if shifted else (A,)) + (BETA,) * base.n_params
+    assert lookup(name).params[: 1 + shifted] == ("slope", "shift")[: 1 + shifted]
+    np.testing.assert_array_equal(lookup(name)(NUMPY, x, *coefs), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_readings_agree(name: str) -> None:
+    x, primitive = arguments(name), lookup(name)
+    coefs = coefficients(name)
+    by_numpy = primitive(NUMPY, x, *coefs)
+    with double_precision():
+        by_jax = np.asarray(primitive(JAX, jax.numpy.asarray(x), *coefs))
+    symbol = sympy.Symbol("x", real=True)
+    values = [sympy.Float(c, 17) for c in coefs]
+    expression = sympy.sympify(primitive(_namespace(), symbol, *values))
+    by_sympy = [float(expression.subs(symbol, sympy.Float(v, 17))) for v in x]
+    np.testing.assert_allclose(by_jax, by_numpy, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(by_sympy, by_numpy, rtol=1e-12, atol=1e-12)
+
+
+def by_autodiff(primitive: Primitive, x: np.ndarray, coefs: np.ndarray) -> np.ndarray:
+    def scalar(*args: Any) -> Any:
+        return primitive(JAX, *args)
+
+    with double_precision():
+        places = tuple(range(1 + len(coefs)))
+        axes = (0,) + (None,) * len(coefs)
+        partials = jax.vmap(jax.grad(scalar, argnums=places), in_axes=axes)(x, *coefs)
+        return np.stack([np.asarray(p) for p in partials])
+
+
+def by_differences(primitive: Primitive, x: np.ndarray, coefs: np.ndarray) -> np.ndarray:
+    args, rows, h = [x, *coefs], [], 1e-5
+    for i in range(len(args)):
+        up, down = list(args), list(args)
+        up[i], down[i] = args[i] + h, args[i] - h
+        rows.append((primitive(NUMPY, *up) - primitive(NUMPY, *down)) / (2 * h))
+    return np.stack(rows)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_jets(name: str) -> None:
+    x, primitive = arguments(name), lookup(name)
+    coefs = np.array(coefficients(name))
+    value, partials = differentiate(primitive, x, coefs)
+    assert partials.shape == (1 + len(coefs), len(x))
+    np.testing.assert_allclose(value, primitive(NUMPY, x, *coefs), rtol=1e-13)
+    exact = by_autodiff(primitive, x, coefs)
+    np.testing.assert_allclose(partials, exact, rtol=1e-12, atol=1e-13)
+    numeric = by_differences(primitive, x, coefs)
+    np.testing.assert_allclose(partials, numeric, rtol=1e-5, atol=1e-7)
+
+
+COMPOSITES = {
+    "division": lambda m, x, a: (2 - x) / (x + a) + a / x - 3 / (1 + x * x),
+    "powers": lambda m, x, a: x**3 - x**-0.5 + x**a,
+    "maxima": lambda m, x, a: m.maximum(x, a) + m.maximum(0.3, x * a),
+    "nesting": lambda m, x, a: m.tanh(m.softplus(m.sin(x) * a) - m.log(x) / 2.0),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSITES)
+def test_jets_of_composed_formulas(name: str) -> None:
+    primitive = Primitive(name, COMPOSITES[name], ("shape",))
+    x, coefs = POSITIVE, np.array([0.9])
+    value, partials = differentiate(primitive, x, coefs)
+    expected = primitive(NUMPY, x, *coefs)
+    np.testing.assert_allclose(value, expected, rtol=1e-13, atol=1e-14)
+    exact = by_autodiff(primitive, x, coefs)
+    np.testing.assert_allclose(partials, exact, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["logistic", "tanh", "softplus", "softminus", "relu"])
+def test_jets_at_extreme_arguments(name: str) -> None:
+    x = np.array([-1e4, 1e4])
+    value, partials = differentiate(lookup(name), x, np.array(coefficients(name)))
+    assert np.isfinite(value).all() and np.isfinite(partials).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "coefs", "outside"),
+    [
+        ("ln", (), [-1.0, 0.0]),
+        ("reciprocal", (), [0.0]),
+        ("linear_ln", (-2.0,), [0.5]),
+        ("linear_reciprocal", (0.0,), [1.0]),
+        ("softplus", (0.0,), [1.0]),
+        ("exp", (), [np.inf, np.nan]),
+    ],
+)
+def test_outside_the_domain(
+    name: str, coefs: tuple[float, ...], outside: list[float]
+) -> None:
+    assert not np.any(lookup(name).domain(np.array(outside), *coefs) & np.True_)
+
+
+def test_zero_is_a_spelling_of_none() -> None:
+    assert lookup("zero") is lookup("none")
+    assert [p.name for p in resolve(["zero", "add"])] == ["none", "add"]
+    with pytest.raises(ValueError, match="duplicates"):
+        resolve(["zero", "none", "add"])
+
+
+@pytest.mark.parametrize("names", [["sqare"], ["add", "Exp"], [""]])
+def test_unknown_name_lists_the_known(names: list[str]) -> None:
+    with pytest.raises(ValueError) as error:
+        resolve(names)
+    assert repr(names[-1]) in str(error.value)
+    assert all(known in str(error.value) for known in known_primitives())
+
+
+@pytest.mark.parametrize("names", ["add", 3, None, [3], ["add", None]])
+def test_wrong_type(names: Any) -> None:
+    with pytest.raises(TypeError, match="primitive"):
+        resolve(names)
+
+
+@pytest.mark.parametrize("names", [[], ["none"], ["zero"]])
+def test_nothing_to_search_lists_the_known(names: list[str]) -> None:
+    with pytest.raises(ValueError, match="primitives=") as error:
+        resolve(names)
+    assert all(k in str(error.value) for k in known_primitives() if k != "none")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pickle_keeps_identity(name: str) -> None:
+    primitive = lookup(name)
+    assert pickle.loads(pickle.dumps(primitive)) is primitive
+
+
+def gauss() -> Primitive:
+    return Primitive("gauss", lambda m, x, a: m.exp(-a * x * x), ("shape",))
+
+
+def test_register(own_table: dict[str, Primitive]) -> None:
+    primitive = gauss()
+    assert register_primitive(primitive) is primitive
+    assert register_primitive(primitive) is primitive
+    assert lookup("gauss") is primitive
+    assert "gauss" in known_primitives()
+    assert resolve(["gauss", "none"]) == (primitive, lookup("none"))
+    assert pickle.loads(pickle.dumps(primitive)) is primitive
+
+
+@pytest.mark.parametrize(
+    ("primitive", "message"),
+    [
+        (Primitive("two words", lambda m, x: x), "name='two words'"),
+        (Primitive("", lambda m, x: x), "name=''"),
+        (Primitive("exp", lambda m, x: x), "name='exp' is built in"),
+        (Primitive("own", lambda m, x, a: x, ("scale",)), "params .*'scale'"),
+        (Primitive("own", lambda m, x: m.erf(x)), "formula of 'own' fails"),
+        (Primitive("own", lambda m, x, a: x), "formula of 'own' fails"),
+        (Primitive("own", lambda m, x: x.sum()), "formula of 'own' must be elem"),
+    ],
+)
+def test_register_refuses(
+    own_table: dict[str, Primitive], primitive: Primitive, message: str
+) -> None:
+    before = dict(own_table)
+    with pytest.raises(ValueError, match=message):
+        register_primitive(primitive)
+    assert own_table == before
+
+
+def test_zero_may_not_be_registered(own_table: dict[str, Primitive]) -> None:
+    """A primitive that a spelling hides could never be looked up."""
+    with pytest.raises(ValueError, match="name='zero'"):
+        register_primitive(Primitive("zero", lambda m, x: x))

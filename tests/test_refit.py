@@ -1,0 +1,295 @@
+"""Levenberg–Marquardt against SciPy, and what it guarantees."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+from scipy.optimize import least_squares
+
+from autora.skl.darts import objectives
+from autora.skl.darts.model import Model
+from autora.skl.darts.network import JAX
+from autora.skl.darts.objectives import OBJECTIVES, Objective
+from autora.skl.darts.primitives import resolve
+from autora.skl.darts.refit import Problem, levenberg_marquardt
+from autora.skl.darts.search_space import SearchSpace
+
+NAMES = (
+    "none",
+    "add",
+    "subtract",
+    "mult",
+    "linear",
+    "linear_logistic",
+    "linear_exp",
+    "linear_sin",
+    "linear_tanh",
+    "softplus",
+)
+EVERY_KIND = (*NAMES, "relu", "ln", "linear_reciprocal", "exp", "linear_ln")
+
+
+def random_model(
+    rng: np.random.Generator,
+    objective: str = "real",
+    n_outputs: int = 1,
+    names: tuple[str, ...] = NAMES,
+    n_nodes: int = 2,
+) -> Model:
+    space = SearchSpace(2, n_nodes, n_outputs, resolve(names))
+    architecture = rng.integers(len(names), size=space.n_edges)
+    edge = rng.uniform(0.4, 1.4, (space.n_edges, space.max_params))
+    used = np.arange(space.max_params) < space.n_params[architecture][:, None]
+    readout = np.ones((space.n_nodes, n_outputs))
+    if n_outputs > 1:
+        readout = rng.uniform(0.5, 1.5, readout.shape)
+    return Model(
+        space,
+        OBJECTIVES[objective],
+        architecture,
+        np.where(used, edge, 0),
+        readout,
+        np.zeros(n_outputs),
+    )
+
+
+def used_places(model: Model) -> np.ndarray:
+    sizes = model.space.n_params[model.architecture]
+    return np.arange(model.space.max_params) < sizes[:, None]
+
+
+def with_parameters(model: Model, problem: Problem, values: np.ndarray) -> Model:
+    used, edge = used_places(model), model.edge.copy()
+    size = int(used.sum())
+    edge[used] = values[:size]
+    rest, readout, bias = values[size:], model.readout, model.bias
+    if problem.train_readout:
+        readout = rest[: readout.size].reshape(readout.shape)
+        rest = rest[readout.size :]
+    if problem.train_bias:
+        bias = rest
+    return model.replace(edge=edge, readout=readout, bias=bias)
+
+
+def parameters(model: Model, problem: Problem) -> np.ndarray:
+    parts = [model.edge[used_places(model)]]
+    if problem.train_readout:
+        parts.append(model.readout.ravel())
+    if problem.train_bias:
+        parts.append(model.bias)
+    return np.concatenate(parts)
+
+
+def loss_of(problem: Problem, model: Model) -> float:
+    with np.errstate(all="ignore"):
+        eta = model.eta(problem.x)
+        losses = model.objective.loss(objectives.NUMPY, eta, problem.y)
+    return float(np.average(losses, weights=problem.weight))
+
+
+def noisy_problem(
+    rng: np.random.Generator, truth: Model, readout: bool, bias: bool
+) -> Problem:
+    x = rng.uniform(0.2, 1.5, (40, 2))
+    y = truth.predict(x)
+    y = y + 0.02 * max(float(y.std()), 0.1) * rng.normal(size=y.shape)
+    weight = rng.uniform(0.5, 1.5, 40)
+    return Problem(x, y, weight / weight.mean(), readout, bias)
+
+
+def by_scipy(problem: Problem, start: Model) -> float:
+    root = np.sqrt(problem.weight)[:, None]
+
+    def residuals(values: np.ndarray) -> np.ndarray:
+        model = with_parameters(start, problem, values)
+        return (root * (model.predict(problem.x) - problem.y)).ravel()
+
+    values = parameters(start, problem)
+    if len(values):
+        precise = {"ftol": 3e-16, "xtol": 3e-16, "gtol": 3e-16}
+        values = least_squares(residuals, values, method="trf", **precise).x
+    return loss_of(problem, with_parameters(start, problem, values))
+
+
+FLAGS = [(False, False), (False, True), (True, False), (True, True)]
+
+
+def perturbed_problem(seed: int, flags: tuple[bool, bool]) -> tuple[Problem, Model]:
+    """Noisy data of a random model and a start near the truth."""
+    rng = np.random.default_rng(seed)
+    truth = random_model(rng, n_outputs=1 + seed % 2)
+    problem = noisy_problem(rng, truth, *flags)
+    return problem, truth.replace(
+        edge=truth.edge * rng.uniform(0.95, 1.05, truth.edge.shape)
+    )
+
+
+@pytest.mark.parametrize("flags", FLAGS, ids=["fixed", "bias", "readout", "both"])
+def test_not_worse_than_scipy(flags: tuple[bool, bool]) -> None:
+    """Two seeds may end in another valley; a solver that stalls fails on several."""
+    ratios = []
+    for seed in range(8):
+        problem, start = perturbed_problem(seed, flags)
+        fit = levenberg_marquardt(problem, start, 1000)
+        assert fit.loss == pytest.approx(loss_of(problem, fit.model), rel=1e-9)
+        ratios.append(fit.loss / by_scipy(problem, start))
+    assert sum(ratio <= 1 + 1e-8 for ratio in ratios) >= 6, ratios
+
+
+@pytest.mark.parametrize("readout", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+def test_line_has_the_normal_equations_solution(readout: bool, bias: bool) -> None:
+    rng = np.random.default_rng(1)
+    x, weight = rng.normal(size=(30, 2)), rng.uniform(0.2, 2, 30)
+    y = x @ [3.0, -2.0] + 5 + rng.normal(size=30)
+    names = ("none", "linear", "mult")
+    space = SearchSpace(2, 1, 1, resolve(names))
+    start = Model(
+        space, OBJECTIVES["real"], [1, 2], np.ones((2, 2)) * [[1, 1], [1, 0]],
+        np.ones((1, 1)), np.zeros(1),
+    )  # fmt: skip
+    problem = Problem(x, y[:, None], weight / weight.mean(), readout, bias)
+    fit = levenberg_marquardt(problem, start, 200)
+    # Coefficients that the read-out makes redundant must not run away.
+    assert np.abs(fit.model.edge).max() < 1e4 and np.abs(fit.model.bias).max() < 1e4
+    root = np.sqrt(weight)[:, None]
+    design = np.column_stack([x, np.ones(30)])
+    exact = np.linalg.lstsq(design * root, y[:, None] * root, rcond=None)[0]
+    np.testing.assert_allclose(fit.model.predict(x), design @ exact, rtol=1e-7)
+
+
+def targets_for(rng: np.random.Generator, kind: str, shape: tuple) -> np.ndarray:
+    y = rng.uniform(0.05, 0.95, shape)
+    if kind == "probability_sample":
+        return np.round(y)
+    return y / y.sum(axis=1, keepdims=True) if "distribution" in kind else y
+
+
+@pytest.mark.parametrize("kind", OBJECTIVES)
+@pytest.mark.parametrize("n_outputs", [2, 3])
+def test_slopes(kind: str, n_outputs: int) -> None:
+    rng = np.random.default_rng(n_outputs)
+    eta = rng.normal(scale=2, size=(15, n_outputs))
+    y = targets_for(rng, kind, eta.shape)
+    objective: Objective = OBJECTIVES[kind]
+    slopes, curvature = objective.slopes(objectives.NUMPY, eta, y)
+    numeric = np.empty_like(eta)
+    for q in range(n_outputs):
+        step = 1e-6 * np.eye(n_outputs)[q]
+        up = objective.loss(objectives.NUMPY, eta + step, y)
+        numeric[:, q] = (up - objective.loss(objectives.NUMPY, eta - step, y)) / 2e-6
+    np.testing.assert_allclose(slopes, numeric, rtol=1e-5, atol=1e-8)
+    by_jax = jax.grad(lambda e: objective.loss(JAX, e, y).sum())(eta)
+    np.testing.assert_allclose(slopes, by_jax, rtol=1e-4, atol=1e-5)
+    assert curvature.shape == eta.shape
+    assert (curvature >= 0).all() and curvature.max() > 0
+
+
+@pytest.mark.parametrize("kind", ["real", "probability_sample"])
+def test_curvature_is_the_second_derivative(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    eta, y = rng.normal(size=(20, 1)), np.round(rng.random((20, 1)))
+    objective = OBJECTIVES[kind]
+    curvature = objective.slopes(objectives.NUMPY, eta, y)[1]
+    up = objective.slopes(objectives.NUMPY, eta + 1e-6, y)[0]
+    down = objective.slopes(objectives.NUMPY, eta - 1e-6, y)[0]
+    np.testing.assert_allclose(curvature, (up - down) / 2e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", OBJECTIVES)
+@pytest.mark.parametrize("trained", [False, True])
+def test_loss_is_never_above_the_start(kind: str, trained: bool) -> None:
+    rng = np.random.default_rng(7)
+    improved = 0
+    for trial in range(30):
+        start = random_model(rng, kind, 2, EVERY_KIND)
+        x = rng.uniform(0.1, 2, (25, 2))
+        y = targets_for(rng, kind, (25, 2))
+        problem = Problem(x, y, np.ones(25), trained, trained)
+        before = loss_of(problem, start)
+        fit = levenberg_marquardt(problem, start, [0, 1, 5, 30][trial % 4])
+        if not np.isfinite(before):
+            assert fit.loss == np.inf or trained
+            continue
+        if np.isfinite(fit.loss):
+            assert fit.loss <= before * (1 + 1e-12)
+            improved += fit.loss < before
+        assert fit.iterations <= 30
+    assert improved >= 5
+
+
+@pytest.mark.parametrize("kind", OBJECTIVES)
+def test_other_objectives_reach_a_stationary_point(kind: str) -> None:
+    rng = np.random.default_rng(3)
+    space = SearchSpace(2, 2, 2, resolve(("none", "linear", "mult")))
+    start = Model(
+        space, OBJECTIVES[kind], [2, 0, 0, 2, 0], np.full((5, 2), 0.5) * [1, 0],
+        np.eye(2), np.zeros(2),
+    )  # fmt: skip
+    x = rng.normal(size=(60, 2))
+    noisy = 2 * start.eta(x) + rng.normal(size=(60, 2))
+    y = OBJECTIVES[kind].link(objectives.NUMPY, noisy)
+    y = np.round(y) if kind == "probability_sample" else y
+    problem = Problem(x, y, np.ones(60))
+    fit = levenberg_marquardt(problem, start, 300)
+    assert fit.loss < loss_of(problem, start)
+    for place in [(0, 0), (3, 0)]:
+        for change in (-1e-3, 1e-3):
+            edge = fit.model.edge.copy()
+            edge[place] += change
+            assert loss_of(problem, fit.model.replace(edge=edge)) > fit.loss
+
+
+def one_edge(name: str, coefs: tuple[float, ...] = ()) -> Model:
+    space = SearchSpace(1, 1, 1, resolve(["none", name]))
+    edge = np.zeros((1, space.max_params))
+    edge[0, : len(coefs)] = coefs
+    return Model(
+        space, OBJECTIVES["real"], [1], edge, np.ones((1, 1)), np.zeros(1)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "coefs", "x"),
+    [
+        ("ln", (), [-1.0, 1.0]),
+        ("reciprocal", (), [0.0, 1.0]),
+        ("linear_ln", (-1.0,), [1.0, 2.0]),
+        ("linear_exp", (1.0, 0.0), [1.0, 800.0]),
+        ("softplus", (0.0,), [1.0, 2.0]),
+    ],
+)
+@pytest.mark.parametrize("trained", [False, True])
+def test_start_that_is_not_finite(
+    name: str, coefs: tuple[float, ...], x: list[float], trained: bool
+) -> None:
+    y = np.array([[1.0], [2.0]])
+    problem = Problem(np.array(x)[:, None], y, np.ones(2), trained, trained)
+    fit = levenberg_marquardt(problem, one_edge(name, coefs), 50)
+    assert fit.loss == np.inf
+
+
+@pytest.mark.parametrize("readout", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+def test_values_near_overflow_do_not_raise(readout: bool, bias: bool) -> None:
+    """Every node is finite but a sum over rows, or a square, is not."""
+    x = np.linspace(1, 1.001, 20)[:, None] * 709
+    problem = Problem(x, x.copy(), np.ones(20), readout, bias)
+    fit = levenberg_marquardt(problem, one_edge("linear_exp", (1.0, 0.0)), 50)
+    assert fit.loss == np.inf or np.isfinite(fit.model.predict(x)).all()
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e6, 1e12])
+@pytest.mark.parametrize("seed", range(4))
+def test_unit_of_y_does_not_matter(seed: int, unit: float) -> None:
+    rng = np.random.default_rng(seed)
+    truth = random_model(rng)
+    problem = noisy_problem(rng, truth, True, True)
+    start = random_model(np.random.default_rng(seed))
+    start = start.replace(edge=start.edge * 1.1)
+    plain = levenberg_marquardt(problem, start, 500)
+    scaled = levenberg_marquardt(problem._replace(y=problem.y * unit), start, 500)
+    assert scaled.loss == pytest.approx(plain.loss * unit**2, rel=1e-8)
+    predicted = scaled.model.predict(problem.x) / unit
+    np.testing.assert_allclose(predicted, plain.model.predict(problem.x), rtol=1e-5)
