@@ -18,7 +18,7 @@ from .discretise import attempts, move_towards, probabilities
 from .model import Model
 from .network import Coefs
 from .objectives import Objective
-from .refit import Problem
+from .refit import Problem, without_traces
 from .search import Candidate, Setting, random_coefs, refit, search, slope_units
 from .search_space import SearchSpace
 
@@ -221,7 +221,7 @@ def _chosen(
         starts = [m for m in known if np.array_equal(m.architecture, architecture)]
         fit = refit(setting, architecture, rng, starts=starts).fit
         if np.isfinite(fit.loss):
-            return fit.model
+            return without_traces(setting.problem, fit.model)
     return None
 
 

@@ -75,7 +75,7 @@ def _nodes(
         values[target] += value
         if source >= d:
             tangents[target] += partials[0] * tangents[source]
-        if size:
+        if size and slots:
             tangents[target, first[e] : first[e] + size] += partials[1:]
     return values[d:], tangents[d:]
 
@@ -201,3 +201,20 @@ def levenberg_marquardt(problem: Problem, start: Model, max_iter: int) -> Fit:
         if progress is None or settled:
             break
     return Fit(point.model, point.loss, iteration)
+
+
+def without_traces(problem: Problem, model: Model) -> Model:
+    """Trained read-out weights and biases that are rounding errors become zero.
+
+    A term counts as one when it moves no prediction by more than 1e-10 of the size of y;
+    a read-out of 1e-15 would otherwise show up in the equation.
+    """
+    nodes, _ = _nodes(model, problem.x, [])
+    size = np.abs(problem.y).max(axis=0)
+    reach = np.abs(nodes).max(axis=1)[:, None] * np.abs(model.readout)
+    readout = np.where(reach <= 1e-10 * size, 0.0, model.readout)
+    bias = np.where(np.abs(model.bias) <= 1e-10 * size, 0.0, model.bias)
+    return model.replace(
+        readout=readout if problem.train_readout else model.readout,
+        bias=bias if problem.train_bias else model.bias,
+    )

@@ -1,0 +1,233 @@
+"""What the benchmarks share: provenance, tables, and the peer in its own process.
+
+The peer is PyPI ``autora-theorist-darts``, DARTS in PyTorch. It runs in a process of its
+own, so that it may live in another environment and its threads do not meet ours. That
+process is this very file, run as a program: one job as JSON on stdin, one answer as JSON
+on stdout.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PEER_PACKAGES = ("autora-theorist-darts", "torch", "numpy")
+OUR_PACKAGES = ("jax", "numpy", "scipy", "scikit-learn")
+HOW_TO_GET_THE_PEER = (
+    "The peer is not installed here: no peer columns. Get it, best in an environment of "
+    "its own, by `pip install torch==2.13.0 autora-theorist-darts` and name that "
+    "environment's interpreter: `--peer PYTHON`."
+)
+
+
+# Provenance
+
+
+def _cpu_model() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory_gib() -> float:
+    with contextlib.suppress(ValueError, OSError, AttributeError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return float("nan")
+
+
+def _load() -> str:
+    with contextlib.suppress(OSError, AttributeError):
+        return f"{os.getloadavg()[0]:.1f}"
+    return "unknown"
+
+
+def versions(packages: Iterable[str]) -> str:
+    """Installed versions, such as "torch 2.13.0, numpy 2.3.1"."""
+    found = [f"Python {platform.python_version()}"]
+    for name in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found.append(f"{name} {importlib.metadata.version(name)}")
+    return ", ".join(found)
+
+
+def _git(*arguments: str) -> str:
+    run = ["git", "-C", str(ROOT), *arguments]
+    with contextlib.suppress(OSError):
+        return subprocess.run(run, capture_output=True, text=True).stdout.strip()
+    return ""
+
+
+def provenance() -> dict[str, str]:
+    """When, where and with what a benchmark ran; read it before the benchmark runs."""
+    commit = _git("rev-parse", "--short", "HEAD") or "unknown"
+    changed = " with uncommitted changes" if _git("status", "--porcelain", "src") else ""
+    return {
+        "Date": datetime.date.today().isoformat(),
+        "Machine": f"{_cpu_model()}, {os.cpu_count()} cores, {_memory_gib():.0f} GiB RAM",
+        "Load before the run": _load(),
+        "Ours": versions(OUR_PACKAGES),
+        "Commit": commit + changed,
+    }
+
+
+# Result pages
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A Markdown table."""
+    lines = [headers, ["---"] * len(headers), *rows]
+    # A pipe inside a cell would start another column.
+    cells = [[str(cell).replace("|", r"\|") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def write_results(name: str, title: str, about: dict[str, str], body: str) -> None:
+    """Print a page and keep it as ``results/NAME.md``."""
+    origin = "\n".join(f"- {key}: {value}" for key, value in about.items())
+    page = f"# {title}\n\n{origin}\n\n{body.strip()}\n"
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{name}.md").write_text(page)
+    print(page)
+
+
+def write_numbers(name: str, numbers: Any) -> None:
+    """Keep the numbers behind a page as ``results/NAME.json``."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(numbers, indent=1) + "\n")
+
+
+def r2(y: np.ndarray, prediction: Any) -> float:
+    """Coefficient of determination; −inf where a prediction is not finite."""
+    rest = y.ravel() - np.asarray(prediction, float).ravel()
+    value = 1 - np.sum(rest**2) / np.sum((y - y.mean()) ** 2)
+    return float(value) if np.isfinite(value) else float("-inf")
+
+
+# The peer
+
+
+def environment(ours: bool) -> dict[str, str]:
+    """Environment variables of a child process, with or without this source tree."""
+    variables = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    if ours:
+        variables["PYTHONPATH"] = str(ROOT / "src")
+    return variables
+
+
+def find_peer(python: str | None) -> str | None:
+    """The interpreter that runs the peer: the named one, or this one if it has it."""
+    if python is not None:
+        return python
+    with contextlib.suppress(ModuleNotFoundError):
+        if importlib.util.find_spec("autora.theorist.darts") is not None:
+            return sys.executable
+    return None
+
+
+def peer_fit(
+    python: str,
+    X: np.ndarray,
+    y: np.ndarray,
+    settings: dict[str, Any],
+    seed: int = 0,
+    X_test: np.ndarray | None = None,
+    min_steps: int = 0,
+    timeout: float | None = None,
+) -> dict[str, Any]:
+    """Fit the peer in a fresh process.
+
+    The peer does no coefficient step in an epoch in which the strongest primitives have
+    no coefficients. Fits with fewer than ``min_steps`` steps are therefore repeated with
+    the next seed.
+
+    Returns
+    -------
+    dict
+        ``import_seconds``, ``fit_seconds``, ``steps`` (SGD steps really done),
+        ``prediction`` of ``X_test``, ``equation`` and ``versions``; or ``error``.
+    """
+    job = {
+        "X": X.tolist(),
+        "y": y.tolist(),
+        "X_test": (X if X_test is None else X_test).tolist(),
+        "settings": settings,
+        "seed": seed,
+        "min_steps": min_steps,
+    }
+    try:
+        done = subprocess.run(
+            [python, __file__],
+            input=json.dumps(job),
+            capture_output=True,
+            text=True,
+            env=environment(ours=False),
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"stopped after {timeout:.0f} s"}
+    if done.returncode:
+        return {"error": (done.stderr.strip().splitlines() or ["no output"])[-1]}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _count_steps(torch: Any) -> list[int]:
+    """Let ``torch.optim.SGD`` count its steps in the returned list's only item."""
+    count, step = [0], torch.optim.SGD.step
+
+    def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        count[0] += 1
+        return step(self, *args, **kwargs)
+
+    torch.optim.SGD.step = counted
+    return count
+
+
+def _serve(job: dict[str, Any]) -> dict[str, Any]:
+    begin = time.perf_counter()
+    import torch
+    from autora.theorist.darts import DARTSRegressor, regressor
+
+    answer: dict[str, Any] = {"import_seconds": time.perf_counter() - begin}
+    answer["versions"] = versions(PEER_PACKAGES)
+    regressor._progress_indicator = lambda epochs: epochs
+    count = _count_steps(torch)
+    X, y = np.array(job["X"]), np.array(job["y"])
+    for seed in range(job["seed"], job["seed"] + 100):
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        count[0], begin = 0, time.perf_counter()
+        try:
+            fitted = DARTSRegressor(**job["settings"]).fit(X, y)
+            answer["fit_seconds"] = time.perf_counter() - begin
+            answer["prediction"] = fitted.predict(np.array(job["X_test"])).tolist()
+            answer["equation"] = fitted.model_repr()
+        except Exception as error:
+            return {**answer, "error": f"{type(error).__name__}: {error}"}
+        answer["steps"] = count[0]
+        if count[0] >= job["min_steps"]:
+            return answer
+    return {**answer, "error": f"never reached {job['min_steps']} coefficient steps"}
+
+
+if __name__ == "__main__":
+    # Whatever the peer prints must not mix with the answer.
+    with contextlib.redirect_stdout(sys.stderr):
+        result = _serve(json.load(sys.stdin))
+    print(json.dumps(result))
