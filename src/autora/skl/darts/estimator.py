@@ -16,12 +16,13 @@ from .model import Model
 from .objectives import OBJECTIVES, Objective
 from .primitives import PRIMITIVES, Primitive, resolve
 from .progress import Progress
+from .readings import Readings, numbered
 from .refit import Problem
 from .search_space import SearchSpace
 from .validation import check_parameters, check_targets, choice
 
 
-class DARTSRegressor(RegressorMixin, BaseEstimator):
+class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
     """Find an interpretable equation by differentiable architecture search.
 
     The search space is a graph: every latent node is the sum, over all inputs and earlier
@@ -273,10 +274,10 @@ class DARTSRegressor(RegressorMixin, BaseEstimator):
             )
         self.network_, self.model_ = result.network, result.model
         self.history_, self.converged_ = result.history, result.converged
-        if result.candidates or not hasattr(self, "candidates_"):
+        if result.candidates or earlier is None:
             self.candidates_ = [c.fit.model for c in result.candidates[:50]]
         self._y_ndim, self._y_mean = np.ndim(y), targets.mean(axis=0)
-        self._output_labels = labels or _numbered("y", targets.shape[1])
+        self._output_labels = labels or numbered("y", targets.shape[1])
 
     def _earlier(self) -> tuple[fitting.Network, Model] | None:
         return (self.network_, self.model_) if hasattr(self, "network_") else None
@@ -380,123 +381,11 @@ class DARTSRegressor(RegressorMixin, BaseEstimator):
             prediction[undefined] = self._y_mean
         return prediction[:, 0] if self._y_ndim == 1 else prediction
 
-    def model_repr(
-        self,
-        input_labels: Sequence[str] | None = None,
-        output_labels: Sequence[str] | None = None,
-        output_function_label: str = "",
-        decimals_to_display: int = 2,
-        output_format: str = "console",
-    ) -> str:
-        """The equations of the model as text, one line per latent node and output.
-
-        Parameters
-        ----------
-        input_labels, output_labels : sequence of str, default=None
-            Names of the columns of X and y; None takes those of the data.
-        output_function_label : str, default=""
-            Put around the name of every output, such as "P" for P(y).
-        decimals_to_display : int, default=2
-            Rounding of the coefficients; predictions are not affected.
-        output_format : {"console", "latex"}, default="console"
-        """
-        from .symbolic import equations
-
-        check_is_fitted(self, "model_")
-        if output_format not in ("console", "latex"):
-            raise ValueError(
-                f"output_format must be 'console' or 'latex', got {output_format!r}"
-            )
-        lines = equations(
-            self.model_,
-            self._labels("input_labels", input_labels),
-            self._labels("output_labels", output_labels),
-            output_function_label,
-            decimals_to_display,
-            output_format,
-        )
-        return "\n".join(["Model:", *lines])
-
-    def sympy(self) -> Any:
-        """The equation as a SymPy expression at full precision.
-
-        Returns
-        -------
-        sympy.Expr, or a list of them for several outputs
-        """
-        from .symbolic import expressions
-
-        check_is_fitted(self, "model_")
-        found = expressions(self.model_, self._labels("input_labels", None))
-        return found[0] if len(found) == 1 else found
-
-    def latex(self, decimals_to_display: int = 2) -> str:
-        """The equation as LaTeX, latent nodes substituted; several outputs in lines."""
-        from .symbolic import expressions, latex_name, text
-
-        check_is_fitted(self, "model_")
-        found = expressions(self.model_, self._labels("input_labels", None))
-        names = self._labels("output_labels", None)
-        return r" \\ ".join(
-            f"{latex_name(name)} = {text(e, decimals_to_display, 'latex')}"
-            for name, e in zip(names, found, strict=True)
-        )
-
-    def visualize_model(
-        self,
-        input_labels: Sequence[str] | None = None,
-        output_labels: Sequence[str] | None = None,
-        decimals_to_display: int = 2,
-    ) -> Any:
-        """The model as a graph that shows itself in a notebook.
-
-        Parameters
-        ----------
-        input_labels, output_labels : sequence of str, default=None
-            Names of the columns of X and y; None takes those of the data.
-        decimals_to_display : int, default=2
-
-        Returns
-        -------
-        graphviz.Digraph
-            ``.render(name, format="svg" | "png" | "pdf")`` saves it, ``.source`` is the
-            DOT text. The ``dot`` program is not needed.
-        """
-        from .graph import model_graph
-
-        check_is_fitted(self, "model_")
-        return model_graph(
-            self.model_,
-            self._labels("input_labels", input_labels),
-            self._labels("output_labels", output_labels),
-            decimals_to_display,
-        )
-
-    def _labels(self, name: str, labels: Sequence[str] | None) -> list[str]:
-        if name == "input_labels":
-            names = getattr(self, "feature_names_in_", None)
-            known = _numbered("x", self.n_features_in_) if names is None else names
-        else:
-            known = self._output_labels
-        if labels is None:
-            return [str(label) for label in known]
-        if isinstance(labels, str) or len(labels) != len(known):
-            raise ValueError(
-                f"{name} needs {len(known)} names, one per column, got {labels!r}"
-            )
-        return [str(label) for label in labels]
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.non_deterministic = self.random_state is None
         return tags
-
-
-def _numbered(letter: str, count: int) -> list[str]:
-    if letter == "y" and count == 1:
-        return ["y"]
-    return [f"{letter}{i + 1}" for i in range(count)]
 
 
 def _output_labels(y: Any) -> list[str] | None:

@@ -225,6 +225,47 @@ def _chosen(
     return None
 
 
+def _start(
+    space: SearchSpace,
+    problem: Problem,
+    plan: Plan,
+    earlier: tuple[Network, Model] | None,
+    rng: np.random.Generator,
+) -> relax.State:
+    """A fresh state, or the earlier one with its weights and perhaps coefficients."""
+    state = _initial_state(space, problem, plan, rng)
+    if earlier is None:
+        return state
+    old = earlier[0].state
+    coefs = old.coefs if plan.continues else state.coefs
+    return old._replace(coefs=coefs, epoch=np.int32(0), key=state.key)
+
+
+def _search(
+    setting: Setting,
+    state: relax.State,
+    plan: Plan,
+    rng: np.random.Generator,
+    observer: Observer,
+) -> tuple[list[Candidate], relax.State]:
+    """Candidates, best first, and the state with its weights moved towards them."""
+    if not (plan.search_architecture and plan.n_candidates):
+        return [], state
+    screening = setting._replace(
+        problem=_screening(setting.problem, rng), max_iter=SCREENING_STEPS
+    )
+    found = search(
+        screening, state.alphas, plan.darts_type, plan.n_candidates, rng, observer.candidate
+    )
+    if not found:
+        return [], state
+    architectures = [c.architecture for c in found]
+    criteria = np.array([c.criterion for c in found])
+    alphas = move_towards(state.alphas, plan.darts_type, architectures, criteria)
+    return found, state._replace(alphas=alphas.astype(np.float32))
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # not finite: it loses
 def run(
     space: SearchSpace,
     objective: Objective,
@@ -235,50 +276,25 @@ def run(
     observer: Observer,
 ) -> Result:
     """Search, sample and refit."""
-    centred = bool(plan.hyper.train_bias)
-    scale = _scale(problem, objective, centred)
+    scale = _scale(problem, objective, centred=bool(plan.hyper.train_bias))
     data, batch = _relaxed_data(problem, plan, scale, rng)
-    state = _initial_state(space, problem, plan, rng)
-    known: list[Model] = []
-    if earlier is not None:
-        network, model = earlier
-        known.append(model)
-        coefs = network.state.coefs if plan.continues else state.coefs
-        state = network.state._replace(coefs=coefs, epoch=np.int32(0), key=state.key)
+    state = _start(space, problem, plan, earlier, rng)
     static = relax.Static(space, objective.name, plan.darts_type, plan.unrolled, batch)
     state, history = _train(static, plan, data, state, observer)
     setting = Setting(space, objective, problem, state.coefs, plan.refit_steps)
-    candidates: list[Candidate] = []
-    if plan.search_architecture and plan.n_candidates:
-        screening = setting._replace(
-            problem=_screening(problem, rng), max_iter=SCREENING_STEPS
-        )
-        candidates = search(
-            screening,
-            state.alphas,
-            plan.darts_type,
-            plan.n_candidates,
-            rng,
-            observer.candidate,
-        )
-    if candidates:
-        known = [c.fit.model for c in candidates]
-        alphas = move_towards(
-            state.alphas,
-            plan.darts_type,
-            [c.architecture for c in candidates],
-            np.array([c.criterion for c in candidates]),
-        )
-        state = state._replace(alphas=alphas.astype(np.float32))
+    candidates, state = _search(setting, state, plan, rng, observer)
+    known = [c.fit.model for c in candidates]
+    if earlier is not None:
+        known.append(earlier[1])
     network = Network(space, objective, plan.darts_type, state)
-    chosen = _chosen(setting, network, plan.sampling_strategy, known, rng)
-    if chosen is None:
-        warnings.warn(
-            "no architecture of this search space has finite values on all rows, so the "
-            "model is the best constant; add primitives that are defined on these data "
-            "(ln needs positive, reciprocal non-zero arguments) or rescale X",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
-        return Result(network, _constant(setting), history, candidates, False)
-    return Result(network, chosen, history, candidates, True)
+    model = _chosen(setting, network, plan.sampling_strategy, known, rng)
+    if model is not None:
+        return Result(network, model, history, candidates, True)
+    warnings.warn(
+        "no architecture of this search space has finite values on all rows, so the "
+        "model is the best constant; add primitives that are defined on these data "
+        "(ln needs positive, reciprocal non-zero arguments) or rescale X",
+        ConvergenceWarning,
+        stacklevel=4,
+    )
+    return Result(network, _constant(setting), history, candidates, False)

@@ -199,11 +199,12 @@ def model_graph(
     graph = _canvas()
     _add_inputs(graph, input_labels, {edge.source for edge in edges})
     fed = {edge.target for edge in edges}
+    latent = node_symbols(model, [*input_labels, *output_labels])
     for k in sorted(live):
         # A node that nothing feeds is a sum of nothing, yet may feed others.
-        label = f"k_{k + 1}" if k in fed else f"k_{k + 1} = 0"
+        label = latent[k].name if k in fed else f"{latent[k].name} = 0"
         graph.node(f"node{k}", label, **_STYLES["latent"])
-    _add_edges(graph, model, edges, input_labels, decimals)
+    _add_edges(graph, model, edges, symbols(input_labels) + latent, decimals)
     _add_outputs(graph, model, output_labels, decimals)
     return graph
 
@@ -249,15 +250,13 @@ def _add_edges(
     graph: ModelGraph,
     model: Model,
     edges: Sequence[Edge],
-    input_labels: Sequence[str],
+    sources: Sequence[Any],
     decimals: int,
 ) -> None:
     """The chosen primitives and the read-out."""
     import sympy
 
     d = model.space.n_inputs
-    latent = node_symbols(model)
-    sources = symbols(input_labels) + latent
     for edge in edges:
         tail = f"input{edge.source}" if edge.source < d else f"node{edge.source - d}"
         # As written: SymPy would turn exp(5*x + 0.1) into 1.11*exp(5*x), whose numbers
@@ -267,7 +266,7 @@ def _add_edges(
         graph.edge(tail, f"node{edge.target}", _label(text(expression, decimals)))
     for k, q in zip(*model.readout.nonzero(), strict=True):
         weight = float(model.readout[k, q])
-        label = "" if weight == 1 else text(floats([weight])[0] * latent[k], decimals)
+        label = "" if weight == 1 else text(floats([weight])[0] * sources[d + k], decimals)
         graph.edge(f"node{k}", f"output{q}", _label(label))
 
 

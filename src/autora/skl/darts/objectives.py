@@ -55,7 +55,7 @@ class Objective:
         return self.name == "real"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (OBJECTIVES.__getitem__, (self.name,))
+        return (objective, (self.name,))
 
 
 def _mean(x: Any) -> Any:
@@ -95,8 +95,8 @@ def _sigmoid(name: str) -> Objective:
 
 
 OBJECTIVES = {
-    objective.name: objective
-    for objective in (
+    record.name: record
+    for record in (
         Objective(
             "real",
             link=lambda m, eta: eta,
@@ -123,3 +123,8 @@ OBJECTIVES = {
         ),
     )
 }
+
+
+def objective(name: str) -> Objective:
+    """The record of an output type."""
+    return OBJECTIVES[name]

@@ -238,6 +238,11 @@ def register_primitive(primitive: Primitive) -> Primitive:
     """
     if not primitive.name.isidentifier():
         raise ValueError(f"name={primitive.name!r} must be a Python identifier")
+    if primitive.name in _SPELLINGS:
+        raise ValueError(
+            f"name={primitive.name!r} is a spelling of "
+            f"{_SPELLINGS[primitive.name]!r}; choose another name"
+        )
     if primitive.name in _BUILT_IN and _TABLE[primitive.name] is not primitive:
         raise ValueError(f"name={primitive.name!r} is built in; choose another name")
     unknown = [kind for kind in primitive.params if kind not in PARAM_KINDS]

@@ -19,6 +19,10 @@ from .model import Model
 
 #: Damping increases in a row after which the fit gives up.
 _PATIENCE = 12
+#: Share of a Jacobian column that may be left by projection and still be rounding error.
+_DEPENDENT = 1e-9
+#: Smallest damping: bounds the steps along directions that the data do not determine.
+_LEAST_DAMPING = 1e-12
 #: Smallest relative improvement that counts as progress.
 _TOLERANCE = 1e-13
 
@@ -104,7 +108,13 @@ def _project(problem: Problem, nodes: np.ndarray, jacobian: np.ndarray) -> np.nd
     u, size, _ = np.linalg.svd((columns * root).T, full_matrices=False)
     basis = u[:, size > 1e-10 * max(size.max(initial=0.0), 1e-300)]
     scaled = jacobian * root[None, :, None]
-    scaled = scaled - np.einsum("nb,mb,pmo->pno", basis, basis, scaled, optimize=True)
+    size_before = np.linalg.norm(scaled.reshape(len(scaled), -1), axis=1)
+    taken_up = np.einsum("nb,mb,pmo->pno", basis, basis, scaled, optimize=True)
+    scaled = scaled - taken_up
+    # A column that the read-out takes up entirely leaves rounding errors, which a solver
+    # in scaled units would mistake for a direction.
+    size_after = np.linalg.norm(scaled.reshape(len(scaled), -1), axis=1)
+    scaled[size_after <= _DEPENDENT * size_before] = 0
     return scaled / np.maximum(root, 1e-150)[None, :, None]
 
 
@@ -164,8 +174,9 @@ def _normal_equations(
     """Gauss–Newton matrix and gradient in units that give it a unit diagonal."""
     flat = point.jacobian.reshape(len(point.jacobian), -1)
     weight = problem.weight[:, None] / problem.weight.sum()
-    matrix = (flat * (point.curvature * weight).ravel()) @ flat.T
-    gradient = flat @ (point.gradient * weight).ravel()
+    with np.errstate(all="ignore"):
+        matrix = (flat * (point.curvature * weight).ravel()) @ flat.T
+        gradient = flat @ (point.gradient * weight).ravel()
     diagonal = np.sqrt(np.diag(matrix))
     unit = 1 / np.where(diagonal > 0, diagonal, np.inf)
     return matrix * unit * unit[:, None], gradient * unit, unit
@@ -183,7 +194,7 @@ def levenberg_marquardt(problem: Problem, start: Model, max_iter: int) -> Fit:
     damping, rejected, iteration = 1e-3, 0, 0
     while iteration < max_iter and rejected < _PATIENCE and len(point.jacobian):
         matrix, gradient, unit = _normal_equations(problem, point)
-        if not gradient.any():
+        if not gradient.any() or not np.isfinite(matrix).all():
             break
         progress = None
         while progress is None and rejected < _PATIENCE and iteration < max_iter:
@@ -193,7 +204,7 @@ def levenberg_marquardt(problem: Problem, start: Model, max_iter: int) -> Fit:
             trial = _linearise(problem, _moved(problem, point.model, step))
             if trial is not None and trial.loss < point.loss:
                 progress = point.loss - trial.loss
-                damping, rejected = max(damping / 5, 1e-15), 0
+                damping, rejected = max(damping / 5, _LEAST_DAMPING), 0
                 settled = progress <= _TOLERANCE * point.loss
                 point = trial
             else:

@@ -163,7 +163,7 @@ def _trainable(coefs: Coefs, hyper: Hyper) -> Coefs:
 def _arch_step(
     static: Static, hyper: Hyper, state: State, units: Coefs, batches: tuple, scale: Any
 ) -> State:
-    """One Adam step on the architecture weights (arXiv 1412.6980, algorithm 1)."""
+    """One step on the architecture weights (arXiv 1806.09055, equation 5)."""
     train, valid = batches
 
     def objective(alphas: jax.Array) -> jax.Array:
@@ -181,7 +181,11 @@ def _arch_step(
             loss = loss - hyper.fair_darts_loss_weight * spread
         return loss
 
-    gradient = jax.grad(objective)(state.alphas)
+    return _adam(static, hyper, state, jax.grad(objective)(state.alphas))
+
+
+def _adam(static: Static, hyper: Hyper, state: State, gradient: jax.Array) -> State:
+    """One Adam step with the decays of the architecture weights (arXiv 1412.6980)."""
     rate = _cosine(
         state.epoch,
         hyper.max_epochs,

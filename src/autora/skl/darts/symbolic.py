@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,9 +44,12 @@ def symbols(names: Sequence[str]) -> list[Any]:
     return [sympy.Symbol(str(name), real=True) for name in names]
 
 
-def node_symbols(model: Model) -> list[Any]:
-    """Symbols k_1, k_2, … of the latent nodes."""
-    return symbols([f"k_{k + 1}" for k in range(model.space.n_nodes)])
+def node_symbols(model: Model, taken: Sequence[str] = ()) -> list[Any]:
+    """Symbols k_1, k_2, … of the latent nodes; another letter where a name is taken."""
+    numbers = range(1, model.space.n_nodes + 1)
+    letters = (letter * times for times in count(1) for letter in "khzuvw")
+    names = ([f"{letter}_{i}" for i in numbers] for letter in letters)
+    return symbols(next(n for n in names if not set(n) & {str(t) for t in taken}))
 
 
 def edge_expression(edge: Edge, source: Any) -> Any:
@@ -169,7 +173,8 @@ def equations(
     """One line per latent node in use and one per output."""
     import sympy
 
-    latent, inputs = node_symbols(model), symbols(input_labels)
+    latent = node_symbols(model, [*input_labels, *output_labels])
+    inputs = symbols(input_labels)
     sources, live = inputs + latent, model.live_nodes()
     lines = []
     for k in sorted(live):

@@ -1,0 +1,131 @@
+"""How a fitted estimator is read: equations, SymPy, LaTeX, graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from .model import Model
+
+
+def numbered(letter: str, count: int) -> list[str]:
+    """x1, x2, … for columns without names; a single output is y."""
+    if letter == "y" and count == 1:
+        return ["y"]
+    return [f"{letter}{i + 1}" for i in range(count)]
+
+
+class Readings:
+    """Methods that read the ``model_`` of a fitted estimator."""
+
+    model_: Model
+    n_features_in_: int
+    _output_labels: list[str]
+
+    def model_repr(
+        self,
+        input_labels: Sequence[str] | None = None,
+        output_labels: Sequence[str] | None = None,
+        output_function_label: str = "",
+        decimals_to_display: int = 2,
+        output_format: str = "console",
+    ) -> str:
+        """The equations of the model as text, one line per latent node and output.
+
+        Parameters
+        ----------
+        input_labels, output_labels : sequence of str, default=None
+            Names of the columns of X and y; None takes those of the data.
+        output_function_label : str, default=""
+            Put around the name of every output, such as "P" for P(y).
+        decimals_to_display : int, default=2
+            Rounding of the coefficients; predictions are not affected.
+        output_format : {"console", "latex"}, default="console"
+        """
+        from .symbolic import equations
+
+        check_is_fitted(self, "model_")
+        if output_format not in ("console", "latex"):
+            raise ValueError(
+                f"output_format must be 'console' or 'latex', got {output_format!r}"
+            )
+        lines = equations(
+            self.model_,
+            self._labels("input_labels", input_labels),
+            self._labels("output_labels", output_labels),
+            output_function_label,
+            decimals_to_display,
+            output_format,
+        )
+        return "\n".join(["Model:", *lines])
+
+    def sympy(self) -> Any:
+        """The equation as a SymPy expression at full precision.
+
+        Returns
+        -------
+        sympy.Expr, or a list of them for several outputs
+        """
+        from .symbolic import expressions
+
+        check_is_fitted(self, "model_")
+        found = expressions(self.model_, self._labels("input_labels", None))
+        return found[0] if len(found) == 1 else found
+
+    def latex(self, decimals_to_display: int = 2) -> str:
+        """The equation as LaTeX, latent nodes substituted; several outputs in lines."""
+        from .symbolic import expressions, latex_name, text
+
+        check_is_fitted(self, "model_")
+        found = expressions(self.model_, self._labels("input_labels", None))
+        names = self._labels("output_labels", None)
+        return r" \\ ".join(
+            f"{latex_name(name)} = {text(e, decimals_to_display, 'latex')}"
+            for name, e in zip(names, found, strict=True)
+        )
+
+    def visualize_model(
+        self,
+        input_labels: Sequence[str] | None = None,
+        output_labels: Sequence[str] | None = None,
+        decimals_to_display: int = 2,
+    ) -> Any:
+        """The model as a graph that shows itself in a notebook.
+
+        Parameters
+        ----------
+        input_labels, output_labels : sequence of str, default=None
+            Names of the columns of X and y; None takes those of the data.
+        decimals_to_display : int, default=2
+
+        Returns
+        -------
+        graphviz.Digraph
+            ``.render(name, format="svg" | "png" | "pdf")`` saves it, ``.source`` is the
+            DOT text. The ``dot`` program is not needed.
+        """
+        from .graph import model_graph
+
+        check_is_fitted(self, "model_")
+        return model_graph(
+            self.model_,
+            self._labels("input_labels", input_labels),
+            self._labels("output_labels", output_labels),
+            decimals_to_display,
+        )
+
+    def _labels(self, name: str, labels: Sequence[str] | None) -> list[str]:
+        if name == "input_labels":
+            names = getattr(self, "feature_names_in_", None)
+            known = numbered("x", self.n_features_in_) if names is None else names
+        else:
+            known = self._output_labels
+        if labels is None:
+            return [str(label) for label in known]
+        if isinstance(labels, str) or len(labels) != len(known):
+            raise ValueError(
+                f"{name} needs {len(known)} names, one per column, got {labels!r}"
+            )
+        return [str(label) for label in labels]
