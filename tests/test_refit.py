@@ -127,13 +127,17 @@ def perturbed_problem(seed: int, flags: tuple[bool, bool]) -> tuple[Problem, Mod
 
 @pytest.mark.parametrize("flags", FLAGS, ids=["fixed", "bias", "readout", "both"])
 def test_not_worse_than_scipy(flags: tuple[bool, bool]) -> None:
-    """Two seeds may end in another valley; a solver that stalls fails on several."""
+    """SciPy, started where we stopped, finds next to nothing left to gain.
+
+    Started where we started it may end in another valley, for better or worse.
+    """
     ratios = []
     for seed in range(8):
         problem, start = perturbed_problem(seed, flags)
         fit = levenberg_marquardt(problem, start, 1000)
         assert fit.loss == pytest.approx(loss_of(problem, fit.model), rel=1e-9)
-        ratios.append(fit.loss / by_scipy(problem, start))
+        ratios.append(fit.loss / by_scipy(problem, fit.model))
+    assert max(ratios) < 1.01, ratios
     assert sum(ratio <= 1 + 1e-8 for ratio in ratios) >= 6, ratios
 
 
