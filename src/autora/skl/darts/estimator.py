@@ -260,6 +260,7 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
             bool(self.train_classifier_coefficients),
             bool(self.train_classifier_bias),
         )
+        self._warn_if_outputs_are_equal(targets.shape[1])
         earlier = self._kept(earlier, space, objective)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         with Progress(self, space) as progress:
@@ -278,6 +279,16 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
             self.candidates_ = [c.fit.model for c in result.candidates[:50]]
         self._y_ndim, self._y_mean = np.ndim(y), targets.mean(axis=0)
         self._output_labels = labels or numbered("y", targets.shape[1])
+
+    def _warn_if_outputs_are_equal(self, n_outputs: int) -> None:
+        if n_outputs > 1 and not self.train_classifier_coefficients:
+            warnings.warn(
+                f"all {n_outputs} outputs share one read-out while "
+                "train_classifier_coefficients=False, so their predictions are equal; set "
+                "it to True to tell them apart",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def _earlier(self) -> tuple[fitting.Network, Model] | None:
         return (self.network_, self.model_) if hasattr(self, "network_") else None

@@ -23,6 +23,8 @@ _PATIENCE = 12
 _DEPENDENT = 1e-9
 #: Smallest damping: bounds the steps along directions that the data do not determine.
 _LEAST_DAMPING = 1e-12
+#: Values from here on count as not finite: their squares would overflow.
+_HUGE = 1e150
 #: Smallest relative improvement that counts as progress.
 _TOLERANCE = 1e-13
 
@@ -134,7 +136,7 @@ def _linearise(problem: Problem, model: Model) -> _Point | None:
     trained = problem.train_readout or problem.train_bias
     with np.errstate(all="ignore"):
         nodes, tangents = _nodes(model, problem.x, slots)
-        if not (np.isfinite(nodes).all() and np.isfinite(tangents).all()):
+        if not ((np.abs(nodes) < _HUGE).all() and (np.abs(tangents) < _HUGE).all()):
             return None
         if trained and objective.least_squares:
             model = _closed_form(problem, nodes, model)

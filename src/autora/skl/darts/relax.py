@@ -299,7 +299,8 @@ def run_epochs(
 
         def loss(weight: jax.Array) -> jax.Array:
             rows = _Rows(data.x, data.y, weight)
-            return unit * _loss(static, state.alphas, state.coefs, rows, data.scale)
+            value = unit * _loss(static, state.alphas, state.coefs, rows, data.scale)
+            return jnp.where(jnp.isnan(value), jnp.inf, value)
 
         row = History(loss(data.train), loss(data.valid), state.alphas)
         return state, jax.tree.map(lambda h, r: h.at[i].set(r), history, row)

@@ -133,8 +133,8 @@ def text(expression: Any, decimals: int, output_format: str = "console") -> str:
             return latex_name(expr.name)
 
     if output_format == "console":
-        return Console({"order": "none"}).doprint(expression)
-    return Latex({"order": "none", "ln_notation": True}).doprint(expression)
+        return Console({"order": None}).doprint(expression)
+    return Latex({"ln_notation": True}).doprint(expression)
 
 
 def latex_name(name: str) -> str:
