@@ -1,0 +1,22 @@
+"""The README's code runs as printed and finds what it promises."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pytest
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+
+
+def test_code_blocks_run(capsys: pytest.CaptureFixture[str]) -> None:
+    matplotlib.use("Agg")
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.S)
+    assert len(blocks) == 2
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(block, names)
+    assert names["darts"].score(names["X"], names["y"]) > 1 - 1e-9
+    assert "exp(" in capsys.readouterr().out
+    assert names["monitor"].epoch_history[-1] == 99
