@@ -1,6 +1,7 @@
 """Laws of psychology and economics, ours beside the peer's, in one run.
 
     python benchmarks/autora_laws.py [--peer PYTHON] [--peer-long] [--seeds N]
+        [--candidates N]
 
 The seven experiments of PyPI autora-synthetic and the three models of Musslick (2021),
 noise-free. Ours has one setting for all of them; nothing is tuned to a problem.
@@ -290,7 +291,14 @@ def main() -> None:
     parser.add_argument("--peer", metavar="PYTHON", help="interpreter with the peer")
     parser.add_argument("--peer-long", action="store_true", help="its long setting, too")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument(
+        "--candidates",
+        type=int,
+        default=OURS["n_candidates"],
+        help="architectures that ours refits; fewer for a quick look",
+    )
     options = parser.parse_args()
+    OURS["n_candidates"] = options.candidates
     python, about = find_peer(options.peer), provenance()
     count = len(PEER) if options.peer_long else 1
     peers = dict(list(PEER.items())[:count])
