@@ -169,13 +169,15 @@ def peer_fit(
     seed: int = 0,
     X_test: np.ndarray | None = None,
     min_steps: int = 0,
+    threads: int | None = 1,
     timeout: float | None = None,
 ) -> dict[str, Any]:
     """Fit the peer in a fresh process.
 
     The peer does no coefficient step in an epoch in which the strongest primitives have
     no coefficients. Fits with fewer than ``min_steps`` steps are therefore repeated with
-    the next seed.
+    the next seed. ``threads=None`` leaves PyTorch its default; one thread is faster, as
+    the tensors are tiny, and much faster on a busy machine.
 
     Returns
     -------
@@ -191,6 +193,7 @@ def peer_fit(
         "settings": settings,
         "seed": seed,
         "min_steps": min_steps,
+        "threads": threads,
     }
     try:
         done = subprocess.run(
@@ -220,6 +223,13 @@ def _count_steps(torch: Any) -> list[int]:
     return count
 
 
+def _warm_up(regressor: Any) -> None:
+    """PyTorch imports a second's worth of modules in the first step of a process."""
+    X = np.linspace(0, 1, 8).reshape(-1, 1)
+    settings = {"max_epochs": 1, "param_updates_per_epoch": 2, "primitives": ["linear"]}
+    regressor(num_graph_nodes=1, **settings).fit(X, X)
+
+
 def _serve(job: dict[str, Any]) -> dict[str, Any]:
     clock = Clock()
     import torch
@@ -229,7 +239,10 @@ def _serve(job: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"import_seconds": wall, "import_cpu_seconds": cpu}
     answer["versions"] = versions(PEER_PACKAGES)
     regressor._progress_indicator = lambda epochs: epochs
+    if job["threads"]:
+        torch.set_num_threads(job["threads"])
     count = _count_steps(torch)
+    _warm_up(DARTSRegressor)
     X, y = np.array(job["X"]), np.array(job["y"])
     for seed in range(job["seed"], job["seed"] + 100):
         torch.manual_seed(seed)

@@ -81,14 +81,18 @@ def our_first_fit(seed: int) -> Cost:
     return clock.read()
 
 
-def peer_fit_once(python: str, seed: int, epochs: int, **changes: Any) -> dict[str, Any]:
+def peer_fit_once(
+    python: str, seed: int, epochs: int, threads: int | None = 1, **changes: Any
+) -> dict[str, Any]:
     """One fit of the peer with the steps that it really did."""
     X, y = tutorial_data()
     settings = {**TUTORIAL, **changes, "max_epochs": epochs}
     # A short run counts if most of its epochs were not skipped; a full one as it is.
     wanted = round(0.6 * epochs * TUTORIAL["param_updates_per_epoch"])
     full = epochs == TUTORIAL["max_epochs"]
-    answer = peer_fit(python, X, y, settings, seed, min_steps=0 if full else wanted)
+    answer = peer_fit(
+        python, X, y, settings, seed, min_steps=0 if full else wanted, threads=threads
+    )
     if "error" in answer:
         raise SystemExit(f"the peer failed: {answer['error']}")
     return {k: v for k, v in answer.items() if k not in ("prediction", "equation")}
@@ -109,14 +113,22 @@ def scaled(answer: dict[str, Any], with_import: bool) -> Cost:
 
 def measure(python: str | None, repeats: int) -> dict[str, Any]:
     """Alternate ours and the peer's, so that both meet the same state of the machine."""
-    numbers: dict[str, Any] = {"later": [], "first": [], "steps": {}, "peer": []}
+    numbers: dict[str, Any] = {
+        "later": [],
+        "first": [],
+        "steps": {},
+        "peer": [],
+        "default": [],
+    }
     our_fit(0)  # compiles
     for seed in range(repeats):
         print(f"repeat {seed + 1} of {repeats}", file=sys.stderr)
         numbers["later"].append(our_fit(seed))
         numbers["first"].append(our_first_fit(seed))
         if python:
-            numbers["peer"].append(peer_fit_once(python, seed, PEER_EPOCHS))
+            for name, threads in (("peer", 1), ("default", None)):
+                answer = peer_fit_once(python, seed, PEER_EPOCHS, threads)
+                numbers[name].append(answer)
     for nodes in NODES:
         numbers["steps"][nodes] = measure_steps(python, nodes, repeats)
     return numbers
@@ -168,11 +180,16 @@ def row(label: str, ours: list[Cost], peer: list[Cost], target: float | None) ->
 
 def report(numbers: dict[str, Any]) -> str:
     peer, full = numbers["peer"], numbers.get("full")
-    fits, firsts = ([scaled(p, with_import=w) for p in peer] for w in (False, True))
-    rows = [
-        row("(a) later fit, same process", numbers["later"], fits, TARGETS["later"]),
-        row("(b) first fit, new process", numbers["first"], firsts, TARGETS["first"]),
-    ]
+    rows = []
+    for name, who in (("peer", "1 thread"), ("default", "default threads")):
+        if name == "default" and not peer:
+            break
+        fits, firsts = (
+            [scaled(p, with_import=w) for p in numbers[name]] for w in (False, True)
+        )
+        later, first = f"(a) later fit; peer: {who}", f"(b) first fit; peer: {who}"
+        rows.append(row(later, numbers["later"], fits, TARGETS["later"]))
+        rows.append(row(first, numbers["first"], firsts, TARGETS["first"]))
     if full:
         whole = [(full["fit_seconds"], full["fit_cpu_seconds"])]
         rows.append(row("whole fit, not scaled", numbers["later"], whole, None))
@@ -196,15 +213,19 @@ def notes(peer: list[dict[str, Any]], full: dict[str, Any] | None) -> list[str]:
     ]
     if not peer:
         return [*texts, HOW_TO_GET_THE_PEER]
-    texts.append(
+    texts += [
         f"**The peer's times in (a) and (b) are scaled**, from fits of {PEER_EPOCHS} "
         f"epochs to {STEPS:,} steps by the number of steps: its time is proportional to "
         "them. The peer skips the coefficients of an epoch whose strongest primitives "
         "have none; the steps really done were counted (in "
         f"`torch.optim.SGD.step`: {', '.join(str(p['steps']) for p in peer)} per fit) "
         "and fits that skipped most epochs were repeated with another seed. Its import is "
-        "added in (b); its interpreter's start is not."
-    )
+        "added in (b); its interpreter's start is not. Its first step of a process, "
+        "which imports more, is left out.",
+        "The peer is timed with one PyTorch thread and with PyTorch's default number of "
+        "threads. Its tensors are tiny: more threads only wait for each other, and on a "
+        "busy machine for the processor. (c) and `--full` use one thread.",
+    ]
     if full:
         texts.append(
             f"The whole fit of the peer (`--full`, one repeat) took "
