@@ -521,3 +521,28 @@ def test_verbose_shows_a_bar(
     assert capsys.readouterr() == ("", "")
     DARTSRegressor(**quick, verbose=1).fit(*plane)
     assert "DARTS" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("later", [{"max_epochs": 0}, {"warm_start": True}])
+def test_a_read_out_no_longer_trained_is_one(later: Settings) -> None:
+    X = np.linspace(0.1, 1, 40)[:, None]
+    model = DARTSRegressor(
+        num_graph_nodes=1,
+        primitives=["none", "add", "exp"],
+        train_classifier_coefficients=True,
+        train_classifier_bias=True,
+        max_epochs=2,
+        n_candidates=20,
+        random_state=0,
+    ).fit(X, 3 * np.exp(X[:, 0]) + 1)
+    model.set_params(
+        train_classifier_coefficients=False, train_classifier_bias=False, **later
+    ).fit(X, 3 * np.exp(X[:, 0]) + 1)
+    assert (model.model_.readout == 1).all()
+    assert (model.model_.bias == 0).all()
+
+
+def test_candidates_are_distinct(plane: Plane, quick: Settings) -> None:
+    model = DARTSRegressor(**quick | {"n_candidates": 60}).fit(*plane)
+    keys = [c.architecture.tobytes() for c in model.candidates_]
+    assert len(keys) == len(set(keys))

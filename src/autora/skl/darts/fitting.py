@@ -50,9 +50,6 @@ class Network(NamedTuple):
         """Probability of every primitive on every edge, shape (edges, primitives)."""
         return probabilities(self.alphas, self.darts_type)
 
-    def same_search(self, other: Network) -> bool:
-        return self[:3] == other[:3]
-
 
 class Plan(NamedTuple):
     """What a fit is asked to do."""
@@ -225,6 +222,17 @@ def _chosen(
     return None
 
 
+def _held(found: Any, problem: Problem) -> Any:
+    """What was found, its read-out 1 and bias 0 where they are not trained now."""
+    changes = {}
+    if not problem.train_readout:
+        changes["readout"] = np.ones_like(found.readout)
+    if not problem.train_bias:
+        changes["bias"] = np.zeros_like(found.bias)
+    replace = found.replace if isinstance(found, Model) else found._replace
+    return replace(**changes)
+
+
 def _start(
     space: SearchSpace,
     problem: Problem,
@@ -237,7 +245,7 @@ def _start(
     if earlier is None:
         return state
     old = earlier[0].state
-    coefs = old.coefs if plan.continues else state.coefs
+    coefs = _held(old.coefs, problem) if plan.continues else state.coefs
     return old._replace(coefs=coefs, epoch=np.int32(0), key=state.key)
 
 
@@ -285,7 +293,7 @@ def run(
     candidates, state = _search(setting, state, plan, rng, observer)
     known = [c.fit.model for c in candidates]
     if earlier is not None:
-        known.append(earlier[1])
+        known.append(_held(earlier[1], problem))
     network = Network(space, objective, plan.darts_type, state)
     model = _chosen(setting, network, plan.sampling_strategy, known, rng)
     if model is not None:

@@ -192,8 +192,8 @@ def search(
 
     Architectures without a finite fit are left out, so the list may be empty.
     """
-    start = probabilities(alphas, darts_type)
-    probability, exact = start, _EXACT * variance(setting.problem)
+    probability = probabilities(alphas, darts_type)
+    exact = _EXACT * variance(setting.problem)
     seen: set[bytes] = set()
     found: list[Candidate] = []
     queue = [mode(alphas)]
@@ -227,4 +227,5 @@ def _pruned_first(setting: Setting, found: list[Candidate]) -> list[Candidate]:
     if not found:
         return found
     best = prune(setting, found[0])
-    return found if best is found[0] else [best, *found]
+    same = best.architecture.tobytes()
+    return [best, *(c for c in found if c.architecture.tobytes() != same)]

@@ -88,15 +88,8 @@ def expressions(model: Model, input_names: Sequence[str]) -> list[Any]:
     """The outputs as SymPy expressions in the inputs, at full precision."""
     import sympy
 
-    nodes = symbols(input_names)
-    for k in range(model.space.n_nodes):
-        parts = [
-            edge_expression(edge, nodes[edge.source])
-            for edge in model.edges()
-            if edge.target == k
-        ]
-        nodes.append(sympy.Add(*parts))
-    latent = nodes[model.space.n_inputs :]
+    inputs = symbols(input_names)
+    latent = model.evaluate(_namespace(), inputs, sympy.Integer(0))
     return linked(model, readouts(model, latent))
 
 
@@ -154,9 +147,8 @@ def link_text(model: Model, eta: str, output_format: str) -> str:
     """The output link around an already printed read-out."""
     if model.objective.name == "real":
         return eta
-    name = "softmax" if len(model.bias) > 1 else "logistic"
-    if model.objective.name != "probability_distribution":
-        name = "logistic"
+    softmax = model.objective.name == "probability_distribution"
+    name = "softmax" if softmax else "logistic"
     if output_format == "console":
         return f"{name}({eta})"
     return rf"\operatorname{{{name}}}\left({eta}\right)"
