@@ -305,3 +305,21 @@ def test_a_column_may_share_a_latent_node_s_name() -> None:
     model = build(NAMED, [1, 0, 1, 0, 1], [[]] * 5, [[0], [1]], [0])
     text = as_estimator(model, ["k_1", "z"]).model_repr()
     assert "2*k_1" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "coefs", "console", "latex"),
+    [
+        ("power", (1.5,), "|x1|**1.50", r"\left|{x_{1}}\right|^{1.50}"),
+        ("shift", (-2,), "x1 - 2.00", "x_{1} - 2.00"),
+        ("square", (), "x1**2", "x_{1}^{2}"),
+        ("linear_sqrt", (2, 1), "sqrt(2.00*x1 + 1.00)", r"\sqrt{2.00 x_{1} + 1.00}"),
+    ],
+)
+def test_powers_and_shifts(
+    name: str, coefs: tuple[float, ...], console: str, latex: str
+) -> None:
+    model = build(("none", name), [1, 0], [coefs, ()], [[1]], [0], n_nodes=1)
+    estimator = as_estimator(model)
+    assert estimator.model_repr() == f"Model:\nk_1 = {console}\ny = k_1"
+    assert estimator.latex() == f"y = {latex}"

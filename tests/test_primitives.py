@@ -15,7 +15,15 @@ import sympy
 from autora.skl.darts import Primitive, known_primitives, register_primitive
 from autora.skl.darts.jets import differentiate
 from autora.skl.darts.network import JAX
-from autora.skl.darts.primitives import _BUILT_IN, NUMPY, lookup, resolve
+from autora.skl.darts.primitives import (
+    _BUILT_IN,
+    ARGUMENTS,
+    NUMPY,
+    SCIENCE,
+    lookup,
+    resolve,
+    variants,
+)
 from autora.skl.darts.symbolic import _namespace
 
 EVERYWHERE = np.linspace(-2, 2, 40)  # neither 0 nor a kink of relu(1.3·x + 0.4)
@@ -28,6 +36,7 @@ BASE: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
     "subtract": (lambda x: -x, ()),
     "mult": (lambda x, a: a * x, (A,)),
     "linear": (lambda x, a, b: a * x + b, (A, B)),
+    "shift": (lambda x, b: x + b, (B,)),
     "relu": (lambda x: np.where(x > 0, x, 0), ()),
     "logistic": (lambda x: 1 / (1 + np.exp(-x)), ()),
     "exp": (lambda x: np.exp(x), ()),
@@ -36,13 +45,32 @@ BASE: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
     "tanh": (lambda x: np.sinh(x) / np.cosh(x), ()),
     "reciprocal": (lambda x: 1 / x, ()),
     "ln": (lambda x: np.log(x), ()),
+    "square": (lambda x: x * x, ()),
+    "sqrt": (lambda x: np.exp(np.log(x) / 2), ()),
+    "power": (lambda x, a: np.exp(a * np.log(np.abs(x))), (A,)),
     "softplus": (lambda x, k: np.log(1 + np.exp(k * x)) / k, (BETA,)),
     "softminus": (lambda x, k: x - np.log(1 + np.exp(k * x)) / k, (BETA,)),
 }
-SHIFTED = ("relu", "logistic", "exp", "cos", "sin", "tanh")
-UNSHIFTED = ("reciprocal", "ln", "softplus", "softminus")
-LINEAR = tuple(f"linear_{name}" for name in (*SHIFTED, *UNSHIFTED))
-NAMES = (*BASE, *LINEAR)
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "linear": ("relu", "logistic", "exp", "cos", "sin", "tanh", "square", "sqrt"),
+    "scaled": ("logistic", "exp", "cos", "sin", "tanh"),
+    "shifted": ("reciprocal", "ln", "square", "sqrt", "power"),
+    #: Named linear_* by autora-theorist-darts, yet without a shift.
+    "peer": ("reciprocal", "ln", "softplus", "softminus"),
+}
+ARGUMENT: dict[str, tuple[str, Callable[..., Any], tuple[float, ...]]] = {
+    "linear": ("linear", lambda x: A * x + B, (A, B)),
+    "scaled": ("scaled", lambda x: A * x, (A,)),
+    "shifted": ("shifted", lambda x: x + B, (B,)),
+    "peer": ("linear", lambda x: A * x, (A,)),
+}
+#: Name of every variant → its plain function and the kind of argument.
+DERIVED = {
+    f"{ARGUMENT[kind][0]}_{name}": (name, kind)
+    for kind, names in VARIANTS.items()
+    for name in names
+}
+NAMES = (*BASE, *DERIVED)
 
 
 def double_precision() -> AbstractContextManager:
@@ -54,23 +82,20 @@ def double_precision() -> AbstractContextManager:
 
 
 def arguments(name: str) -> np.ndarray:
-    return POSITIVE if name.endswith("ln") else EVERYWHERE
+    return POSITIVE if name.endswith(("ln", "sqrt")) else EVERYWHERE
 
 
 def coefficients(name: str) -> tuple[float, ...]:
     if name in BASE:
         return BASE[name][1]
-    base = name.removeprefix("linear_")
-    return ((A, B) if base in SHIFTED else (A,)) + BASE[base][1]
+    base, kind = DERIVED[name]
+    return ARGUMENT[kind][2] + BASE[base][1]
 
 
 def closed_form(name: str, x: np.ndarray) -> np.ndarray:
-    if name in BASE:
-        formula, coefs = BASE[name]
-        return formula(x, *coefs)
-    base = name.removeprefix("linear_")
+    base, kind = DERIVED.get(name, (name, ""))
     formula, coefs = BASE[base]
-    return formula(A * x + B if base in SHIFTED else A * x, *coefs)
+    return formula(ARGUMENT[kind][1](x) if kind else x, *coefs)
 
 
 def test_table_is_complete() -> None:
@@ -87,15 +112,43 @@ def test_closed_form(name: str) -> None:
     np.testing.assert_allclose(found, closed_form(name, x), rtol=1e-14, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", LINEAR)
-def test_linear_variant_is_the_base_of_a_line(name: str) -> None:
-    base = lookup(name.removeprefix("linear_"))
-    x = arguments(name)
-    shifted = base.name in SHIFTED
-    expected = base(NUMPY, A * x + B if shifted else A * x, *[BETA] * base.n_params)
-    coefs = ((A, B) if shifted else (A,)) + (BETA,) * base.n_params
-    assert lookup(name).params[: 1 + shifted] == ("slope", "shift")[: 1 + shifted]
-    np.testing.assert_array_equal(lookup(name)(NUMPY, x, *coefs), expected)
+@pytest.mark.parametrize("name", DERIVED)
+def test_variant_is_the_plain_function_of_its_argument(name: str) -> None:
+    plain, (base, kind) = lookup(DERIVED[name][0]), DERIVED[name]
+    x, rest = arguments(name), (BETA,) * plain.n_params
+    _, argument, coefs = ARGUMENT[kind]
+    found = lookup(name)(NUMPY, x, *coefs, *rest)
+    np.testing.assert_array_equal(found, plain(NUMPY, argument(x), *rest))
+    assert lookup(name).base == base == plain.base and plain.argument == "plain"
+    assert lookup(name).argument == ("scaled" if kind == "peer" else kind)
+    assert lookup(name).params == ARGUMENTS[lookup(name).argument] + plain.params
+
+
+def names(records: tuple[Primitive, ...]) -> list[str]:
+    return [record.name for record in records]
+
+
+def test_variants_of_a_function() -> None:
+    assert names(variants("add")) == ["add", "mult", "shift", "linear"]
+    assert names(variants(lookup("linear_tanh"))) == ["tanh", "scaled_tanh", "linear_tanh"]
+    peer = ["reciprocal", "linear_reciprocal", "shifted_reciprocal"]
+    assert names(variants("shifted_reciprocal")) == peer
+    assert names(variants("none")) == ["none"] and names(variants("relu"))[0] == "relu"
+    assert names(variants("subtract")) == ["subtract"]
+    for name in NAMES:
+        assert [p.name for p in variants(name)].count(name) == 1
+
+
+def test_science_can_be_searched() -> None:
+    assert len(resolve(SCIENCE)) == len(SCIENCE)
+
+
+def test_own_variant_joins_the_others(own_table: dict[str, Primitive]) -> None:
+    formula = lambda m, x, a: m.power(x, a) * x  # noqa: E731
+    own = Primitive("odd_power", formula, ("shape",), base="power")
+    assert own not in variants("power")
+    register_primitive(own)
+    assert own in variants("power")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -149,6 +202,7 @@ def test_jets(name: str) -> None:
 COMPOSITES = {
     "division": lambda m, x, a: (2 - x) / (x + a) + a / x - 3 / (1 + x * x),
     "powers": lambda m, x, a: x**3 - x**-0.5 + x**a,
+    "roots": lambda m, x, a: m.power(a * x - 2, 3) + m.sqrt(x * a) + m.power(2.0, x - a),
     "maxima": lambda m, x, a: m.maximum(x, a) + m.maximum(0.3, x * a),
     "nesting": lambda m, x, a: m.tanh(m.softplus(m.sin(x) * a) - m.log(x) / 2.0),
 }
@@ -172,6 +226,27 @@ def test_jets_at_extreme_arguments(name: str) -> None:
     assert np.isfinite(value).all() and np.isfinite(partials).all()
 
 
+@pytest.mark.parametrize("exponent", [0.5, 1.0, 1.5, 3.0])
+def test_power_of_zero(exponent: float) -> None:
+    """Finite where the derivative is, infinite where it is, and never NaN."""
+    with np.errstate(divide="ignore"):
+        value, partials = differentiate(lookup("power"), np.zeros(1), np.array([exponent]))
+        _, shifted = differentiate(
+            lookup("shifted_power"), np.zeros(1), np.array([0, exponent])
+        )
+    assert value == 0 and partials[1] == 0
+    assert partials[0] == {0.5: np.inf, 1: 1}.get(exponent, 0)
+    np.testing.assert_array_equal(shifted[[0, 2]], partials)
+
+
+@pytest.mark.parametrize("name", ["sqrt", "shifted_sqrt"])
+def test_root_of_zero(name: str) -> None:
+    coefs = np.zeros(lookup(name).n_params)
+    with np.errstate(divide="ignore"):
+        value, partials = differentiate(lookup(name), np.zeros(1), coefs)
+    assert value == 0 and (partials == np.inf).all()
+
+
 @pytest.mark.parametrize(
     ("name", "coefs", "outside"),
     [
@@ -180,6 +255,10 @@ def test_jets_at_extreme_arguments(name: str) -> None:
         ("linear_ln", (-2.0,), [0.5]),
         ("linear_reciprocal", (0.0,), [1.0]),
         ("softplus", (0.0,), [1.0]),
+        ("sqrt", (), [-1e-9, -2.0]),
+        ("linear_sqrt", (-1.0, 0.5), [1.0]),
+        ("power", (-0.5,), [0.0]),
+        ("shifted_power", (-2.0, -1.0), [2.0]),
         ("exp", (), [np.inf, np.nan]),
     ],
 )
@@ -244,6 +323,7 @@ def test_register(own_table: dict[str, Primitive]) -> None:
         (Primitive("", lambda m, x: x), "name=''"),
         (Primitive("exp", lambda m, x: x), "name='exp' is built in"),
         (Primitive("own", lambda m, x, a: x, ("scale",)), "params .*'scale'"),
+        (Primitive("own", lambda m, x: x, argument="squared"), "argument='squared'"),
         (Primitive("own", lambda m, x: m.erf(x)), "formula of 'own' fails"),
         (Primitive("own", lambda m, x, a: x), "formula of 'own' fails"),
         (Primitive("own", lambda m, x: x.sum()), "formula of 'own' must be elem"),

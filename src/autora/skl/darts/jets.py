@@ -70,6 +70,33 @@ def _reciprocal(x: Jet) -> Jet:
     return Jet(value, -(value**2) * x.partials)
 
 
+def _chain(slope: Any, partials: Any) -> Any:
+    """Chain rule in which 0 · inf is 0: no dependence, whatever the slope."""
+    with np.errstate(invalid="ignore"):
+        return np.where(partials == 0, 0.0, slope * partials)
+
+
+def _sqrt(x: Jet) -> Jet:
+    value = np.sqrt(x.value)
+    return Jet(value, _chain(0.5 / value, x.partials))
+
+
+def _power(x: Any, a: Any) -> Jet:
+    """|x|^a, where either may be a jet."""
+    base, exponent = (v.value if isinstance(v, Jet) else v for v in (x, a))
+    size = np.abs(base)
+    value = size**exponent
+    partials: Any = 0.0
+    if isinstance(x, Jet):
+        slope = exponent * size ** (exponent - 1) * np.where(base < 0, -1.0, 1.0)
+        partials = _chain(slope, x.partials)
+    if isinstance(a, Jet):
+        # The logarithm of 0 has no say where the power itself is 0.
+        log = np.log(np.where(value == 0, 1.0, size))
+        partials = partials + _chain(value * log, a.partials)
+    return Jet(value, partials)
+
+
 def _exp(x: Jet) -> Jet:
     value = np.exp(x.value)
     return Jet(value, value * x.partials)
@@ -103,6 +130,8 @@ def _softplus(x: Jet) -> Jet:
 JET = SimpleNamespace(
     exp=_exp,
     log=lambda x: Jet(np.log(x.value), x.partials / x.value),
+    sqrt=_sqrt,
+    power=_power,
     sin=lambda x: Jet(np.sin(x.value), np.cos(x.value) * x.partials),
     cos=lambda x: Jet(np.cos(x.value), -np.sin(x.value) * x.partials),
     tanh=_tanh,

@@ -21,6 +21,8 @@ from .search_space import SearchSpace
 JAX = SimpleNamespace(
     exp=jnp.exp,
     log=jnp.log,
+    sqrt=jnp.sqrt,
+    power=lambda x, a: jnp.abs(x) ** a,
     sin=jnp.sin,
     cos=jnp.cos,
     tanh=jnp.tanh,

@@ -19,10 +19,20 @@ from scipy.special import expit
 #: What a coefficient does in a formula; this decides where its search starts.
 PARAM_KINDS = ("slope", "shift", "shape")
 
+#: What a variant of a function applies it to, and the coefficients that this takes.
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "plain": (),
+    "scaled": ("slope",),
+    "shifted": ("shift",),
+    "linear": ("slope", "shift"),
+}
+
 #: The elementary functions a formula may use, as NumPy reads them.
 NUMPY = SimpleNamespace(
     exp=np.exp,
     log=np.log,
+    sqrt=np.sqrt,
+    power=lambda x, a: np.abs(x) ** a,
     sin=np.sin,
     cos=np.cos,
     tanh=np.tanh,
@@ -46,8 +56,8 @@ class Primitive:
         How users spell it.
     formula : callable
         ``formula(m, x, *coefficients)``, elementwise, using only arithmetic and the
-        functions of the namespace ``m``: exp, log, sin, cos, tanh, maximum, expit
-        (the logistic function) and softplus.
+        functions of the namespace ``m``: exp, log, sqrt, power(x, a) = |x|^a, sin,
+        cos, tanh, maximum, expit (the logistic function) and softplus.
     params : tuple of str, default=()
         The kind of each coefficient: ``"slope"`` starts in ±1 in units of the source,
         ``"shift"`` in ±1, ``"shape"`` at 1.
@@ -56,6 +66,11 @@ class Primitive:
     smooth : bool, default=False
         True when value and derivative are finite at every finite argument, so that the
         relaxed search need not guard them.
+    base : str, default=name
+        Name of the plain function that this is a variant of.
+    argument : {"plain", "scaled", "shifted", "linear"}, default="plain"
+        What the plain function is applied to: x, a·x, x + b or a·x + b. The
+        coefficients of the argument come first in ``params``.
     """
 
     name: str
@@ -63,6 +78,11 @@ class Primitive:
     params: tuple[str, ...] = ()
     domain: Callable[..., Any] = _everywhere
     smooth: bool = False
+    base: str = ""
+    argument: str = "plain"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base", self.base or self.name)
 
     @property
     def n_params(self) -> int:
@@ -79,64 +99,102 @@ class Primitive:
         return f"Primitive({self.name!r})"
 
 
-def _linear(base: Primitive, shift: bool = True) -> Primitive:
-    """The ``linear_*`` variant of a primitive: its argument becomes a·x (+ b)."""
-    kinds = ("slope", "shift") if shift else ("slope",)
+def _of(base: Primitive, argument: str, prefix: str = "") -> Primitive:
+    """A variant of a primitive: its argument becomes a·x, x + b or a·x + b."""
+    kinds = ARGUMENTS[argument]
 
-    def argument(x: Any, coefs: tuple) -> Any:
-        return coefs[0] * x + coefs[1] if shift else coefs[0] * x
+    def inner(x: Any, coefs: tuple) -> Any:
+        if argument == "shifted":
+            return x + coefs[0]
+        return coefs[0] * x + coefs[1] if argument == "linear" else coefs[0] * x
 
     def formula(m: Any, x: Any, *coefs: Any) -> Any:
-        return base.formula(m, argument(x, coefs), *coefs[len(kinds) :])
+        return base.formula(m, inner(x, coefs), *coefs[len(kinds) :])
 
     def domain(x: Any, *coefs: Any) -> Any:
-        return base.domain(argument(x, coefs), *coefs[len(kinds) :])
+        return base.domain(inner(x, coefs), *coefs[len(kinds) :])
 
     return Primitive(
-        f"linear_{base.name}", formula, kinds + base.params, domain, base.smooth
+        f"{prefix or argument}_{base.name}",
+        formula,
+        kinds + base.params,
+        domain,
+        base.smooth,
+        base.name,
+        argument,
     )
 
 
-_PLAIN = (
+_IDENTITIES = (
     Primitive("none", lambda m, x: 0 * x, smooth=True),
     Primitive("add", lambda m, x: x, smooth=True),
     Primitive("subtract", lambda m, x: -x, smooth=True),
-    Primitive("mult", lambda m, x, a: a * x, ("slope",), smooth=True),
-    Primitive("linear", lambda m, x, a, b: a * x + b, ("slope", "shift"), smooth=True),
-)
-_WITH_SHIFT = (
-    Primitive("relu", lambda m, x: m.maximum(x, 0), smooth=True),
-    Primitive("logistic", lambda m, x: m.expit(x), smooth=True),
-    Primitive("exp", lambda m, x: m.exp(x)),
-    Primitive("cos", lambda m, x: m.cos(x), smooth=True),
-    Primitive("sin", lambda m, x: m.sin(x), smooth=True),
-    Primitive("tanh", lambda m, x: m.tanh(x), smooth=True),
-)
-_WITHOUT_SHIFT = (
-    Primitive("reciprocal", lambda m, x: 1 / x, domain=lambda x: x != 0),
-    Primitive("ln", lambda m, x: m.log(x), domain=lambda x: x > 0),
     Primitive(
-        "softplus",
-        lambda m, x, beta: m.softplus(beta * x) / beta,
-        ("shape",),
-        lambda x, beta: beta != 0,
+        "mult", lambda m, x, a: a * x, ("slope",), _everywhere, True, "add", "scaled"
     ),
     Primitive(
-        "softminus",
-        lambda m, x, beta: x - m.softplus(beta * x) / beta,
-        ("shape",),
-        lambda x, beta: beta != 0,
+        "linear",
+        lambda m, x, a, b: a * x + b,
+        ("slope", "shift"),
+        _everywhere,
+        True,
+        "add",
+        "linear",
+    ),
+    Primitive(
+        "shift", lambda m, x, b: x + b, ("shift",), _everywhere, True, "add", "shifted"
     ),
 )
+_PLAIN = {
+    p.name: p
+    for p in (
+        Primitive("relu", lambda m, x: m.maximum(x, 0), smooth=True),
+        Primitive("logistic", lambda m, x: m.expit(x), smooth=True),
+        Primitive("exp", lambda m, x: m.exp(x)),
+        Primitive("cos", lambda m, x: m.cos(x), smooth=True),
+        Primitive("sin", lambda m, x: m.sin(x), smooth=True),
+        Primitive("tanh", lambda m, x: m.tanh(x), smooth=True),
+        Primitive("reciprocal", lambda m, x: 1 / x, domain=lambda x: x != 0),
+        Primitive("ln", lambda m, x: m.log(x), domain=lambda x: x > 0),
+        Primitive(
+            "softplus",
+            lambda m, x, beta: m.softplus(beta * x) / beta,
+            ("shape",),
+            lambda x, beta: beta != 0,
+        ),
+        Primitive(
+            "softminus",
+            lambda m, x, beta: x - m.softplus(beta * x) / beta,
+            ("shape",),
+            lambda x, beta: beta != 0,
+        ),
+        Primitive("square", lambda m, x: x**2),
+        Primitive("sqrt", lambda m, x: m.sqrt(x), domain=lambda x: x >= 0),
+        Primitive(
+            "power",
+            lambda m, x, a: m.power(x, a),
+            ("shape",),
+            lambda x, a: (x != 0) | (a >= 0),
+        ),
+    )
+}
+#: The variants of every function; a scale or shift that would be redundant is left out:
+#: exp(x + b) is a multiple of exp(x), |a·x|^p one of |x|^p.
+_VARIANTS = {
+    "linear": ("relu", "logistic", "exp", "cos", "sin", "tanh", "square", "sqrt"),
+    "scaled": ("logistic", "exp", "cos", "sin", "tanh"),
+    "shifted": ("reciprocal", "ln", "square", "sqrt", "power"),
+}
+#: Functions whose ``linear_*`` has a scale but no shift, as in autora-theorist-darts.
+_LINEAR_IS_SCALED = ("reciprocal", "ln", "softplus", "softminus")
 
 _TABLE: dict[str, Primitive] = {
     p.name: p
     for p in (
-        *_PLAIN,
-        *_WITH_SHIFT,
-        *_WITHOUT_SHIFT,
-        *(_linear(p) for p in _WITH_SHIFT),
-        *(_linear(p, shift=False) for p in _WITHOUT_SHIFT),
+        *_IDENTITIES,
+        *_PLAIN.values(),
+        *(_of(_PLAIN[name], "scaled", "linear") for name in _LINEAR_IS_SCALED),
+        *(_of(_PLAIN[n], kind) for kind, names in _VARIANTS.items() for n in names),
     )
 }
 _BUILT_IN = frozenset(_TABLE)
@@ -152,6 +210,15 @@ PRIMITIVES = (
     "mult",
     "linear_relu",
 )
+
+#: The vocabulary of the automatic mode: what equations of science are made of.
+SCIENCE: tuple[str, ...] = (
+    "none", "add", "subtract", "mult", "shift", "linear", "square", "sqrt",
+    "shifted_sqrt", "reciprocal", "shifted_reciprocal", "power", "shifted_power",
+    "exp", "scaled_exp", "ln", "shifted_ln", "sin", "scaled_sin", "linear_sin", "cos",
+    "scaled_cos", "tanh", "scaled_tanh", "linear_tanh", "logistic", "scaled_logistic",
+    "linear_logistic", "relu", "linear_relu",
+)  # fmt: skip
 
 
 def known_primitives() -> tuple[str, ...]:
@@ -183,6 +250,19 @@ def lookup(name: str | Primitive) -> Primitive:
             f"unknown primitive {name!r}; known primitives: {', '.join(_TABLE)}. "
             "Your own can be added with register_primitive()."
         ) from None
+
+
+def variants(primitive: str | Primitive) -> tuple[Primitive, ...]:
+    """All primitives that apply the same plain function, plain ones first.
+
+    Examples
+    --------
+    >>> variants("linear_sin")
+    (Primitive('sin'), Primitive('scaled_sin'), Primitive('linear_sin'))
+    """
+    base, order = lookup(primitive).base, list(ARGUMENTS)
+    same = [p for p in _TABLE.values() if p.base == base]
+    return tuple(sorted(same, key=lambda p: order.index(p.argument)))
 
 
 def resolve(names: Iterable[str | Primitive]) -> tuple[Primitive, ...]:
@@ -245,6 +325,10 @@ def register_primitive(primitive: Primitive) -> Primitive:
         )
     if primitive.name in _BUILT_IN and _TABLE[primitive.name] is not primitive:
         raise ValueError(f"name={primitive.name!r} is built in; choose another name")
+    if primitive.argument not in ARGUMENTS:
+        raise ValueError(
+            f"argument={primitive.argument!r} must be one of {list(ARGUMENTS)}"
+        )
     unknown = [kind for kind in primitive.params if kind not in PARAM_KINDS]
     if unknown:
         raise ValueError(f"params has unknown kinds {unknown}; use {PARAM_KINDS}")

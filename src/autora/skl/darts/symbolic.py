@@ -23,6 +23,8 @@ def _namespace() -> SimpleNamespace:
     return SimpleNamespace(
         exp=sympy.exp,
         log=sympy.log,
+        sqrt=sympy.sqrt,
+        power=lambda x, a: sympy.Abs(x) ** a,
         sin=sympy.sin,
         cos=sympy.cos,
         tanh=sympy.tanh,
@@ -110,6 +112,9 @@ def text(expression: Any, decimals: int, output_format: str = "console") -> str:
 
         def _print_Max(self, expr: Any) -> str:
             return f"max({', '.join(self._print(a) for a in reversed(expr.args))})"
+
+        def _print_Abs(self, expr: Any) -> str:
+            return f"|{self._print(expr.args[0])}|"
 
         def _print_log(self, expr: Any) -> str:
             return f"ln({self._print(expr.args[0])})"
