@@ -5,7 +5,8 @@ Prediction, equation and graph are readings of this one object.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +28,16 @@ class Edge:
     coefs: tuple[float, ...]
 
 
+def combine(terms: Sequence[Any], product: bool, zero: Any = 0.0) -> Any:
+    """What a latent node makes of its edges, under any reading; 0 without edges.
+
+    A product of nothing is 0 as well, not 1: an unused node never acts as an intercept.
+    """
+    if product and terms:
+        return math.prod(terms[1:], start=terms[0])
+    return sum(terms, start=zero)
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A discrete computation graph with coefficients, in double precision.
@@ -39,6 +50,8 @@ class Model:
         Coefficients of the chosen primitives; unused places are zero.
     readout : ndarray of shape (n_nodes, n_outputs)
     bias : ndarray of shape (n_outputs,)
+    aggregation : ndarray of shape (n_nodes,), default=zeros
+        Index into ``space.aggregations``: how each latent node combines its edges.
     """
 
     space: SearchSpace
@@ -47,15 +60,31 @@ class Model:
     edge: np.ndarray
     readout: np.ndarray
     bias: np.ndarray
+    aggregation: Any = None
 
     def __post_init__(self) -> None:
-        for name in ("architecture", "edge", "readout", "bias"):
+        if self.aggregation is None:
+            nodes = np.zeros(self.space.n_nodes, int)
+            object.__setattr__(self, "aggregation", nodes)
+        for name in ("architecture", "edge", "readout", "bias", "aggregation"):
             array = np.array(getattr(self, name))
             array.setflags(write=False)
             object.__setattr__(self, name, array)
 
     def replace(self, **changes: Any) -> Model:
         return replace(self, **changes)
+
+    @property
+    def products(self) -> np.ndarray:
+        """Which latent nodes multiply what their edges bring, shape (n_nodes,)."""
+        multiplies = [name == "product" for name in self.space.aggregations]
+        return np.array(multiplies)[self.aggregation]
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Number of coefficients of every edge, shape (n_edges,)."""
+        on = self.architecture >= 0
+        return np.where(on, self.space.n_params[self.architecture], 0)
 
     def edges(self) -> Iterator[Edge]:
         """The edges that are switched on, node by node."""
@@ -80,13 +109,14 @@ class Model:
 
     def evaluate(self, m: Any, inputs: list[Any], zero: Any = 0.0) -> list[Any]:
         """Values of the latent nodes under any reading ``m`` of the formulas."""
-        values = list(inputs)
+        values, edges, products = list(inputs), list(self.edges()), self.products
         for node in range(self.space.n_nodes):
-            total = zero
-            for edge in self.edges():
-                if edge.target == node:
-                    total = total + edge.primitive(m, values[edge.source], *edge.coefs)
-            values.append(total)
+            terms = [
+                edge.primitive(m, values[edge.source], *edge.coefs)
+                for edge in edges
+                if edge.target == node
+            ]
+            values.append(combine(terms, products[node], zero))
         return values[self.space.n_inputs :]
 
     def eta(self, x: np.ndarray) -> np.ndarray:

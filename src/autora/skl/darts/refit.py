@@ -57,8 +57,7 @@ class _Point(NamedTuple):
 
 def _slots(model: Model) -> list[tuple[int, int]]:
     """Places (edge, coefficient) of the coefficients in use."""
-    n_params = model.space.n_params[model.architecture]
-    return [(e, i) for e, n in enumerate(n_params) for i in range(n)]
+    return [(e, i) for e, n in enumerate(model.sizes) for i in range(n)]
 
 
 def _nodes(
@@ -71,14 +70,20 @@ def _nodes(
     values[:d] = x.T
     tangents = np.zeros((d + space.n_nodes, len(slots), n))
     first = {e: i for i, (e, j) in enumerate(slots) if j == 0}
+    sizes, products, fed = model.sizes, model.products, set()
     for e, index in enumerate(model.architecture):
-        primitive = space.primitives[index]
-        if primitive.name == "none":
+        if index < 0 or space.primitives[index].name == "none":
             continue
         source, target = space.sources[e], d + space.targets[e]
-        size = primitive.n_params
+        size, primitive = sizes[e], space.primitives[index]
         value, partials = differentiate(primitive, values[source], model.edge[e, :size])
-        values[target] += value
+        if products[target - d] and target in fed:  # the rule of products
+            partials = partials * values[target]
+            tangents[target] *= value
+            values[target] *= value
+        else:
+            values[target] += value
+        fed.add(target)
         if source >= d:
             tangents[target] += partials[0] * tangents[source]
         if size and slots:

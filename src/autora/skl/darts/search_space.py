@@ -1,8 +1,8 @@
 """The computation graph as static, hashable tables.
 
 Nodes are numbered inputs first (0 … d−1), then latent nodes in order (d … d+K−1). Every
-latent node has an edge from every input and from every earlier latent node; edges are
-numbered node by node, sources ascending.
+latent node has an edge from every input and from every earlier latent node, or several
+of them; edges are numbered node by node, sources ascending, parallel copies adjacent.
 """
 
 from __future__ import annotations
@@ -14,10 +14,22 @@ import numpy as np
 
 from .primitives import Primitive
 
+#: How a latent node may combine what its edges bring.
+AGGREGATIONS = ("sum", "product")
+
 
 @dataclass(frozen=True)
 class SearchSpace:
     """All graphs of ``n_nodes`` latent nodes over ``n_inputs`` inputs.
+
+    Parameters
+    ----------
+    aggregations : tuple of {"sum", "product"}, default=("sum",)
+        What a latent node may do with its edges.
+    max_in_degree : int or None, default=None
+        Most edges into a latent node that may be switched on.
+    n_parallel : int, default=1
+        Edges from every source to every target, so that a node may receive x and sin(x).
 
     Attributes
     ----------
@@ -31,6 +43,24 @@ class SearchSpace:
     n_nodes: int
     n_outputs: int
     primitives: tuple[Primitive, ...]
+    aggregations: tuple[str, ...] = ("sum",)
+    max_in_degree: int | None = None
+    n_parallel: int = 1
+
+    def __post_init__(self) -> None:
+        known = [a for a in self.aggregations if a in AGGREGATIONS]
+        if not known or known != list(dict.fromkeys(self.aggregations)):
+            raise ValueError(
+                f"aggregations must name one or both of {AGGREGATIONS}, each once, "
+                f"got {self.aggregations!r}"
+            )
+        if self.max_in_degree is not None and self.max_in_degree < 1:
+            raise ValueError(
+                f"max_in_degree must be at least 1, or None for no bound, "
+                f"got {self.max_in_degree!r}"
+            )
+        if self.n_parallel < 1:
+            raise ValueError(f"n_parallel must be at least 1, got {self.n_parallel!r}")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -42,7 +72,11 @@ class SearchSpace:
 
     @property
     def n_edges(self) -> int:
-        return self.n_nodes * self.n_inputs + self.n_nodes * (self.n_nodes - 1) // 2
+        return self.edges_into(self.n_nodes).start
+
+    @property
+    def n_aggregations(self) -> int:
+        return len(self.aggregations)
 
     @property
     def max_params(self) -> int:
@@ -50,18 +84,19 @@ class SearchSpace:
 
     def edges_into(self, node: int) -> slice:
         """The edges that end at a latent node."""
-        start = node * self.n_inputs + node * (node - 1) // 2
-        return slice(start, start + self.n_inputs + node)
+        start = self.n_parallel * (node * self.n_inputs + node * (node - 1) // 2)
+        return slice(start, start + self.n_parallel * (self.n_inputs + node))
 
     @cached_property
     def sources(self) -> np.ndarray:
         nodes = range(self.n_nodes)
-        return np.concatenate([np.arange(self.n_inputs + k) for k in nodes])
+        pairs = np.concatenate([np.arange(self.n_inputs + k) for k in nodes])
+        return np.repeat(pairs, self.n_parallel)
 
     @cached_property
     def targets(self) -> np.ndarray:
         nodes = np.arange(self.n_nodes)
-        return np.repeat(nodes, self.n_inputs + nodes)
+        return np.repeat(nodes, self.n_parallel * (self.n_inputs + nodes))
 
     @cached_property
     def n_params(self) -> np.ndarray:

@@ -12,7 +12,7 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
-from .model import Edge, Model
+from .model import Edge, Model, combine
 
 
 @cache
@@ -172,7 +172,7 @@ def equations(
 
     latent = node_symbols(model, [*input_labels, *output_labels])
     inputs = symbols(input_labels)
-    sources, live = inputs + latent, model.live_nodes()
+    sources, live, products = inputs + latent, model.live_nodes(), model.products
     lines = []
     for k in sorted(live):
         parts = [
@@ -180,7 +180,7 @@ def equations(
             for edge in model.edges()
             if edge.target == k
         ]
-        total = sympy.Add(*parts)
+        total = combine(parts, products[k], sympy.Integer(0))
         if total == 0:
             latent[k] = total
             sources = inputs + latent
