@@ -1,0 +1,219 @@
+"""Where graphs compete: data, vocabulary and the arrays that describe many graphs at once.
+
+A batch of graphs is a handful of arrays (see `kernel`), so that thousands are edited,
+refitted and compared per second without a Python object for any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+
+import numpy as np
+
+from .primitives import Primitive, builtin
+
+#: Relative error below which two fits count as equally exact.
+_FLOOR = 1e-13
+#: Coefficients, in units of their data, outside this range smell of a limit that is
+#: approached only to imitate another function.
+_SMALLEST, _LARGEST = 1 / 200, 20.0
+
+
+class Graphs:
+    """A batch of graphs with their coefficients."""
+
+    FIELDS = ("agg", "src", "op", "use", "theta", "w", "loss", "key")
+
+    def __init__(self, **arrays: np.ndarray) -> None:
+        self.agg, self.src, self.op = arrays["agg"], arrays["src"], arrays["op"]
+        self.use, self.theta = arrays["use"], arrays["theta"]
+        self.w, self.loss, self.key = arrays["w"], arrays["loss"], arrays["key"]
+
+    @classmethod
+    def empty(cls, count: int, n_nodes: int, n_slots: int, max_params: int) -> Graphs:
+        return cls(
+            agg=np.zeros((count, n_nodes), np.int64),
+            src=np.zeros((count, n_nodes, n_slots), np.int64),
+            op=np.full((count, n_nodes, n_slots), -1, np.int64),
+            use=np.zeros((count, n_nodes), np.bool_),
+            theta=np.zeros((count, n_nodes, n_slots, max_params)),
+            w=np.zeros((count, 1 + n_nodes)),
+            loss=np.full(count, np.inf),
+            key=np.zeros(count, np.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    def take(self, index: np.ndarray | Sequence[int]) -> Graphs:
+        """A copy of some of the graphs."""
+        return Graphs(**{name: getattr(self, name)[index] for name in self.FIELDS})
+
+    @staticmethod
+    def join(parts: Sequence[Graphs]) -> Graphs:
+        return Graphs(
+            **{n: np.concatenate([getattr(p, n) for p in parts]) for n in Graphs.FIELDS}
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Arena:
+    """What stays the same during a search.
+
+    Attributes
+    ----------
+    primitives : tuple of Primitive
+        Those of the compiled program, of which ``allowed`` are in the vocabulary.
+    x : ndarray of shape (inputs, n)
+    y : ndarray of shape (n,)
+        Standardised to mean 0 and variance 1 where the read-out is trained.
+    root : ndarray of shape (n,)
+        Square roots of the rows' weights, whose mean is 1.
+    """
+
+    kernel: ModuleType
+    primitives: tuple[Primitive, ...]
+    allowed: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    root: np.ndarray
+    n_nodes: int
+    n_slots: int
+    can_multiply: bool
+    train_readout: bool
+    train_bias: bool
+
+    @property
+    def n_inputs(self) -> int:
+        return len(self.x)
+
+    @property
+    def n_rows(self) -> int:
+        return self.x.shape[1]
+
+    @cached_property
+    def scale(self) -> np.ndarray:
+        """Size of every source: inputs in their units, nodes taken as 1."""
+        size = np.sqrt(np.mean(self.x**2, axis=1))
+        size = np.where(size > 0, size, 1.0)
+        return np.concatenate([size, np.ones(self.n_nodes)])
+
+    @cached_property
+    def unit(self) -> float:
+        """Sum of squares of the best constant."""
+        mean = np.average(self.y, weights=self.root**2) if self.train_bias else 0.0
+        total = float(np.sum((self.root * (self.y - mean)) ** 2))
+        return total if total > 0 else 1.0
+
+    @cached_property
+    def n_params(self) -> np.ndarray:
+        return np.array([p.n_params for p in self.primitives])
+
+    @cached_property
+    def form(self) -> np.ndarray:
+        """Whether the argument has a slope, a shift; the number of coefficients."""
+        slope = {"scaled": (1, 0), "shifted": (0, 1), "linear": (1, 1)}
+        return np.array(
+            [(*slope.get(p.argument, (0, 0)), p.n_params) for p in self.primitives]
+        )
+
+    @cached_property
+    def straight(self) -> np.ndarray:
+        """Primitives that are linear in their source."""
+        return np.array([p.base in ("add", "subtract") for p in self.primitives])
+
+    @cached_property
+    def cost(self) -> np.ndarray:
+        """Parameters that an edge counts for: half for being there, half if it bends."""
+        return self.n_params + 0.5 + 0.5 * ~self.straight
+
+    @cached_property
+    def scales_itself(self) -> np.ndarray:
+        """Primitives with an amplitude among their coefficients."""
+        return self.straight & (self.form[:, 0] == 1)
+
+    @cached_property
+    def basic(self) -> np.ndarray:
+        """The primitives that pairs are made of; −1 where the vocabulary lacks one."""
+        names = [p.name for p in self.primitives]
+        allowed = set(self.allowed.tolist())
+        wanted = ("add", "subtract", "add", "reciprocal", "mult")
+        found = [names.index(n) if n in names else -1 for n in wanted]
+        found = [op if op in allowed else -1 for op in found]
+        if not self.can_multiply:
+            found[2] = found[3] = -1
+        return np.array(found)
+
+    @cached_property
+    def relatives(self) -> np.ndarray:
+        """For every primitive some allowed variants of the same function."""
+        allowed = self.allowed.tolist()
+        rows = []
+        for p in self.primitives:
+            same = [o for o in allowed if self.primitives[o].base == p.base]
+            same = [o for o in same if self.primitives[o].name != p.name] or [-1]
+            rows.append([same[i % len(same)] for i in range(12)])
+        return np.array(rows)
+
+    def empty(self, count: int) -> Graphs:
+        return Graphs.empty(count, self.n_nodes, self.n_slots, self.max_params)
+
+    @property
+    def max_params(self) -> int:
+        return max(1, int(self.n_params.max()))
+
+    def fit(self, graphs: Graphs, iterations: int, tolerance: float) -> None:
+        """Refit a batch in place."""
+        self.kernel.fit_many(
+            self.x, self.y, self.root, self.n_params, self.train_readout, self.train_bias,
+            iterations, tolerance, 1e-29 * self.unit,
+            graphs.agg, graphs.src, graphs.op, graphs.use, graphs.theta, graphs.w,
+            graphs.loss,
+        )  # fmt: skip
+
+    def size(self, graphs: Graphs) -> np.ndarray:
+        """Complexity: coefficients, half an edge, half a bend."""
+        on = graphs.op >= 0
+        edges = np.where(on, self.cost[graphs.op], 0.0).sum(axis=(1, 2))
+        return edges + self.train_readout * graphs.use.sum(axis=1)
+
+    def criterion(self, graphs: Graphs) -> np.ndarray:
+        """BIC of a batch plus a fine for coefficients of an unnatural size."""
+        n = self.n_rows
+        with np.errstate(invalid="ignore"):
+            misfit = n * np.log(graphs.loss / self.unit + _FLOOR)
+        total = misfit + np.log(n) * self.size(graphs) + 2 * self.strain(graphs)
+        return np.where(np.isfinite(graphs.loss), total, np.inf)
+
+    def strain(self, graphs: Graphs) -> np.ndarray:
+        """How far, in logarithms, coefficients lie outside the natural range."""
+        size = np.abs(graphs.theta)
+        slope = (graphs.op >= 0) & (self.form[graphs.op, 0] == 1)
+        size[..., 0] *= np.where(slope, self.scale[graphs.src], 1.0)
+        places = np.arange(self.max_params) < self.n_params[graphs.op][..., None]
+        used = places & (graphs.op >= 0)[..., None] & (size > 0)
+        with np.errstate(divide="ignore"):
+            log = np.log(size)
+        outside = np.maximum(log - np.log(_LARGEST), np.log(_SMALLEST) - log)
+        return np.where(used, np.maximum(outside, 0.0), 0.0).sum(axis=(1, 2, 3))
+
+    def rows(self, index: np.ndarray) -> Arena:
+        """The same arena with some of the rows."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        fields |= {
+            "x": np.ascontiguousarray(self.x[:, index]),
+            "y": self.y[index],
+            "root": self.root[index],
+        }
+        return Arena(**fields)
+
+
+def table(extra: Sequence[Primitive] = ()) -> tuple[Primitive, ...]:
+    """Primitives of the compiled program: all built-in ones, so that one program serves
+    every vocabulary, and the caller's own.
+    """
+    own = [p for p in extra if p not in builtin()]
+    return tuple(p for p in (*builtin(), *own) if p.name != "none")

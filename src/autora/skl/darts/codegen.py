@@ -1,0 +1,179 @@
+"""Primitives as source text: a fifth reading of their formulas, with derivatives.
+
+A traced scalar writes, line by line, what a formula does to a value and to its partial
+derivatives (forward-mode differentiation). The lines become one loop over the rows per
+primitive, which the fast refit compiles; the table of primitives stays the only place
+where a formula is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from .primitives import Primitive
+
+_Number = int | float
+
+
+class _Lines:
+    """Statements so far, each assigning a fresh name."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def assign(self, expression: str) -> str:
+        name = f"t{len(self.lines)}"
+        self.lines.append(f"{name} = {expression}")
+        return name
+
+
+class _Scalar:
+    """A name that holds a value and the names of its non-zero partial derivatives."""
+
+    __slots__ = ("lines", "partials", "value")
+
+    def __init__(self, lines: _Lines, value: str, partials: dict[int, str]) -> None:
+        self.lines, self.value, self.partials = lines, value, partials
+
+    def _mapped(self, value: str, slope: str) -> _Scalar:
+        """A function of this scalar, from its value and its slope."""
+        name = self.lines.assign(value)
+        if not self.partials:
+            return _Scalar(self.lines, name, {})
+        factor = self.lines.assign(slope.replace("@", name))
+        partials = {
+            i: self.lines.assign(f"{factor} * {p}") for i, p in self.partials.items()
+        }
+        return _Scalar(self.lines, name, partials)
+
+    def _joined(self, other: _Scalar, value: str, left: str, right: str) -> _Scalar:
+        """A function of two scalars, from its value and its two slopes."""
+        name = self.lines.assign(value)
+        slopes = (self.lines.assign(left), self.lines.assign(right))
+        partials = {}
+        for i in sorted({*self.partials, *other.partials}):
+            terms = [
+                f"{slope} * {scalar.partials[i]}"
+                for slope, scalar in zip(slopes, (self, other), strict=True)
+                if i in scalar.partials
+            ]
+            partials[i] = self.lines.assign(" + ".join(terms))
+        return _Scalar(self.lines, name, partials)
+
+    def _lift(self, other: _Scalar | _Number) -> _Scalar:
+        if isinstance(other, _Scalar):
+            return other
+        return _Scalar(self.lines, repr(float(other)), {})
+
+    def __neg__(self) -> _Scalar:
+        return self._mapped(f"-{self.value}", "-1.0")
+
+    def __add__(self, other: Any) -> _Scalar:
+        b = self._lift(other)
+        return self._joined(b, f"{self.value} + {b.value}", "1.0", "1.0")
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> _Scalar:
+        b = self._lift(other)
+        return self._joined(b, f"{self.value} - {b.value}", "1.0", "-1.0")
+
+    def __rsub__(self, other: Any) -> _Scalar:
+        return self._lift(other) - self
+
+    def __mul__(self, other: Any) -> _Scalar:
+        b = self._lift(other)
+        return self._joined(b, f"{self.value} * {b.value}", b.value, self.value)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> _Scalar:
+        b = self._lift(other)
+        slope = f"-{self.value} / ({b.value} * {b.value})"
+        return self._joined(b, f"{self.value} / {b.value}", f"1.0 / {b.value}", slope)
+
+    def __rtruediv__(self, other: Any) -> _Scalar:
+        return self._lift(other) / self
+
+    def __pow__(self, exponent: Any) -> _Scalar:
+        if isinstance(exponent, _Scalar):
+            return _SOURCE.exp(exponent * _SOURCE.log(self))
+        a = self.value
+        if exponent == 2:
+            return self._mapped(f"{a} * {a}", f"2.0 * {a}")
+        return self._mapped(
+            f"{a} ** {exponent!r}", f"{exponent!r} * {a} ** {exponent - 1!r}"
+        )
+
+
+def _maximum(a: Any, b: Any) -> _Scalar:
+    first = a if isinstance(a, _Scalar) else b
+    a, b = first._lift(a), first._lift(b)
+    larger = f"{a.value} > {b.value}"
+    return a._joined(
+        b,
+        f"{a.value} if {larger} else {b.value}",
+        f"1.0 if {larger} else 0.0",
+        f"0.0 if {larger} else 1.0",
+    )
+
+
+def _power(x: _Scalar, a: Any) -> _Scalar:
+    exponent = x._lift(a)
+    u, e = x.value, exponent.value
+    size = x.lines.assign(f"abs({u})")
+    return x._joined(
+        exponent,
+        f"{size} ** {e}",
+        f"{e} * {size} ** ({e} - 1.0) * np.sign({u})",
+        f"{size} ** {e} * np.log({size}) if {size} > 0.0 else 0.0",
+    )
+
+
+def _softplus(x: _Scalar) -> _Scalar:
+    u = x.value
+    value = f"max({u}, 0.0) + np.log1p(np.exp(-abs({u})))"
+    return x._mapped(value, f"1.0 / (1.0 + np.exp(-{u}))")
+
+
+#: The elementary functions as source text; "@" stands for the value just computed.
+_SOURCE = SimpleNamespace(
+    exp=lambda x: x._mapped(f"np.exp({x.value})", "@"),
+    log=lambda x: x._mapped(f"np.log({x.value})", f"1.0 / {x.value}"),
+    sin=lambda x: x._mapped(f"np.sin({x.value})", f"np.cos({x.value})"),
+    cos=lambda x: x._mapped(f"np.cos({x.value})", f"-np.sin({x.value})"),
+    tanh=lambda x: x._mapped(f"np.tanh({x.value})", "1.0 - @ * @"),
+    expit=lambda x: x._mapped(f"1.0 / (1.0 + np.exp(-{x.value}))", "@ * (1.0 - @)"),
+    sqrt=lambda x: x._mapped(f"np.sqrt({x.value})", "0.5 / @"),
+    maximum=_maximum,
+    power=_power,
+    softplus=_softplus,
+)
+
+
+def _branch(primitive: Primitive) -> list[str]:
+    """The loop that fills ``v`` and ``d`` for one primitive."""
+    lines = _Lines()
+    size = primitive.n_params
+    names = ["x[i]", *(f"c{j}" for j in range(size))]
+    args = [_Scalar(lines, name, {j: "1.0"}) for j, name in enumerate(names)]
+    result = primitive(_SOURCE, *args)
+    body = [*lines.lines, f"v[i] = {result.value}"]
+    body += [f"d[{j}, i] = {result.partials.get(j, '0.0')}" for j in range(1 + size)]
+    head = [f"c{j} = c[{j}]" for j in range(size)]
+    return [*head, "for i in range(x.shape[0]):", *("    " + line for line in body)]
+
+
+def evaluator(primitives: Sequence[Primitive]) -> str:
+    """Source of ``evaluate(op, x, c, v, d)``.
+
+    It fills ``v`` (n,) with the value of primitive number ``op`` at ``x`` and ``d``
+    (1 + max_params, n) with the derivatives in x and in its coefficients ``c``.
+    """
+    lines = ["@compiled", "def evaluate(op, x, c, v, d):"]
+    for op, primitive in enumerate(primitives):
+        lines.append(f"    {'if' if op == 0 else 'elif'} op == {op}:  # {primitive.name}")
+        lines += ["        " + line for line in _branch(primitive)]
+    return "\n".join(lines) + "\n"

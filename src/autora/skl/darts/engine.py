@@ -1,0 +1,97 @@
+"""Loads the compiled refit for a table of primitives.
+
+The source (derivatives written by `codegen`, then `kernel`) is kept in the user's cache
+directory, where Numba puts the machine code beside it: only the first search on a machine
+waits for the compiler.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from .codegen import evaluator
+from .primitives import Primitive
+
+_HEAD = '''"""Generated from the table of primitives; safe to delete."""
+import numba
+import numpy as np
+
+# Sums may be reordered, so that they vectorise; NaN and infinity keep their meaning.
+compiled = numba.njit(
+    cache={cache}, nogil=True, error_model="numpy", fastmath={{"reassoc", "contract"}}
+)
+'''
+_TEMPLATES = ("kernel.py", "kernel_graphs.py", "kernel_scores.py")
+
+
+def cache_directory() -> Path:
+    """Where machine code is kept between processes; ``DARTS_CACHE_DIR`` overrides it."""
+    chosen = os.environ.get("DARTS_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "autora-skl-darts"
+
+
+def source(primitives: tuple[Primitive, ...], cache: bool) -> str:
+    """The program for a table of primitives."""
+    folder = resources.files(__package__)
+    kernels = [folder.joinpath(name).read_text("utf-8") for name in _TEMPLATES]
+    return "\n\n".join([_HEAD.format(cache=cache), evaluator(primitives), *kernels])
+
+
+def _written(text: str, folder: Path) -> Path:
+    """The file of a program, written at once or not at all."""
+    digest = hashlib.sha256((sys.version + text).encode()).hexdigest()[:16]
+    path = folder / f"kernel_{digest}.py"
+    if not path.exists() or path.read_text("utf-8") != text:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    return path
+
+
+def _imported(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"_darts_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # Numba looks its functions' module up by name
+    spec.loader.exec_module(module)
+    return module
+
+
+@lru_cache(maxsize=8)
+def load(primitives: tuple[Primitive, ...]) -> ModuleType:
+    """The compiled refit; primitive number ``op`` is ``primitives[op]``.
+
+    Without a cache directory to write to, the program lives in a private temporary one
+    and is compiled again by every process.
+    """
+    try:
+        return _imported(_written(source(primitives, cache=True), cache_directory()))
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="darts-"))
+        return _imported(_written(source(primitives, cache=False), folder))
+
+
+@lru_cache(maxsize=8)
+def n_params(primitives: tuple[Primitive, ...]) -> np.ndarray:
+    """Number of coefficients of each primitive."""
+    return np.array([p.n_params for p in primitives])

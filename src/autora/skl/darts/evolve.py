@@ -1,0 +1,236 @@
+"""The search over graphs whose size is not given: propose, refit, keep the best per size.
+
+Elites are kept for every complexity, so that a simple half-truth is never crowded out by a
+complicated one. Children come from the refit-aware gradient at an elite (`vertex`), from
+random edits of elites, and from nothing. All are refitted exactly on a sample of the rows;
+those that would enter the archive once more on all of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from . import vertex
+from .arena import Arena, Graphs
+
+#: Rows on which children are screened.
+SCREENING_ROWS = 64
+_SCREENING_STEPS, _POLISHING_STEPS = 12, 40
+_PARENTS = 10
+_SCORED, _EDITED, _FRESH = 15, 12, 60
+#: Graphs kept per complexity.
+_PER_SIZE = 4
+#: Relative error at which a fit counts as exact.
+EXACT = 1e-20
+#: Generations that still look for a simpler exact graph.
+_AFTERGLOW = 6
+
+
+class Options(NamedTuple):
+    """Ingredients that benchmarks switch off, one by one."""
+
+    gradient: bool = True
+    random_only: bool = False
+    mutation: bool = True
+
+
+class Budget(NamedTuple):
+    candidates: float = np.inf
+    seconds: float = np.inf
+    stall: float = np.inf  #: candidates without a better criterion that end the search
+
+
+class Archive:
+    """The best graphs of every complexity, fitted on all rows."""
+
+    def __init__(self, arena: Arena, screen: Arena) -> None:
+        self.arena, self.screen = arena, screen
+        self.graphs = arena.empty(0)
+        self.criterion = np.zeros(0)
+        self.level = np.zeros(0, int)
+        self._screened: dict[int, float] = {}
+
+    def admits(self, children: Graphs) -> np.ndarray:
+        """Children whose screening promises a place, best first."""
+        size = self._levels(self.screen, children)
+        bar = np.array([self._screened.get(s, np.inf) for s in size])
+        promising = np.flatnonzero(children.loss < bar)
+        return promising[np.argsort(children.loss[promising])]
+
+    @staticmethod
+    def _levels(arena: Arena, graphs: Graphs) -> np.ndarray:
+        return np.round(arena.size(graphs)).astype(int)
+
+    def add(self, graphs: Graphs) -> bool:
+        """Take in graphs fitted on all rows; whether the best criterion improved."""
+        before = self.criterion.min(initial=np.inf)
+        finite = np.isfinite(graphs.loss)
+        joined = Graphs.join([self.graphs, graphs.take(np.flatnonzero(finite))])
+        order = np.argsort(joined.loss, kind="stable")
+        _, first = np.unique(joined.key[order], return_index=True)
+        joined = joined.take(order[np.sort(first)])
+        level = self._levels(self.arena, joined)
+        rank = np.zeros(len(joined), int)
+        for size in np.unique(level):
+            members = np.flatnonzero(level == size)
+            rank[members] = np.arange(len(members))
+        keep = np.flatnonzero(rank < _PER_SIZE)
+        self.graphs, self.level = joined.take(keep), level[keep]
+        self.criterion = self.arena.criterion(self.graphs)
+        self._set_bars()
+        return bool(self.criterion.min(initial=np.inf) < before - 1e-9)
+
+    def _set_bars(self) -> None:
+        """Screening losses to beat: those of the worst graph kept per size."""
+        copies = self.graphs.take(np.arange(len(self.graphs)))
+        self.screen.fit(copies, 0, 0.0)
+        self._screened = {}
+        for size in np.unique(self.level):
+            members = self.level == size
+            worst = copies.loss[members].max() if members.sum() >= _PER_SIZE else np.inf
+            self._screened[int(size)] = worst
+
+    def parents(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Indices: half by criterion, half spread over the complexities."""
+        order = np.argsort(self.criterion)
+        if not len(order):
+            return order
+        near = np.minimum(rng.exponential(len(order) / 6, count), len(order) - 1)
+        chosen = order[near.astype(int)]
+        spread = rng.random(count) < 0.4
+        sizes = np.unique(self.level)
+        for i in np.flatnonzero(spread):
+            chosen[i] = rng.choice(np.flatnonzero(self.level == rng.choice(sizes)))
+        return np.unique(chosen)
+
+    @property
+    def best(self) -> int:
+        return int(np.argmin(self.criterion))
+
+    @property
+    def exact(self) -> bool:
+        if not len(self.criterion):
+            return False
+        return bool(self.graphs.loss[self.best] <= EXACT * self.arena.unit)
+
+
+def _starts(arena: Arena, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Starting coefficients (count, primitives, P) of edges drawn at random."""
+    shape = (count, len(arena.primitives), arena.max_params)
+    start = rng.normal(0.0, 1.0, shape)
+    for op, primitive in enumerate(arena.primitives):
+        for j, kind in enumerate(primitive.params):
+            if kind == "shape" and primitive.base == "power":
+                start[:, op, j] = rng.choice((-2, -1, -0.5, 0.5, 1.5, 2, 3), count)
+            elif kind == "shape":
+                start[:, op, j] = 1.0
+    return start
+
+
+def _apply(arena: Arena, graphs: Graphs, edits: vertex.Edits) -> None:
+    arena.kernel.children(
+        edits.rows, edits.coefs, edits.amplitude, arena.basic, arena.form,
+        arena.n_inputs, graphs.agg, graphs.src, graphs.op, graphs.use, graphs.theta,
+        graphs.key,
+    )  # fmt: skip
+
+
+def randomly_edited(arena: Arena, graphs: Graphs, rng: np.random.Generator) -> None:
+    """Apply one random edit to every graph, in place."""
+    size = len(graphs)
+    rows = np.zeros((size, 8), np.int64)
+    coefs = np.zeros((size, arena.max_params))
+    arena.kernel.random_edits(
+        rng.random((size, 10)), arena.allowed, _starts(arena, size, rng),
+        arena.relatives, arena.n_inputs, arena.can_multiply, graphs.agg, graphs.op,
+        rows, coefs,
+    )  # fmt: skip
+    _apply(arena, graphs, vertex.Edits(rows, coefs, np.ones(size)))
+
+
+def _from_nothing(arena: Arena, count: int, rng: np.random.Generator) -> Graphs:
+    """Graphs grown by a few random edits."""
+    graphs = arena.empty(count)
+    length = rng.integers(2, 8, count)
+    for step in range(length.max(initial=0)):
+        growing = np.flatnonzero(length > step)
+        part = graphs.take(growing)
+        randomly_edited(arena, part, rng)
+        for name in Graphs.FIELDS:
+            getattr(graphs, name)[growing] = getattr(part, name)
+    return graphs
+
+
+def _bred(
+    arena: Arena, archive: Archive, options: Options, rng: np.random.Generator
+) -> list[Graphs]:
+    """Children of elites."""
+    chosen = archive.parents(_PARENTS, rng)
+    families = []
+    if options.mutation:
+        parents = archive.graphs.take(np.repeat(chosen, _EDITED))
+        twice = rng.random(len(parents)) < 0.3
+        randomly_edited(arena, parents, rng)
+        again = np.flatnonzero(twice & (parents.key != 0))
+        part = parents.take(again)
+        randomly_edited(arena, part, rng)
+        families += [parents.take(np.flatnonzero(~twice)), part]
+    if options.gradient:
+        base = vertex.columns(arena, arena.x, rng)
+        for i in chosen:
+            graph = archive.graphs.take([i])
+            edits = vertex.score(arena, base, graph, _SCORED, rng)
+            if edits is not None and len(edits.rows):
+                family = archive.graphs.take(np.full(len(edits.rows), i))
+                _apply(arena, family, edits)
+                families.append(family)
+    return families
+
+
+def _unseen(graphs: Graphs, seen: dict[int, int]) -> Graphs:
+    """Graphs whose structure has not been fitted often enough yet."""
+    keep = []
+    for i, key in enumerate(graphs.key.tolist()):
+        if key != 0 and seen.get(key, 0) < 2:
+            seen[key] = seen.get(key, 0) + 1
+            keep.append(i)
+    return graphs.take(np.array(keep, int))
+
+
+def evolve(
+    arena: Arena,
+    budget: Budget,
+    options: Options,
+    rng: np.random.Generator,
+    progress: Callable[[Archive, int], None] = lambda archive, fitted: None,
+) -> Archive:
+    """Search until the budget is spent or an exact graph has been found and trimmed."""
+    rows = np.arange(arena.n_rows)
+    if len(rows) > SCREENING_ROWS:
+        rows = np.sort(rng.permutation(len(rows))[:SCREENING_ROWS])
+    screen = arena.rows(rows)
+    archive = Archive(arena, screen)
+    seen: dict[int, int] = {}
+    start, fitted, since, after = time.perf_counter(), 0, 0, 0
+    while True:
+        fresh = _FRESH if len(archive.criterion) and not options.random_only else 300
+        families = [_from_nothing(screen, fresh, rng)]
+        if not options.random_only:
+            families += _bred(screen, archive, options, rng)
+        children = _unseen(Graphs.join(families), seen)
+        screen.fit(children, _SCREENING_STEPS, 1e-6)
+        fitted += len(children)
+        chosen = children.take(archive.admits(children))
+        arena.fit(chosen, _POLISHING_STEPS, 1e-13)
+        since = 0 if archive.add(chosen) else since + len(children)
+        progress(archive, fitted)
+        after = after + 1 if archive.exact else 0
+        spent = time.perf_counter() - start
+        if after > _AFTERGLOW or not len(children):
+            return archive
+        if fitted >= budget.candidates or spent >= budget.seconds or since > budget.stall:
+            return archive
