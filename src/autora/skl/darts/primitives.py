@@ -99,7 +99,7 @@ class Primitive:
         return f"Primitive({self.name!r})"
 
 
-def _of(base: Primitive, argument: str, prefix: str = "") -> Primitive:
+def _of(base: Primitive, argument: str, name: str = "") -> Primitive:
     """A variant of a primitive: its argument becomes a·x, x + b or a·x + b."""
     kinds = ARGUMENTS[argument]
 
@@ -115,7 +115,7 @@ def _of(base: Primitive, argument: str, prefix: str = "") -> Primitive:
         return base.domain(inner(x, coefs), *coefs[len(kinds) :])
 
     return Primitive(
-        f"{prefix or argument}_{base.name}",
+        name or f"{argument}_{base.name}",
         formula,
         kinds + base.params,
         domain,
@@ -125,25 +125,14 @@ def _of(base: Primitive, argument: str, prefix: str = "") -> Primitive:
     )
 
 
+_ADD = Primitive("add", lambda m, x: x, smooth=True)
 _IDENTITIES = (
     Primitive("none", lambda m, x: 0 * x, smooth=True),
-    Primitive("add", lambda m, x: x, smooth=True),
+    _ADD,
     Primitive("subtract", lambda m, x: -x, smooth=True),
-    Primitive(
-        "mult", lambda m, x, a: a * x, ("slope",), _everywhere, True, "add", "scaled"
-    ),
-    Primitive(
-        "linear",
-        lambda m, x, a, b: a * x + b,
-        ("slope", "shift"),
-        _everywhere,
-        True,
-        "add",
-        "linear",
-    ),
-    Primitive(
-        "shift", lambda m, x, b: x + b, ("shift",), _everywhere, True, "add", "shifted"
-    ),
+    _of(_ADD, "scaled", "mult"),
+    _of(_ADD, "linear", "linear"),
+    _of(_ADD, "shifted", "shift"),
 )
 _PLAIN = {
     p.name: p
@@ -193,7 +182,7 @@ _TABLE: dict[str, Primitive] = {
     for p in (
         *_IDENTITIES,
         *_PLAIN.values(),
-        *(_of(_PLAIN[name], "scaled", "linear") for name in _LINEAR_IS_SCALED),
+        *(_of(_PLAIN[n], "scaled", f"linear_{n}") for n in _LINEAR_IS_SCALED),
         *(_of(_PLAIN[n], kind) for kind, names in _VARIANTS.items() for n in names),
     )
 }
@@ -219,6 +208,11 @@ SCIENCE: tuple[str, ...] = (
     "scaled_cos", "tanh", "scaled_tanh", "linear_tanh", "logistic", "scaled_logistic",
     "linear_logistic", "relu", "linear_relu",
 )  # fmt: skip
+
+
+def builtin() -> tuple[Primitive, ...]:
+    """The records that come with the package."""
+    return tuple(p for name, p in _TABLE.items() if name in _BUILT_IN)
 
 
 def known_primitives() -> tuple[str, ...]:
