@@ -12,7 +12,13 @@ import sympy
 from autora.skl.darts import DARTSRegressor
 from autora.skl.darts.model import Model
 from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.primitives import _BUILT_IN, known_primitives, resolve
+from autora.skl.darts.primitives import (
+    _BUILT_IN,
+    NUMPY,
+    SCIENCE,
+    known_primitives,
+    resolve,
+)
 from autora.skl.darts.search_space import SearchSpace
 from autora.skl.darts.symbolic import expressions
 
@@ -97,6 +103,137 @@ def test_equation_is_the_prediction(name: str) -> None:
         np.testing.assert_allclose(found[finite], predicted[finite], rtol=1e-9)
         compared += finite.sum()
     assert compared >= 10
+
+
+def random_product(rng: np.random.Generator, names: tuple[str, ...]) -> Model:
+    """Two edges from every source to every node; at least one node multiplies."""
+    space = SearchSpace(2, 3, 1, resolve(names), ("sum", "product"), n_parallel=2)
+    architecture = rng.integers(len(names), size=space.n_edges)
+    architecture[rng.random(space.n_edges) < 0.6] = -1
+    used = np.arange(space.max_params) < space.n_params[architecture][:, None]
+    return Model(
+        space,
+        OBJECTIVES["real"],
+        architecture,
+        np.where(used, rng.uniform(0.3, 1.2, used.shape), 0),
+        rng.uniform(0.5, 2, (3, 1)),
+        rng.normal(size=1),
+        rng.permutation([0, 1, rng.integers(2)]),
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_equation_with_products_is_the_prediction(name: str) -> None:
+    rng = np.random.default_rng(len(name))
+    names = tuple(dict.fromkeys((name, "none", "add", "linear", "sin")))
+    compared = 0
+    for _ in range(6):
+        model = random_product(rng, names)
+        predicted = model.predict(X)
+        finite = np.isfinite(predicted).all(axis=1)
+        found = evaluated(model, ["x1", "x2"])
+        np.testing.assert_allclose(found[finite], predicted[finite], rtol=1e-9)
+        compared += finite.sum()
+    assert compared >= 10
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_products_by_hand(seed: int) -> None:
+    """The value of every node, with nothing of ours but the primitives' formulas."""
+    model = random_product(np.random.default_rng(seed), SCIENCE)
+    space, columns = model.space, list(X.T)
+    with np.errstate(all="ignore"):
+        for node in range(space.n_nodes):
+            terms = []
+            for e in np.flatnonzero((space.targets == node) & (model.architecture >= 0)):
+                primitive = space.primitives[model.architecture[e]]
+                coefs = model.edge[e, : primitive.n_params]
+                if primitive.name != "none":
+                    terms.append(primitive(NUMPY, columns[space.sources[e]], *coefs))
+            combined = np.prod if model.aggregation[node] else np.sum
+            columns.append(combined(terms, axis=0) if terms else np.zeros(len(X)))
+        expected = np.stack(columns[2:], axis=1) @ model.readout + model.bias
+    np.testing.assert_allclose(model.predict(X), expected, rtol=1e-12)
+
+
+def product(chosen: list[tuple], aggregation: list[int], readout: Any) -> Model:
+    """A model of one input, then the latent nodes, from (primitive, coefficients…)."""
+    names = ("none", "add", "mult", "shift", "linear", "sin")
+    nodes = len(aggregation)
+    space = SearchSpace(1, nodes, 1, resolve(names), ("sum", "product"), None, 2)
+    table = np.zeros((space.n_edges, space.max_params))
+    for row, (_, *coefs) in zip(table, chosen, strict=True):
+        row[: len(coefs)] = coefs
+    index = [names.index(name) for name, *_ in chosen]
+    return Model(space, OBJECTIVES["real"], index, table, readout, np.zeros(1), aggregation)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "aggregation", "console", "latex"),
+    [
+        (
+            [("add",), ("shift", 3)],
+            [1],
+            "x1*(x1 + 3.00)",
+            r"x_{1} \left(x_{1} + 3.00\right)",
+        ),
+        ([("add",), ("sin",)], [0], "x1 + sin(x1)", r"x_{1} + \sin{\left(x_{1} \right)}"),
+        ([("mult", 2), ("none",)], [1], "2.00*x1", "2.00 x_{1}"),
+        (
+            [("linear", 2, -1), ("linear", 3, 0.5)],
+            [1],
+            "(2.00*x1 - 1.00)*(3.00*x1 + 0.50)",
+            r"\left(2.00 x_{1} - 1.00\right) \left(3.00 x_{1} + 0.50\right)",
+        ),
+    ],
+)
+def test_products_are_printed_with_brackets(
+    chosen: list[tuple], aggregation: list[int], console: str, latex: str
+) -> None:
+    estimator = as_estimator(product(chosen, aggregation, [[1]]), ["x1"])
+    assert estimator.model_repr() == f"Model:\nk_1 = {console}\ny = k_1"
+    assert estimator.latex() == f"y = {latex}"
+
+
+def test_product_of_nothing_is_nothing() -> None:
+    chosen = [("none",), ("none",), ("add",), ("none",), ("none",), ("none",)]
+    model = product(chosen, [1, 1], [[5], [1]])
+    np.testing.assert_array_equal(model.predict(X[:, :1]), X[:, :1])
+    assert as_estimator(model, ["x1"]).model_repr() == "Model:\nk_2 = x1\ny = k_2"
+
+
+def test_aggregation_is_a_sum_by_default() -> None:
+    model = example()
+    assert model.aggregation.tolist() == [0, 0] and not model.products.any()
+    only = SearchSpace(1, 1, 1, resolve(("add", "shift")), ("product",), n_parallel=2)
+    zero = np.zeros
+    same = Model(only, OBJECTIVES["real"], [0, 1], [[0], [2]], [[1]], zero(1))
+    np.testing.assert_allclose(same.predict(X[:, :1]), X[:, :1] * (X[:, :1] + 2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"aggregations": ()}, "aggregations must name"),
+        ({"aggregations": ("sum", "mean")}, "aggregations must name"),
+        ({"aggregations": ("sum", "sum")}, "aggregations must name"),
+        ({"max_in_degree": 0}, "max_in_degree must be"),
+        ({"n_parallel": 0}, "n_parallel must be"),
+    ],
+)
+def test_space_refuses(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SearchSpace(2, 2, 1, resolve(("add",)), **changes)
+
+
+@pytest.mark.parametrize("n_parallel", [1, 3])
+def test_tables_of_the_space(n_parallel: int) -> None:
+    space = SearchSpace(2, 3, 1, resolve(("add",)), n_parallel=n_parallel)
+    pairs = [(s, t) for t in range(3) for s in range(2 + t) for _ in range(n_parallel)]
+    assert space.n_edges == len(pairs)
+    assert list(zip(space.sources, space.targets, strict=True)) == pairs
+    for node in range(3):
+        assert set(space.targets[space.edges_into(node)]) == {node}
 
 
 @pytest.mark.parametrize("kind", OBJECTIVES)

@@ -11,8 +11,8 @@ from autora.skl.darts import objectives
 from autora.skl.darts.model import Model
 from autora.skl.darts.network import JAX
 from autora.skl.darts.objectives import OBJECTIVES, Objective
-from autora.skl.darts.primitives import resolve
-from autora.skl.darts.refit import Problem, levenberg_marquardt
+from autora.skl.darts.primitives import SCIENCE, resolve
+from autora.skl.darts.refit import Problem, _nodes, _slots, levenberg_marquardt
 from autora.skl.darts.search_space import SearchSpace
 
 NAMES = (
@@ -298,3 +298,121 @@ def test_unit_of_y_does_not_matter(seed: int, unit: float) -> None:
     assert scaled.loss == pytest.approx(plain.loss * unit**2, rel=1e-8)
     predicted = scaled.model.predict(problem.x) / unit
     np.testing.assert_allclose(predicted, plain.model.predict(problem.x), rtol=1e-5)
+
+
+def random_product(
+    rng: np.random.Generator, names: tuple[str, ...], n_parallel: int = 1
+) -> Model:
+    """Three nodes; the first adds, the second multiplies, the third does either."""
+    space = SearchSpace(
+        2, 3, 1, resolve(names), ("sum", "product"), None, n_parallel
+    )  # fmt: skip
+    architecture = rng.integers(len(names), size=space.n_edges)
+    architecture[rng.random(space.n_edges) < 0.3] = -1
+    used = np.arange(space.max_params) < space.n_params[architecture][:, None]
+    return Model(
+        space,
+        OBJECTIVES["real"],
+        architecture,
+        np.where(used, rng.uniform(0.4, 1.4, used.shape), 0),
+        np.ones((3, 1)),
+        np.zeros(1),
+        [0, 1, rng.integers(2)],
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_tangents_through_products(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = tuple(n for n in SCIENCE if "ln" not in n and "relu" not in n)
+    model = random_product(rng, names, n_parallel=1 + seed % 2)
+    x, slots = rng.uniform(0.5, 1.5, (9, 2)), _slots(model)
+    with np.errstate(all="ignore"):
+        values, tangents = _nodes(model, x, slots)
+        numeric = np.empty_like(tangents)
+        for i, place in enumerate(slots):
+            ends = []
+            for step in (1e-6, -1e-6):
+                edge = model.edge.copy()
+                edge[place] += step
+                ends.append(_nodes(model.replace(edge=edge), x, [])[0])
+            numeric[:, i] = (ends[0] - ends[1]) / 2e-6
+    rows = np.isfinite(values).all(axis=0) & (np.abs(values) < 1e3).all(axis=0)
+    assert len(slots) and rows.any()
+    np.testing.assert_allclose(
+        tangents[..., rows], numeric[..., rows], rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("flags", FLAGS, ids=["fixed", "bias", "readout", "both"])
+def test_products_are_not_worse_than_scipy(flags: tuple[bool, bool]) -> None:
+    """As for sums, but products have more flat valleys, some of which never end."""
+    ratios = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        truth = random_product(rng, NAMES[:-1])
+        problem = noisy_problem(rng, truth, *flags)
+        start = truth.replace(edge=truth.edge * rng.uniform(0.95, 1.05, truth.edge.shape))
+        fit = levenberg_marquardt(problem, start, 1000)
+        assert fit.loss == pytest.approx(loss_of(problem, fit.model), rel=1e-6)
+        ratios.append(fit.loss / by_scipy(problem, fit.model))
+    assert max(ratios) < 1.2, ratios
+    assert sum(ratio <= 1.01 for ratio in ratios) >= 6, ratios
+
+
+def two_factors(first: str, second: str, edge: list[list[float]]) -> Model:
+    """A single node: first(x1) · second(x2)."""
+    names = list(dict.fromkeys(["none", first, second]))
+    space = SearchSpace(2, 1, 1, resolve(names), ("sum", "product"))
+    table = np.zeros((2, space.max_params))
+    for row, values in zip(table, edge, strict=True):
+        row[: len(values)] = values
+    chosen = [names.index(first), names.index(second)]
+    return Model(
+        space, OBJECTIVES["real"], chosen, table, np.ones((1, 1)), np.zeros(1), [1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "start", "exact", "law"),
+    [
+        ("add", "sin", [[], []], [], lambda a, b: 3 * a * np.sin(b) + 2),
+        (
+            "add", "linear_sin", [[], [1.5, 0]], [1.7, 0.4],
+            lambda a, b: 3 * a * np.sin(1.7 * b + 0.4) + 2,
+        ),
+        (
+            "shift", "shift", [[1], [1]], [1.5, -0.25],
+            lambda a, b: 3 * (a + 1.5) * (b - 0.25) + 2,
+        ),
+        (
+            "power", "scaled_exp", [[1], [-1]], [1.5, -0.8],
+            lambda a, b: 3 * a**1.5 * np.exp(-0.8 * b) + 2,
+        ),
+        (
+            "shifted_reciprocal", "power", [[1], [1]], [0.7, -2],
+            lambda a, b: 3 / (a + 0.7) / b**2 + 2,
+        ),
+        (
+            "shifted_sqrt", "square", [[1], []], [0.2],
+            lambda a, b: 3 * np.sqrt(a + 0.2) * b**2 + 2,
+        ),
+    ],
+)  # fmt: skip
+def test_product_laws_have_their_coefficients(first, second, start, exact, law) -> None:
+    x = np.random.default_rng(0).uniform(0.5, 3, (60, 2))
+    problem = Problem(x, law(*x.T)[:, None], np.ones(60), True, True)
+    fit = levenberg_marquardt(problem, two_factors(first, second, start), 200)
+    np.testing.assert_allclose(fit.model.edge[used_places(fit.model)], exact, rtol=1e-6)
+    np.testing.assert_allclose(fit.model.readout, [[3]], rtol=1e-6)
+    np.testing.assert_allclose(fit.model.bias, [2], rtol=1e-6)
+
+
+def test_edges_that_are_not_there_cost_nothing() -> None:
+    """-1 switches an edge off, whatever the last primitive of the vocabulary is."""
+    model = two_factors("linear", "linear", [[2, 0], [0, 0]])
+    alone = model.replace(architecture=[1, -1])
+    assert len(_slots(model)) == 4 and len(_slots(alone)) == 2
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    fit = levenberg_marquardt(Problem(x, 3 * x[:, :1] + 1, np.ones(20)), alone, 50)
+    np.testing.assert_allclose(fit.model.edge, [[3, 1], [0, 0]], atol=1e-8)
