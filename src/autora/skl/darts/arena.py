@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -57,6 +58,17 @@ class Graphs:
         return Graphs(
             **{n: np.concatenate([getattr(p, n) for p in parts]) for n in Graphs.FIELDS}
         )
+
+
+class Edits(NamedTuple):
+    """Rows for ``kernel.children``."""
+
+    rows: np.ndarray  #: (B, 8) int
+    coefs: np.ndarray  #: (B, P)
+    amplitude: np.ndarray  #: (B,)
+
+    def take(self, index: np.ndarray) -> Edits:
+        return Edits(*(field[index] for field in self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +184,14 @@ class Arena:
             iterations, tolerance, 1e-29 * self.unit,
             graphs.agg, graphs.src, graphs.op, graphs.use, graphs.theta, graphs.w,
             graphs.loss,
+        )  # fmt: skip
+
+    def apply(self, graphs: Graphs, edits: Edits) -> None:
+        """Apply one edit to every graph, in place; a void edit leaves key 0."""
+        self.kernel.children(
+            edits.rows, edits.coefs, edits.amplitude, self.basic, self.form,
+            self.train_readout, self.n_inputs, graphs.agg, graphs.src, graphs.op,
+            graphs.use, graphs.theta, graphs.key,
         )  # fmt: skip
 
     def size(self, graphs: Graphs) -> np.ndarray:

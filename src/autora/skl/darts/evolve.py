@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from . import vertex
-from .arena import Arena, Graphs
+from .arena import Arena, Edits, Graphs
+from .simplify import simplified
 
 #: Rows on which children are screened.
 SCREENING_ROWS = 64
@@ -28,6 +29,8 @@ _PER_SIZE = 4
 EXACT = 1e-20
 #: Generations that still look for a simpler exact graph.
 _AFTERGLOW = 6
+#: Graphs that are simplified at the end.
+_SIMPLIFIED = 4
 
 
 class Options(NamedTuple):
@@ -53,6 +56,7 @@ class Archive:
         self.criterion = np.zeros(0)
         self.level = np.zeros(0, int)
         self._screened: dict[int, float] = {}
+        self._simplified: set[int] = set()
 
     def admits(self, children: Graphs) -> np.ndarray:
         """Children whose screening promises a place, best first."""
@@ -107,6 +111,15 @@ class Archive:
             chosen[i] = rng.choice(np.flatnonzero(self.level == rng.choice(sizes)))
         return np.unique(chosen)
 
+    def simplify(self, count: int) -> None:
+        """Simplify the best few graphs; what has been simplified once stays out."""
+        for i in np.argsort(self.criterion)[:count]:
+            graph = self.graphs.take([i])
+            if (key := int(graph.key[0])) not in self._simplified:
+                simple = simplified(self.arena, graph)
+                self._simplified |= {key, int(simple.key[0])}
+                self.add(simple)
+
     @property
     def best(self) -> int:
         return int(np.argmin(self.criterion))
@@ -131,14 +144,6 @@ def _starts(arena: Arena, count: int, rng: np.random.Generator) -> np.ndarray:
     return start
 
 
-def _apply(arena: Arena, graphs: Graphs, edits: vertex.Edits) -> None:
-    arena.kernel.children(
-        edits.rows, edits.coefs, edits.amplitude, arena.basic, arena.form,
-        arena.n_inputs, graphs.agg, graphs.src, graphs.op, graphs.use, graphs.theta,
-        graphs.key,
-    )  # fmt: skip
-
-
 def randomly_edited(arena: Arena, graphs: Graphs, rng: np.random.Generator) -> None:
     """Apply one random edit to every graph, in place."""
     size = len(graphs)
@@ -146,10 +151,10 @@ def randomly_edited(arena: Arena, graphs: Graphs, rng: np.random.Generator) -> N
     coefs = np.zeros((size, arena.max_params))
     arena.kernel.random_edits(
         rng.random((size, 10)), arena.allowed, _starts(arena, size, rng),
-        arena.relatives, arena.n_inputs, arena.can_multiply, graphs.agg, graphs.op,
+        arena.scale, arena.form, arena.relatives, arena.n_inputs, arena.can_multiply, graphs.agg, graphs.op,
         rows, coefs,
     )  # fmt: skip
-    _apply(arena, graphs, vertex.Edits(rows, coefs, np.ones(size)))
+    arena.apply(graphs, Edits(rows, coefs, np.ones(size)))
 
 
 def _from_nothing(arena: Arena, count: int, rng: np.random.Generator) -> Graphs:
@@ -186,7 +191,7 @@ def _bred(
             edits = vertex.score(arena, base, graph, _SCORED, rng)
             if edits is not None and len(edits.rows):
                 family = archive.graphs.take(np.full(len(edits.rows), i))
-                _apply(arena, family, edits)
+                arena.apply(family, edits)
                 families.append(family)
     return families
 
@@ -227,10 +232,12 @@ def evolve(
         chosen = children.take(archive.admits(children))
         arena.fit(chosen, _POLISHING_STEPS, 1e-13)
         since = 0 if archive.add(chosen) else since + len(children)
+        if archive.exact:
+            archive.simplify(1)
+            after += 1
         progress(archive, fitted)
-        after = after + 1 if archive.exact else 0
         spent = time.perf_counter() - start
-        if after > _AFTERGLOW or not len(children):
-            return archive
-        if fitted >= budget.candidates or spent >= budget.seconds or since > budget.stall:
+        done = after > _AFTERGLOW or not len(children) or since > budget.stall
+        if done or fitted >= budget.candidates or spent >= budget.seconds:
+            archive.simplify(_SIMPLIFIED)
             return archive

@@ -31,7 +31,25 @@ def copy_slot(src, op, theta, k, s, t):
 
 
 @compiled
-def tidy(n_inputs, agg, src, op, use, theta):
+def bypass(k, s, basic, merges, n_inputs, agg, src, op, use):
+    """Do without a node that only passes another one on.
+
+    The read-out can see the other one instead where it scales anyway (``merges``).
+    """
+    source = src[k, s]
+    identity = op[k, s] == basic[0]
+    for node in range(k + 1, agg.shape[0]):
+        for t in range(op.shape[1]):
+            if identity and op[node, t] >= 0 and src[node, t] == n_inputs + k:
+                src[node, t] = source
+    straight = identity or op[k, s] == basic[1] or op[k, s] == basic[4]
+    if use[k] and merges and straight and source >= n_inputs:
+        use[k] = False
+        use[source - n_inputs] = True
+
+
+@compiled
+def tidy(n_inputs, basic, merges, agg, src, op, use, theta):
     """Drop what does not reach the output and order the slots of every node.
 
     Returns the number of nodes left, which come first.
@@ -46,6 +64,11 @@ def tidy(n_inputs, agg, src, op, use, theta):
                 op[k, s] = -1
             if op[k, s] >= 0:
                 full[k] += 1
+    for k in range(n_nodes - 1, -1, -1):
+        if full[k] == 1:
+            for s in range(n_slots):
+                if op[k, s] >= 0:
+                    bypass(k, s, basic, merges, n_inputs, agg, src, op, use)
     for k in range(n_nodes - 1, -1, -1):
         use[k] = use[k] and full[k] > 0
         live[k] = live[k] or use[k]
@@ -241,7 +264,7 @@ def apply_edit(edit, coefs, amplitude, basic, form, n_inputs, agg, src, op, use,
 
 @compiled
 def children(
-    edits, coefs, amplitude, basic, form, n_inputs, agg, src, op, use, theta, keys,
+    edits, coefs, amplitude, basic, form, merges, n_inputs, agg, src, op, use, theta, keys,
 ):  # fmt: skip
     """Apply one edit to every graph of a batch, in place, and tidy it.
 
@@ -253,13 +276,15 @@ def children(
             edits[b], coefs[b], amplitude[b], basic, form, n_inputs,
             agg[b], src[b], op[b], use[b], theta[b],
         ):  # fmt: skip
-            count = tidy(n_inputs, agg[b], src[b], op[b], use[b], theta[b])
+            count = tidy(n_inputs, basic, merges, agg[b], src[b], op[b], use[b], theta[b])
             if count > 0:
                 keys[b] = structure_hash(count, agg[b], src[b], op[b], use[b])
 
 
 @compiled
-def random_edits(u, ops, start, relatives, n_inputs, can_multiply, agg, op, edits, coefs):
+def random_edits(
+    u, ops, start, scale, form, relatives, n_inputs, can_multiply, agg, op, edits, coefs,
+):  # fmt: skip
     """Edits drawn without a score from uniform numbers ``u`` (B, 10)."""
     for b in range(u.shape[0]):
         live = 0
@@ -302,6 +327,11 @@ def random_edits(u, ops, start, relatives, n_inputs, can_multiply, agg, op, edit
             edit[5] = int(u[b, 6] * (n_inputs + k))
             edit[6] = int(u[b, 7] * (n_inputs + k))
             edit[7] = int(u[b, 8] * 4) if can_multiply else int(u[b, 8] * 2)
+        unit = scale[edit[4]] if edit[7] < 0 else 1.0
+        if form[primitive, 0] == 1:
+            coefs[b, 0] /= unit
+        elif form[primitive, 1] == 1:
+            coefs[b, 0] *= unit
 
 
 @compiled

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arena import Arena, Graphs
+from .arena import Arena, Edits, Graphs
 
 #: Edit kinds of `kernel_graphs` used here.
 _SET, _NEW_NODE, _DELETE, _HIDDEN, _MULTIPLY = 0, 1, 2, 3, 6
@@ -21,17 +21,6 @@ _SHORTLIST = 400
 #: New nodes made of two sources that are looked at per graph.
 _N_PAIRS = 10
 _EXPONENTS = (-3.0, -2.0, -1.5, -0.5, 1.5, 3.0, 4.0)
-
-
-class Edits(NamedTuple):
-    """Rows for ``kernel.children``."""
-
-    rows: np.ndarray  #: (B, 8) int
-    coefs: np.ndarray  #: (B, P)
-    amplitude: np.ndarray  #: (B,)
-
-    def take(self, index: np.ndarray) -> Edits:
-        return Edits(*(field[index] for field in self))
 
 
 class Columns(NamedTuple):
@@ -133,7 +122,7 @@ def score(
 
     ``base`` is the dictionary over the inputs, shared by all graphs of a generation.
     """
-    a, n = arena, arena.n_rows
+    a = arena
     agg, src, op, use = graph.agg[0], graph.src[0], graph.op[0], graph.use[0]
     values, v, _, partners, back, r, _, jac, fine = a.kernel.expand(
         a.x, a.y, a.root, a.n_params, a.train_readout, a.train_bias,
@@ -232,7 +221,7 @@ def _edits(
     row: np.ndarray,
     column: np.ndarray,
 ) -> Edits:
-    node, slot, product, _ = slots[row].T
+    node, slot = slots[row, :2].T
     size = len(row)
     kind = np.full(size, _SET)
     kind[(slot == -2)] = _MULTIPLY

@@ -1,0 +1,219 @@
+"""From data and a vocabulary to candidate models in a search space of open size.
+
+The bridge between `evolve`, which knows arrays, and the rest, which knows models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from . import engine
+from .arena import Arena, Graphs, table
+from .evolve import Archive, Budget, Options, evolve
+from .model import Model
+from .objectives import Objective
+from .primitives import Primitive
+from .refit import Fit, Problem
+from .search import Candidate
+from .search_space import SearchSpace
+
+#: Rows that the search sees; what it finds is refitted on all.
+MOST_ROWS = 2000
+_FINAL_STEPS = 100
+#: Candidates handed on beside the best of every complexity.
+_KEPT = 40
+DEFAULT_NODES, DEFAULT_IN_DEGREE = 5, 4
+
+
+class Frame(NamedTuple):
+    """Bounds of an open search space."""
+
+    primitives: tuple[Primitive, ...]
+    max_nodes: int = DEFAULT_NODES
+    aggregations: tuple[str, ...] = ("sum", "product")
+    max_in_degree: int = DEFAULT_IN_DEGREE
+
+
+class Found(NamedTuple):
+    space: SearchSpace
+    candidates: list[Candidate]  #: best criterion first
+    complexity: np.ndarray
+    fitted: int  #: candidates that were refitted
+    exact: bool
+
+
+class _Units(NamedTuple):
+    """y = shift + scale · (what the search fits)."""
+
+    shift: float
+    scale: float
+
+
+def _units(problem: Problem) -> _Units:
+    y = problem.y[:, 0]
+    shift = float(np.average(y, weights=problem.weight)) if problem.train_bias else 0.0
+    scale = float(np.sqrt(np.mean((y - shift) ** 2))) if problem.train_readout else 1.0
+    return _Units(shift if problem.train_readout else 0.0, scale if scale > 0 else 1.0)
+
+
+def arena_for(frame: Frame, problem: Problem, units: _Units) -> Arena:
+    """The arena of a problem with one output."""
+    primitives = table(frame.primitives)
+    names = [p.name for p in primitives]
+    allowed = [names.index(p.name) for p in frame.primitives if p.name != "none"]
+    return Arena(
+        kernel=engine.load(primitives),
+        primitives=primitives,
+        allowed=np.array(allowed),
+        x=np.array(problem.x.T, order="C"),
+        y=(problem.y[:, 0] - units.shift) / units.scale,
+        root=np.sqrt(problem.weight),
+        n_nodes=frame.max_nodes,
+        n_slots=frame.max_in_degree,
+        can_multiply="product" in frame.aggregations,
+        train_readout=problem.train_readout,
+        train_bias=problem.train_bias,
+    )
+
+
+@lru_cache(maxsize=8)
+def warm_up(frame: Frame, train_readout: bool, train_bias: bool) -> None:
+    """Compile everything, or load it from the cache, before a clock starts."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(1, 2, (20, 1))
+    problem = Problem(x, x**2, np.ones(20), train_readout, train_bias)
+    arena = arena_for(frame, problem, _Units(0.0, 1.0))
+    evolve(arena, Budget(candidates=1), Options(), rng)
+
+
+def _thinned(problem: Problem, rng: np.random.Generator) -> Problem:
+    if len(problem.x) <= MOST_ROWS:
+        return problem
+    rows = np.sort(rng.permutation(len(problem.x))[:MOST_ROWS])
+    weight = problem.weight[rows]
+    return problem._replace(
+        x=problem.x[rows], y=problem.y[rows], weight=weight / weight.mean()
+    )
+
+
+def _handed_on(archive: Archive) -> np.ndarray:
+    """The best of every complexity and the best by criterion."""
+    order = np.argsort(archive.criterion)
+    per_size = {int(s): i for i, s in reversed(list(enumerate(archive.level)))}
+    for i in order[::-1]:
+        size = int(archive.level[i])
+        if archive.graphs.loss[i] <= archive.graphs.loss[per_size[size]]:
+            per_size[size] = int(i)
+    return np.array(sorted({*order[:_KEPT].tolist(), *per_size.values()}), int)
+
+
+def _copies(graphs: Graphs) -> int:
+    """Most edges from one source to one target."""
+    most = 1
+    for src, op in zip(graphs.src, graphs.op, strict=True):
+        for sources, ops in zip(src, op, strict=True):
+            used = sources[ops >= 0]
+            most = max(most, int(np.bincount(used).max(initial=1)))
+    return most
+
+
+def space_for(frame: Frame, n_inputs: int, graphs: Graphs) -> SearchSpace:
+    """The smallest space that contains all the graphs."""
+    nodes = int((graphs.op[:, :, 0] >= 0).sum(axis=1).max(initial=1))
+    return SearchSpace(
+        n_inputs, nodes, 1, frame.primitives, frame.aggregations, None, _copies(graphs)
+    )
+
+
+def model_of(
+    arena: Arena, graphs: Graphs, i: int, space: SearchSpace, objective: Objective,
+    units: _Units,
+) -> Model:  # fmt: skip
+    """Graph number ``i`` as a model in the units of y."""
+    names = space.names
+    off = -1 if space.none is None else space.none
+    architecture = np.full(space.n_edges, off)
+    edge = np.zeros((space.n_edges, space.max_params))
+    for k, s in np.argwhere(graphs.op[i] >= 0):
+        first = space.edges_into(k).start + graphs.src[i, k, s] * space.n_parallel
+        e = first + int((architecture[first : first + space.n_parallel] != off).sum())
+        primitive = arena.primitives[graphs.op[i, k, s]]
+        architecture[e] = names.index(primitive.name)
+        edge[e, : primitive.n_params] = graphs.theta[i, k, s, : primitive.n_params]
+    product = space.aggregations.index("product") if arena.can_multiply else 0
+    plain = space.aggregations.index("sum") if "sum" in space.aggregations else 0
+    return Model(
+        space,
+        objective,
+        architecture,
+        edge,
+        graphs.w[i, 1 : 1 + space.n_nodes, None] * units.scale,
+        graphs.w[i, :1] * units.scale + units.shift,
+        np.where(graphs.agg[i, : space.n_nodes] == 1, product, plain),
+    )
+
+
+def graphs_of(arena: Arena, models: Sequence[Model], units: _Units) -> Graphs:
+    """Models as a batch of graphs, their coefficients included."""
+    graphs = arena.empty(len(models))
+    names = [p.name for p in arena.primitives]
+    for i, model in enumerate(models):
+        filled = np.zeros(arena.n_nodes, int)
+        for part in model.edges():
+            k, s = part.target, filled[part.target]
+            filled[k] += 1
+            graphs.op[i, k, s] = names.index(part.primitive.name)
+            graphs.src[i, k, s] = part.source
+            graphs.theta[i, k, s, : len(part.coefs)] = part.coefs
+        size = model.space.n_nodes
+        graphs.agg[i, :size] = model.products & (filled[:size] > 1)
+        graphs.use[i, :size] = (model.readout[:, 0] != 0) & (filled[:size] > 0)
+        graphs.w[i, 1 : 1 + size] = model.readout[:, 0] / units.scale
+    return graphs
+
+
+def explore(
+    frame: Frame,
+    objective: Objective,
+    problem: Problem,
+    budget: Budget,
+    options: Options,
+    rng: np.random.Generator,
+    progress: Callable[[Archive, int], None] = lambda archive, fitted: None,
+) -> Found:
+    """Search the frame; candidates come refitted on all rows."""
+    units = _units(problem)
+    warm_up(frame, problem.train_readout, problem.train_bias)
+    arena = arena_for(frame, _thinned(problem, rng), units)
+    fitted = 0
+
+    def watch(archive: Archive, count: int) -> None:
+        nonlocal fitted
+        fitted = count
+        progress(archive, count)
+
+    archive = evolve(arena, budget, options, rng, watch)
+    if not len(archive.criterion):
+        return Found(SearchSpace(problem.x.shape[1], 1, 1, frame.primitives), [],
+                     np.zeros(0), fitted, False)  # fmt: skip
+    full = arena_for(frame, problem, units)
+    graphs = archive.graphs.take(_handed_on(archive))
+    full.fit(graphs, _FINAL_STEPS if len(problem.x) > MOST_ROWS else 1, 1e-13)
+    graphs = graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))
+    criterion = full.criterion(graphs)
+    graphs = graphs.take(np.argsort(criterion, kind="stable"))
+    space = space_for(frame, problem.x.shape[1], graphs)
+    total = problem.weight.sum() / units.scale**2
+    candidates = [
+        Candidate(
+            Fit(model_of(full, graphs, i, space, objective, units),
+                float(graphs.loss[i] / total), 1),
+            value,
+        )
+        for i, value in enumerate(np.sort(criterion, kind="stable"))
+    ]  # fmt: skip
+    return Found(space, candidates, full.size(graphs), fitted, archive.exact)

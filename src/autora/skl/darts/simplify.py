@@ -1,0 +1,81 @@
+"""A found graph made as simple as the data allow.
+
+Every edge is tried without, with every cheaper primitive in its place, and every node is
+tried outside the read-out; each try is refitted exactly and judged by the criterion. Limits
+that imitate another function (a logistic far out in its tail for an exponential) end here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .arena import Arena, Edits, Graphs
+
+_SET, _DELETE, _SHOW, _VARIANT = 0, 2, 4, 7
+_STEPS = 40
+_EXPONENTS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
+
+
+def _starts(arena: Arena, op: int, source: int, old: np.ndarray) -> list[np.ndarray]:
+    """Coefficients to begin with when a cheaper primitive takes an edge over."""
+    primitive = arena.primitives[op]
+    start = np.zeros(arena.max_params)
+    at = 0
+    if arena.form[op, 0]:
+        start[at] = 1.0 / arena.scale[min(source, len(arena.scale) - 1)]
+        at += 1
+    if arena.form[op, 1]:
+        start[at] = old[0] if arena.form[op, 0] == 0 else 0.0
+        at += 1
+    if primitive.base != "power":
+        start[at : primitive.n_params] = 1.0
+        return [start]
+    results = []
+    for exponent in _EXPONENTS:
+        row = start.copy()
+        row[at] = exponent
+        results.append(row)
+    return results
+
+
+def tries(arena: Arena, graph: Graphs) -> Edits:
+    """Every edit that makes a single graph cheaper."""
+    rows: list[tuple[int, ...]] = []
+    coefs: list[np.ndarray] = []
+    zero = np.zeros(arena.max_params)
+    op, src, theta = graph.op[0], graph.src[0], graph.theta[0]
+    for k in np.flatnonzero(graph.use[0]):
+        rows.append((_SHOW, k, 0, -1, 0, 0, 0, -1))
+        coefs.append(zero)
+    for k, s in np.argwhere(op >= 0):
+        rows.append((_DELETE, k, s, -1, 0, 0, 0, -1))
+        coefs.append(zero)
+        old = op[k, s]
+        for new in arena.allowed:
+            if arena.cost[new] >= arena.cost[old]:
+                continue
+            if arena.primitives[new].base == arena.primitives[old].base:
+                rows.append((_VARIANT, k, s, new, src[k, s], 0, 0, -1))
+                coefs.append(zero)
+            for start in _starts(arena, new, src[k, s], theta[k, s]):
+                rows.append((_SET, k, s, new, src[k, s], 0, 0, -1))
+                coefs.append(start)
+    return Edits(np.array(rows, np.int64), np.array(coefs), np.ones(len(rows)))
+
+
+def simplified(arena: Arena, graph: Graphs) -> Graphs:
+    """The graph after the edits that improve the criterion, best first."""
+    current, value = graph, arena.criterion(graph)[0]
+    while True:
+        edits = tries(arena, current)
+        children = current.take(np.zeros(len(edits.rows), int))
+        arena.apply(children, edits)
+        children = children.take(np.flatnonzero(children.key))
+        if not len(children):
+            return current
+        arena.fit(children, _STEPS, 1e-13)
+        criterion = arena.criterion(children)
+        best = int(np.argmin(criterion))
+        if not criterion[best] < value - 1e-9:
+            return current
+        current, value = children.take([best]), criterion[best]
