@@ -12,21 +12,22 @@ import graphviz
 import numpy as np
 import pytest
 
-from autora.skl.darts import graph
-from autora.skl.darts.graph import ModelGraph, model_graph
+from autora.skl.darts import render
+from autora.skl.darts.graph import model_graph
 from autora.skl.darts.model import Model
 from autora.skl.darts.objectives import OBJECTIVES
 from autora.skl.darts.primitives import resolve
+from autora.skl.darts.render import ModelGraph
 from autora.skl.darts.search_space import SearchSpace
 
 VOCABULARY = ["none", "add", "subtract", "mult", "linear", "linear_exp", "softplus"]
 ODD_NAMES = ['a<b & "c"', "back\\slash\\n", "two\nlines", "größe &lt; 日本", "<b>$x$</b>"]
 
 
-def build(shape, chosen, readout, bias=None, objective="real") -> Model:
+def build(shape, chosen, readout, bias=None, objective="real", space=None) -> Model:
     """A model of shape (inputs, nodes) from (primitive, coefficients…) per edge."""
     readout = np.array(readout, dtype=float)
-    space = SearchSpace(*shape, readout.shape[1], resolve(VOCABULARY))
+    space = SearchSpace(*shape, readout.shape[1], resolve(VOCABULARY), **(space or {}))
     edge = np.zeros((space.n_edges, space.max_params))
     for e, (_, *coefs) in enumerate(chosen):
         edge[e, : len(coefs)] = coefs
@@ -55,7 +56,7 @@ def no_dot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def no_program(no_dot: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "_find_pure", lambda: None)
+    monkeypatch.setattr(render, "_find_pure", lambda: None)
 
 
 def label(source: str, item: str) -> str | None:
@@ -107,6 +108,31 @@ def test_node_that_only_feeds_others_stays() -> None:
     assert label(source, "node0") == "k_1 = 0"
     assert label(source, "node0 -> node1") == "exp(1.00*k_1 + 0.50)"
     assert "node0 -> output0" not in source
+
+
+PARALLEL = [("add",), ("linear_exp", 1, 0.5), ("none",), ("mult", 3), ("add",), ("none",)]
+
+
+@pytest.mark.parametrize(("aggregation", "sign"), [([1, 0], "×"), ([0, 0], "+")])
+def test_nodes_say_how_they_combine(aggregation: list[int], sign: str) -> None:
+    space = {"aggregations": ("sum", "product"), "n_parallel": 2}
+    model = build((1, 2), PARALLEL, [[1], [2]], space=space)
+    model = model.replace(aggregation=aggregation)
+    source = model_graph(model, ["x1"], ["y"]).source
+    assert label(source, "node0") == rf"k_1\n{sign}"
+    assert label(source, "node1") == r"k_2\n+"
+    # Both copies of an arrow, each with its own label.
+    arrows = re.findall(r'input0 -> node0 \[label=("[^"]*"|\w+)\]', source)
+    assert arrows == ["x1", '"exp(1.00*x1 + 0.50)"']
+
+
+def test_nothing_to_combine_needs_no_sign() -> None:
+    space = {"aggregations": ("sum", "product")}
+    model = build((2, 1), [("add",), ("none",)], [[1]], space=space)
+    source = model_graph(model.replace(aggregation=[1]), ["x1", "x2"], ["y"]).source
+    assert label(source, "node0") == "k_1"
+    sums = build((2, 1), [("add",), ("add",)], [[1]])
+    assert label(model_graph(sums, ["x1", "x2"], ["y"]).source, "node0") == "k_1"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +220,7 @@ def test_without_any_program_the_remedy_is_named(drawn, no_program, tmp_path) ->
 def test_notebook_shows_svg_or_falls_back_to_text(drawn, no_dot, monkeypatch) -> None:
     assert "exp(5.00*x2 + 0.10)" in drawn._repr_mimebundle_()["image/svg+xml"]
     assert drawn._repr_svg_().startswith("<?xml")
-    monkeypatch.setattr(graph, "_find_pure", lambda: None)
+    monkeypatch.setattr(render, "_find_pure", lambda: None)
     assert drawn.source in drawn._repr_mimebundle_()["text/plain"]
     assert drawn._repr_svg_() is None
 

@@ -34,6 +34,7 @@ ORDER = [
     "validation",
     "symbolic",
     "plot",
+    "render",
     "graph",
     "monitor",
     "readings",

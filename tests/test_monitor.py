@@ -42,6 +42,14 @@ def run(monitor, space, epochs=4, losses=None, **kwargs) -> np.ndarray:
     return alphas
 
 
+def test_parallel_edges_have_names_of_their_own() -> None:
+    space = SearchSpace(1, 1, 1, resolve(["none", "add"]), n_parallel=2)
+    monitor = DARTSExecutionMonitor()
+    run(monitor, space)
+    titles = [ax.get_title() for ax in monitor.display().arch_axes]
+    assert titles == ["x1 → k_1 (1)", "x1 → k_1 (2)"]
+
+
 @pytest.fixture
 def space() -> SearchSpace:
     return SearchSpace(2, 2, 1, resolve(["none", "add", "mult"]))

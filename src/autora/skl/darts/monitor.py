@@ -152,7 +152,8 @@ class DARTSExecutionMonitor:
                 f"input_labels has {len(names)} names, the data {space.n_inputs} inputs"
             )
         nodes = [*map(str, names), *(f"k_{k + 1}" for k in range(space.n_nodes))]
-        return [
-            f"{nodes[source]} → k_{target + 1}"
-            for source, target in zip(space.sources, space.targets, strict=True)
-        ]
+        pairs = zip(space.sources, space.targets, strict=True)
+        labels = [f"{nodes[source]} → k_{target + 1}" for source, target in pairs]
+        if space.n_parallel == 1:
+            return labels
+        return [f"{label} ({i % space.n_parallel + 1})" for i, label in enumerate(labels)]
