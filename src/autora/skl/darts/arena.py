@@ -53,6 +53,11 @@ class Graphs:
         """A copy of some of the graphs."""
         return Graphs(**{name: getattr(self, name)[index] for name in self.FIELDS})
 
+    def put(self, index: np.ndarray | Sequence[int], graphs: Graphs) -> None:
+        """Replace some of the graphs."""
+        for name in self.FIELDS:
+            getattr(self, name)[index] = getattr(graphs, name)
+
     @staticmethod
     def join(parts: Sequence[Graphs]) -> Graphs:
         return Graphs(

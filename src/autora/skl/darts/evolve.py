@@ -20,7 +20,8 @@ from .simplify import simplified
 
 #: Rows on which children are screened.
 SCREENING_ROWS = 64
-_SCREENING_STEPS, _POLISHING_STEPS = 12, 40
+#: Steps on the sample, on all rows, and on all rows for graphs that matter.
+_SCREENING_STEPS, _SETTLING_STEPS, _POLISHING_STEPS = 12, 6, 40
 _PARENTS = 10
 _SCORED, _EDITED, _FRESH = 15, 12, 60
 #: Graphs kept per complexity.
@@ -57,6 +58,7 @@ class Archive:
         self.level = np.zeros(0, int)
         self._screened: dict[int, float] = {}
         self._simplified: set[int] = set()
+        self._polished: set[int] = set()
 
     def admits(self, children: Graphs) -> np.ndarray:
         """Children whose screening promises a place, best first."""
@@ -70,8 +72,16 @@ class Archive:
         return np.round(arena.size(graphs)).astype(int)
 
     def add(self, graphs: Graphs) -> bool:
-        """Take in graphs fitted on all rows; whether the best criterion improved."""
+        """Take in children that passed the screening; whether the best one improved."""
         before = self.criterion.min(initial=np.inf)
+        self.arena.fit(graphs, _SETTLING_STEPS, 1e-4)
+        self._merge(graphs)
+        self._polish()
+        self._set_bars()
+        return bool(self.criterion.min(initial=np.inf) < before - 1e-9)
+
+    def _merge(self, graphs: Graphs) -> None:
+        """The best few per complexity of what there was and what is new."""
         finite = np.isfinite(graphs.loss)
         joined = Graphs.join([self.graphs, graphs.take(np.flatnonzero(finite))])
         order = np.argsort(joined.loss, kind="stable")
@@ -85,8 +95,19 @@ class Archive:
         keep = np.flatnonzero(rank < _PER_SIZE)
         self.graphs, self.level = joined.take(keep), level[keep]
         self.criterion = self.arena.criterion(self.graphs)
-        self._set_bars()
-        return bool(self.criterion.min(initial=np.inf) < before - 1e-9)
+
+    def _polish(self) -> None:
+        """Converge the graphs that lead, once each."""
+        leading = set(np.argsort(self.criterion)[:_PARENTS].tolist())
+        leading |= set(np.unique(self.level, return_index=True)[1].tolist())
+        rough = [i for i in sorted(leading) if int(self.graphs.key[i]) not in self._polished]
+        if not rough:
+            return
+        graphs = self.graphs.take(rough)
+        self._polished.update(graphs.key.tolist())
+        self.arena.fit(graphs, _POLISHING_STEPS, 1e-13)
+        self.graphs.put(rough, graphs)
+        self.criterion = self.arena.criterion(self.graphs)
 
     def _set_bars(self) -> None:
         """Screening losses to beat: those of the worst graph kept per size."""
@@ -116,9 +137,10 @@ class Archive:
         for i in np.argsort(self.criterion)[:count]:
             graph = self.graphs.take([i])
             if (key := int(graph.key[0])) not in self._simplified:
-                simple = simplified(self.arena, graph)
+                simple = simplified(self.arena, self.screen, graph)
                 self._simplified |= {key, int(simple.key[0])}
-                self.add(simple)
+                self._merge(simple)
+        self._set_bars()
 
     @property
     def best(self) -> int:
@@ -165,8 +187,7 @@ def _from_nothing(arena: Arena, count: int, rng: np.random.Generator) -> Graphs:
         growing = np.flatnonzero(length > step)
         part = graphs.take(growing)
         randomly_edited(arena, part, rng)
-        for name in Graphs.FIELDS:
-            getattr(graphs, name)[growing] = getattr(part, name)
+        graphs.put(growing, part)
     return graphs
 
 
@@ -229,9 +250,8 @@ def evolve(
         children = _unseen(Graphs.join(families), seen)
         screen.fit(children, _SCREENING_STEPS, 1e-6)
         fitted += len(children)
-        chosen = children.take(archive.admits(children))
-        arena.fit(chosen, _POLISHING_STEPS, 1e-13)
-        since = 0 if archive.add(chosen) else since + len(children)
+        improved = archive.add(children.take(archive.admits(children)))
+        since = 0 if improved else since + len(children)
         if archive.exact:
             archive.simplify(1)
             after += 1

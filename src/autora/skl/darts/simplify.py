@@ -12,7 +12,7 @@ import numpy as np
 from .arena import Arena, Edits, Graphs
 
 _SET, _DELETE, _SHOW, _VARIANT = 0, 2, 4, 7
-_STEPS = 40
+_STEPS, _SCREENING_STEPS, _SHORTLIST = 40, 15, 6
 _EXPONENTS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
 
 
@@ -63,8 +63,11 @@ def tries(arena: Arena, graph: Graphs) -> Edits:
     return Edits(np.array(rows, np.int64), np.array(coefs), np.ones(len(rows)))
 
 
-def simplified(arena: Arena, graph: Graphs) -> Graphs:
-    """The graph after the edits that improve the criterion, best first."""
+def simplified(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
+    """The graph after the edits that improve the criterion, best first.
+
+    Tries are compared on the rows of ``screen``; the best few are judged on all rows.
+    """
     current, value = graph, arena.criterion(graph)[0]
     while True:
         edits = tries(arena, current)
@@ -73,6 +76,9 @@ def simplified(arena: Arena, graph: Graphs) -> Graphs:
         children = children.take(np.flatnonzero(children.key))
         if not len(children):
             return current
+        screen.fit(children, _SCREENING_STEPS, 1e-9)
+        short = np.argsort(screen.criterion(children), kind="stable")[:_SHORTLIST]
+        children = children.take(short)
         arena.fit(children, _STEPS, 1e-13)
         criterion = arena.criterion(children)
         best = int(np.argmin(criterion))
