@@ -181,10 +181,11 @@ def test_gradients_match_finite_differences(names, darts_type, objective):
     x, y = rng.uniform(0.5, 1.5, (7, 1)), rng.uniform(0.2, 0.8, (7, 1))
     rows = relax._Rows(x, y, rng.uniform(0.5, 1, 7))
     with double_precision():
-        point, unravel = ravel_pytree(jax.tree.map(jnp.array, (alphas, coefs)))
+        point, unravel = ravel_pytree(jax.tree.map(jnp.array, (relax.Arch(alphas), coefs)))
 
         def loss(flat: jax.Array) -> jax.Array:
-            return relax._loss(static, *unravel(flat), rows, np.float64(1.3))
+            arch, edge_and_readout = unravel(flat)
+            return relax._loss(static, arch, edge_and_readout, rows, np.float64(1.3))
 
         step = 1e-5
         moves = step * np.eye(point.size)
@@ -200,6 +201,85 @@ def test_gradients_match_finite_differences(names, darts_type, objective):
     # Every coefficient that exists takes part.
     edge = exact[alphas.size :][: coefs.edge.size].reshape(coefs.edge.shape)
     assert (edge[used_places(space)] != 0).all()
+
+
+BOTH = ("sum", "product")
+
+
+def relaxed_products(
+    aggregations: tuple[str, ...], names: tuple[str, ...], darts_type: str = "original"
+) -> tuple[relax.Static, relax.Arch, Coefs]:
+    """A random point of a relaxed graph whose nodes may multiply."""
+    space = SearchSpace(2, 2, 1, resolve(names), aggregations)
+    rng = np.random.default_rng(0)
+    alphas = rng.normal(0, 0.5, (space.n_edges, space.n_primitives))
+    nodes = rng.normal(0, 0.5, (2, 2)) if aggregations == BOTH else None
+    coefs = Coefs(
+        rng.uniform(0.3, 0.6, (*alphas.shape, space.max_params)),
+        rng.uniform(0.1, 0.5, (space.n_nodes, 1)),
+        rng.uniform(-1, 1, 1),
+    )
+    return relax.Static(space, "real", darts_type), relax.Arch(alphas, nodes), coefs
+
+
+@pytest.mark.parametrize("darts_type", ["original", "fair"])
+@pytest.mark.parametrize("aggregations", [BOTH, ("product",)])
+def test_mixture_of_sums_and_products(aggregations, darts_type):
+    """The forward pass written out in NumPy; "none" multiplies by 1."""
+    names = ("none", "add", "mult", "square")
+    static, arch, coefs = relaxed_products(aggregations, names, darts_type)
+    x, space = np.random.default_rng(1).uniform(0.5, 1.5, (5, 2)), static.space
+    raw = np.exp(arch.alphas)
+    w = raw / (1 + raw) if darts_type == "fair" else raw / raw.sum(1, keepdims=True)
+    values = list(x.T)
+    for k in range(2):
+        terms, factors = np.zeros(5), np.ones(5)
+        for e in np.flatnonzero(space.targets == k):
+            z, a = values[space.sources[e]], coefs.edge[e, 2, 0]
+            terms = terms + w[e, 1:] @ [z, a * z, z * z]
+            factors = factors * (1 + w[e, 1:] @ [z - 1, a * z - 1, z * z - 1])
+        if arch.node_alphas is None:
+            values.append(factors)
+        else:
+            share = np.exp(arch.node_alphas[k]) / np.exp(arch.node_alphas[k]).sum()
+            values.append(share[0] * terms + share[1] * factors)
+    expected = np.stack(values[2:], axis=1) @ coefs.readout + coefs.bias
+    with double_precision():
+        found = relax._eta(static, *jax.tree.map(jnp.array, (arch, coefs)), x)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_gradients_through_products_match_finite_differences():
+    static, arch, coefs = relaxed_products(BOTH, NAMES)
+    rng = np.random.default_rng(2)
+    x, y = rng.uniform(0.5, 1.5, (7, 2)), rng.uniform(0.2, 0.8, (7, 1))
+    rows = relax._Rows(x, y, np.ones(7))
+    with double_precision():
+        point, unravel = ravel_pytree(jax.tree.map(jnp.array, (arch, coefs)))
+
+        @jax.jit
+        def loss(flat: jax.Array) -> jax.Array:
+            return relax._loss(static, *unravel(flat), rows, np.float64(1))
+
+        exact = np.asarray(jax.grad(loss)(point))
+        moves = rng.normal(size=(12, point.size))
+        moves /= np.linalg.norm(moves, axis=1, keepdims=True)
+        numeric = [(loss(point + 1e-6 * m) - loss(point - 1e-6 * m)) / 2e-6 for m in moves]
+    np.testing.assert_allclose(moves @ exact, numeric, rtol=1e-5)
+    assert (exact[arch.alphas.size :][:4] != 0).all()
+
+
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e3, 1e30])
+def test_products_are_finite_at_extreme_arguments(size):
+    static, arch, coefs = relaxed_products(BOTH, NAMES)
+    single = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), (arch, coefs))
+    signs = np.array(list(product([1.0, -1.0, 0.0], repeat=2)))
+    x = jnp.asarray(size * signs, jnp.float32)
+    value, gradients = jax.value_and_grad(
+        lambda point: relax._eta(static, *point, x).mean()
+    )(single)
+    assert np.isfinite(value)
+    assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradients))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "none"])

@@ -1,7 +1,8 @@
 """The relaxed graph in JAX: every edge a weighted mixture of all primitives.
 
-Liu, Simonyan & Yang, *DARTS: Differentiable Architecture Search* (arXiv 1806.09055),
-equation 2; the sigmoid relaxation is Chu et al., *Fair DARTS* (arXiv 1911.12126).
+A latent node that may add or multiply is a mixture of both. Liu, Simonyan & Yang, *DARTS:
+Differentiable Architecture Search* (arXiv 1806.09055), equation 2; the sigmoid relaxation
+is Chu et al., *Fair DARTS* (arXiv 1911.12126).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ JAX = SimpleNamespace(
 )
 
 #: A primitive's value in the mixture is held within ±BOUND, so that one exponential
-#: cannot overflow single precision and drown the other primitives.
+#: cannot overflow single precision and drown the other primitives; so is a product.
 BOUND = 1e6
 
 
@@ -94,14 +95,43 @@ def _evaluate(primitive: Primitive, x: jax.Array, coefs: jax.Array) -> jax.Array
     return guarded(primitive)(x, *args)
 
 
+def _combined(
+    space: SearchSpace, weights: jax.Array, coefs: jax.Array, values: jax.Array
+) -> list[jax.Array]:
+    """The mixture of a node's edges under every aggregation of the space, each (n,)."""
+    sums = "sum" in space.aggregations
+    total = jnp.zeros(values.shape[1], values.dtype)
+    excess: Any = 0.0
+    for p, primitive in enumerate(space.primitives):
+        if primitive.name != "none":
+            value = _evaluate(primitive, values, coefs[:, p])
+            if sums:
+                total += (weights[:, p, None] * value).sum(axis=0)
+            if "product" in space.aggregations:
+                # What is switched off multiplies by 1.
+                excess += weights[:, p, None] * (value - 1)
+    product = jnp.ones_like(total)
+    if "product" in space.aggregations:
+        for factor in jnp.clip(1 + excess, -BOUND, BOUND):
+            product = jnp.clip(product * factor, -BOUND, BOUND)
+    return [total if name == "sum" else product for name in space.aggregations]
+
+
 def forward(
-    space: SearchSpace, weights: jax.Array, coefs: Coefs, x: jax.Array
+    space: SearchSpace,
+    weights: jax.Array,
+    coefs: Coefs,
+    x: jax.Array,
+    node_weights: jax.Array | None = None,
 ) -> jax.Array:
     """Read-out of the relaxed graph.
 
     Parameters
     ----------
+    weights : (edges, primitives)
     x : (n, inputs)
+    node_weights : (nodes, aggregations)
+        Needed where the space has several aggregations.
 
     Returns
     -------
@@ -110,11 +140,10 @@ def forward(
     values = x.T
     for node in range(space.n_nodes):
         edges = space.edges_into(node)
-        w, c = weights[edges], coefs.edge[edges]
-        total = jnp.zeros(len(x), x.dtype)
-        for p, primitive in enumerate(space.primitives):
-            if primitive.name != "none":
-                value = _evaluate(primitive, values, c[:, p])
-                total += (w[:, p, None] * value).sum(axis=0)
+        parts = _combined(space, weights[edges], coefs.edge[edges], values)
+        total = parts[0]
+        if node_weights is not None:
+            shares = zip(node_weights[node], parts, strict=True)
+            total = sum(share * part for share, part in shares)
         values = jnp.concatenate([values, total[None]])
     return values[space.n_inputs :].T @ coefs.readout + coefs.bias

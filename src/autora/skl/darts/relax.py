@@ -1,9 +1,10 @@
 """Bilevel training of the relaxed graph, one compiled program for any hyperparameters.
 
-Architecture weights descend the validation loss by Adam, coefficients the training loss
-by momentum SGD, in alternation (arXiv 1806.09055, algorithm 1). Everything that does not
-change an array's shape is traced, so that only a new search space or a new row bucket
-compiles.
+Architecture weights (of the primitives of an edge and, where latent nodes may add or
+multiply, of the aggregations of a node) descend the validation loss by Adam, coefficients
+the training loss by momentum SGD, in alternation (arXiv 1806.09055, algorithm 1).
+Everything that does not change an array's shape is traced, so that only a new search space
+or a new row bucket compiles.
 """
 
 from __future__ import annotations
@@ -66,6 +67,13 @@ class Data(NamedTuple):
     scale: Any  #: (), the unit of y
 
 
+class Arch(NamedTuple):
+    """Architecture weights."""
+
+    alphas: Any
+    node_alphas: Any = None
+
+
 class State(NamedTuple):
     alphas: Any  #: (edges, primitives)
     adam_mean: Any
@@ -74,6 +82,13 @@ class State(NamedTuple):
     coefs: Coefs
     epoch: Any
     key: Any
+    node_alphas: Any = None  #: (nodes, aggregations); None where there is but one
+    node_mean: Any = None
+    node_square: Any = None
+
+    @property
+    def arch(self) -> Arch:
+        return Arch(self.alphas, self.node_alphas)
 
 
 class History(NamedTuple):
@@ -90,10 +105,17 @@ class _Rows(NamedTuple):
     weight: Any
 
 
-def _loss(static: Static, alphas: Any, coefs: Coefs, rows: _Rows, scale: Any) -> jax.Array:
+def _eta(static: Static, arch: Arch, coefs: Coefs, x: Any) -> jax.Array:
+    """Read-out of the relaxed graph under its architecture weights."""
+    weights = relaxed_weights(arch.alphas, static.darts_type)
+    nodes = arch.node_alphas
+    shares = None if nodes is None else jax.nn.softmax(nodes, axis=-1)
+    return forward(static.space, weights, coefs, x, shares)
+
+
+def _loss(static: Static, arch: Arch, coefs: Coefs, rows: _Rows, scale: Any) -> jax.Array:
     """Weighted mean loss in units of ``scale``²."""
-    weights = relaxed_weights(alphas, static.darts_type)
-    eta = forward(static.space, weights, coefs, rows.x)
+    eta = _eta(static, arch, coefs, rows.x)
     losses = OBJECTIVES[static.objective].loss(JAX, eta / scale, rows.y / scale)
     return (losses * rows.weight).sum() / jnp.maximum(rows.weight.sum(), 1e-12)
 
@@ -125,7 +147,7 @@ def _cosine(step: Any, steps: Any, largest: Any, smallest: Any) -> jax.Array:
 
 
 def _precondition(
-    static: Static, hyper: Hyper, alphas: Any, coefs: Coefs, data: Data
+    static: Static, hyper: Hyper, arch: Arch, coefs: Coefs, data: Data
 ) -> Coefs:
     """The unit of every coefficient: the change that moves the output by ``scale``.
 
@@ -133,10 +155,9 @@ def _precondition(
     coefficients of any magnitude, whatever the units of X and y. A primitive that carries
     little weight in its mixture keeps a proportionally shorter step.
     """
-    weights = relaxed_weights(alphas, static.darts_type)
 
     def output(c: Coefs, x: jax.Array) -> jax.Array:
-        return forward(static.space, weights, c, x[None])[0].sum()
+        return _eta(static, arch, c, x[None])[0].sum()
 
     tangents = jax.vmap(jax.grad(output), in_axes=(None, 0))(coefs, data.x)
     total = jnp.maximum(data.train.sum(), 1e-12)
@@ -147,6 +168,7 @@ def _precondition(
         return jnp.where((square > 0) & jnp.isfinite(scale), scale, 0)
 
     units = jax.tree.map(unit, tangents)
+    weights = relaxed_weights(arch.alphas, static.darts_type)
     units = units._replace(edge=units.edge * weights[:, :, None])
     return jax.tree.map(lambda u: jnp.where(hyper.precondition, u, 1.0), units)
 
@@ -166,25 +188,25 @@ def _arch_step(
     """One step on the architecture weights (arXiv 1806.09055, equation 5)."""
     train, valid = batches
 
-    def objective(alphas: jax.Array) -> jax.Array:
+    def objective(arch: Arch) -> jax.Array:
         coefs = state.coefs
         if static.unrolled:  # arXiv 1806.09055, equation 6
-            inner = jax.grad(_loss, 2)(static, alphas, coefs, train, scale)
+            inner = jax.grad(_loss, 2)(static, arch, coefs, train, scale)
             held = _trainable(coefs, hyper)
             rate = hyper.param_learning_rate_max
             coefs = jax.tree.map(
                 lambda c, g, u, t: c - rate * t * u * u * g, coefs, inner, units, held
             )
-        loss = _loss(static, alphas, coefs, valid, scale)
+        loss = _loss(static, arch, coefs, valid, scale)
         if static.darts_type == "fair":  # arXiv 1911.12126, equation 4
-            spread = jnp.mean((jax.nn.sigmoid(alphas) - 0.5) ** 2)
+            spread = jnp.mean((jax.nn.sigmoid(arch.alphas) - 0.5) ** 2)
             loss = loss - hyper.fair_darts_loss_weight * spread
         return loss
 
-    return _adam(static, hyper, state, jax.grad(objective)(state.alphas))
+    return _adam(static, hyper, state, jax.grad(objective)(state.arch))
 
 
-def _adam(static: Static, hyper: Hyper, state: State, gradient: jax.Array) -> State:
+def _adam(static: Static, hyper: Hyper, state: State, gradient: Arch) -> State:
     """One Adam step with the decays of the architecture weights (arXiv 1412.6980)."""
     rate = _cosine(
         state.epoch,
@@ -199,25 +221,28 @@ def _adam(static: Static, hyper: Hyper, state: State, gradient: jax.Array) -> St
     )
     decay = sizes * hyper.arch_weight_decay_df
     decay += (sizes > 0) * hyper.arch_weight_decay_base * space.n_nodes
-    alphas = state.alphas - rate * decay
-    gradient = gradient + hyper.arch_weight_decay * alphas
     b1, b2, step = hyper.arch_momentum, 0.999, state.adam_step + 1
-    mean = b1 * state.adam_mean + (1 - b1) * gradient
-    square = b2 * state.adam_square + (1 - b2) * gradient**2
-    correction = jnp.sqrt(1 - b2**step)
-    ratio = (mean / (1 - b1**step)) / (jnp.sqrt(square) / correction + 1e-8)
-    return state._replace(
-        alphas=alphas - rate * ratio,
-        adam_mean=mean,
-        adam_square=square,
-        adam_step=step,
-    )
+
+    def moved(alphas: Any, gradient: Any, mean: Any, square: Any) -> tuple:
+        gradient = gradient + hyper.arch_weight_decay * alphas
+        mean = b1 * mean + (1 - b1) * gradient
+        square = b2 * square + (1 - b2) * gradient**2
+        correction = jnp.sqrt(1 - b2**step)
+        ratio = (mean / (1 - b1**step)) / (jnp.sqrt(square) / correction + 1e-8)
+        return alphas - rate * ratio, mean, square
+
+    decayed = state.alphas - rate * decay
+    edges = moved(decayed, gradient.alphas, state.adam_mean, state.adam_square)
+    nodes = (state.node_alphas, state.node_mean, state.node_square)
+    if state.node_alphas is not None:
+        nodes = moved(nodes[0], gradient.node_alphas, *nodes[1:])
+    return State(*edges, step, state.coefs, state.epoch, state.key, *nodes)
 
 
 def _param_step(
     static: Static,
     hyper: Hyper,
-    alphas: Any,
+    arch: Arch,
     coefs: Coefs,
     momentum: Coefs,
     units: Coefs,
@@ -232,7 +257,7 @@ def _param_step(
         hyper.param_learning_rate_max,
         hyper.param_learning_rate_min,
     )
-    gradient = jax.grad(_loss, 2)(static, alphas, coefs, rows, scale)
+    gradient = jax.grad(_loss, 2)(static, arch, coefs, rows, scale)
     trained = _trainable(coefs, hyper)
     gradient = jax.tree.map(lambda g, u, t: g * u * t, gradient, units, trained)
     norm = jnp.sqrt(sum((g**2).sum() for g in gradient))
@@ -258,7 +283,7 @@ def _epoch(static: Static, hyper: Hyper, data: Data, state: State) -> State:
     key, train_key, valid_key = jax.random.split(state.key, 3)
     train, n_train = _shuffled(static, train_key, data, data.train)
     valid, n_valid = _shuffled(static, valid_key, data, data.valid)
-    units = _precondition(static, hyper, state.alphas, state.coefs, data)
+    units = _precondition(static, hyper, state.arch, state.coefs, data)
 
     def arch(step: Any, s: State) -> State:
         batches = (
@@ -271,17 +296,14 @@ def _epoch(static: Static, hyper: Hyper, data: Data, state: State) -> State:
 
     def param(step: Any, carry: tuple[Coefs, Coefs]) -> tuple[Coefs, Coefs]:
         rows = _batch(static, train, n_train, step)
-        return _param_step(
-            static, hyper, after.alphas, *carry, units, rows, step, data.scale
-        )
+        return _param_step(static, hyper, after.arch, *carry, units, rows, step, data.scale)
 
     start = (after.coefs, jax.tree.map(jnp.zeros_like, after.coefs))
     coefs, _ = jax.lax.fori_loop(0, hyper.param_updates, param, start)
     after = after._replace(coefs=coefs)
     # An epoch that left the finite numbers never happened.
-    finite = jnp.all(
-        jnp.array([jnp.isfinite(a).all() for a in jax.tree.leaves((after[:3], coefs))])
-    )
+    changed = jax.tree.leaves((after[:3], coefs, after[7:]))
+    finite = jnp.all(jnp.array([jnp.isfinite(a).all() for a in changed]))
     kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), after, state)
     return kept._replace(epoch=state.epoch + 1, key=key)
 
@@ -299,7 +321,7 @@ def run_epochs(
 
         def loss(weight: jax.Array) -> jax.Array:
             rows = _Rows(data.x, data.y, weight)
-            value = unit * _loss(static, state.alphas, state.coefs, rows, data.scale)
+            value = unit * _loss(static, state.arch, state.coefs, rows, data.scale)
             return jnp.where(jnp.isnan(value), jnp.inf, value)
 
         row = History(loss(data.train), loss(data.valid), state.alphas)
