@@ -1,0 +1,152 @@
+"""The page that the recovery benchmark writes."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import Any
+
+from _common import table
+from _paired import Row, pair
+from _runs import Store
+
+METHOD = """\
+*Strict*: relative mean squared error ≤ 1e-16 in sample, R² > 1 − 1e-8 on fresh rows and on
+rows from ranges 1.5 times as wide, at most 10 edges (Operon: any length). *Symbolic*:
+SRBench's rule, with constants rounded to three decimals f − f* or f / f* is a constant.
+R² is that of fresh rows. Seconds are those of the fit, which ends early once it is exact;
+Operon always takes its time. Times to the solution are compared where both systems solve.
+Imports and compilation are outside the clock; every fit has one core. A fit that fails
+counts as not solved."""
+WITHIN = (1.0, 2.0, 5.0)
+
+
+def about(store: Store) -> dict[str, str]:
+    """Provenance of all runs behind the results, the last one first."""
+    runs = store.origins()
+    if not runs:
+        return {}
+    last = {**runs[-1]}
+    earlier = Counter(f"{run['Date']}, {run['Commit']}" for run in runs[:-1])
+    if earlier:
+        last["Earlier runs"] = "; ".join(earlier)
+    return last
+
+
+def names(rows: Iterable[Row], column: str = "system") -> list[str]:
+    """Distinct values in order of appearance."""
+    return list(dict.fromkeys(row[column] for row in rows))
+
+
+def share(rows: Sequence[Row], column: str) -> str:
+    """Such as "12 (40 %)"."""
+    count = sum(bool(row[column]) for row in rows)
+    return f"{count} ({100 * count / len(rows):.0f} %)" if rows else ""
+
+
+def median(rows: Iterable[Row], column: str) -> str:
+    values = [row[column] for row in rows if row[column] is not None]
+    return f"{statistics.median(values):.2f}" if values else ""
+
+
+def mean(rows: Iterable[Row], column: str) -> str:
+    values = [row[column] for row in rows if row[column] is not None]
+    return f"{statistics.mean(values):.2f}" if values else ""
+
+
+def _summary(rows: list[Row], solved: str) -> str:
+    headers = ["system", "fits", "strict", "symbolic", "R² > .999"]
+    headers += ["mean s", "median s", "mean CPU s"]
+    headers += [f"solved ≤ {t:g} CPU s" for t in WITHIN] + ["failed", "SymPy gave up"]
+    lines = []
+    for system in names(rows):
+        own = [row for row in rows if row["system"] == system]
+        hits = [row for row in own if row[solved]]
+        cells = [system, len(own)]
+        cells += [share(own, column) for column in ("strict", "symbolic", "good")]
+        cells += [mean(own, "wall"), median(own, "wall"), mean(own, "cpu")]
+        cells += [sum(row["cpu"] <= t for row in hits) for t in WITHIN]
+        cells += [sum("error_text" in row for row in own)]
+        lines.append([*cells, sum("symbolic_note" in row for row in own)])
+    return table(headers, lines)
+
+
+def _suites(rows: list[Row], solved: str) -> str:
+    systems = names(rows)
+    columns = (solved, "R² > .999")
+    headers = ["suite", *(f"{s}: {what}" for s in systems for what in columns)]
+    lines = []
+    for suite in names(rows, "suite"):
+        line: list[Any] = [suite]
+        for system in systems:
+            own = [r for r in rows if r["system"] == system and r["suite"] == suite]
+            line += [share(own, solved), share(own, "good")]
+        lines.append(line)
+    return table(headers, lines)
+
+
+def _pairs(rows: list[Row], solved: str) -> str:
+    headers = ["A", "B", "fits", "only A", "only B", "p", "p over problems"]
+    headers += ["both", "seconds B ÷ A", "CPU B ÷ A", "A sooner", "p"]
+    lines = []
+    for first, second in combinations(names(rows), 2):
+        r = pair(rows, first, second, solved)
+        if r.count:
+            cells = [first, second, r.count, r.first, r.second]
+            cells += [f"{r.p:.2g}", f"{r.p_problems:.2g}", r.both]
+            cells += [f"{r.ratio_wall:.2f}", f"{r.ratio_cpu:.2f}", r.sooner]
+            lines.append([*cells, f"{r.p_sooner:.2g}"])
+    note = (
+        f"Solved means {solved}. p: two-sided sign test over (problem, seed), and over "
+        "problems, as seeds of one problem are not independent. Ratios are medians over "
+        "what both solve; sooner is by CPU seconds."
+    )
+    return f"{table(headers, lines)}\n\n{note}" if lines else ""
+
+
+def _unsolved(rows: list[Row], solved: str) -> str:
+    parts = []
+    for system in names(rows):
+        own = [row for row in rows if row["system"] == system]
+        hits = Counter(row["problem"] for row in own if row[solved])
+        fits = Counter(row["problem"] for row in own)
+        missed = [
+            f"{problem} ({hits[problem]}/{n})" if hits[problem] else problem
+            for problem, n in fits.items()
+            if hits[problem] < n
+        ]
+        parts.append(f"- {system}: {', '.join(missed) or 'none'}")
+    return "\n".join(parts)
+
+
+def _failures(rows: list[Row]) -> str:
+    failed = [row for row in rows if "error_text" in row]
+    return "\n".join(
+        f"- {r['system']}, {r['problem']}, seed {r['seed']}: `{r['error_text'][:300]}`"
+        for r in failed
+    )
+
+
+def page(rows: list[Row], noisy: bool) -> str:
+    """The body of the page."""
+    if not rows:
+        return "No results yet."
+    solved = "symbolic" if noisy else "strict"
+    method = METHOD
+    if noisy:
+        method += "\n\nWith noise no fit is exact: only *symbolic* and R² count."
+    commits = Counter((r["system"], r["commit"]) for r in rows)
+    mixed = [f"{s} at {c}: {n}" for (s, c), n in commits.items()]
+    if len({c for _, c in commits}) > 1:
+        method += f"\n\nFits by commit: {'; '.join(mixed)}."
+    sections = {
+        "By suite": _suites(rows, solved),
+        "Pairs": _pairs(rows, solved),
+        "Not solved (in every seed)": _unsolved(rows, solved),
+        "Failures": _failures(rows),
+    }
+    parts = [method, _summary(rows, solved)]
+    parts += [f"## {title}\n\n{text}" for title, text in sections.items() if text]
+    return "\n\n".join(parts)

@@ -1,0 +1,175 @@
+"""Many fits, each in a process on one core, and their results in a file that only grows.
+
+Every finished fit is one line of ``results/NAME.jsonl``, written at once, so a run that is
+interrupted keeps what it has and the next one goes on from there. A fit that raises, kills
+its process or does not come back is a line, too.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from _common import RESULTS, provenance, versions
+
+#: One thread each: a system that takes more cores than the others has another budget.
+LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB")
+ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in LIBRARIES}
+OTHERS = ("numba", "sympy", "pyoperon")
+#: A fit may take this many times its budget, plus the start of a process and scoring.
+PATIENCE, START = 10, 180.0
+
+Row = dict[str, Any]
+
+
+class Store:
+    """The lines of one results file; of two lines with one key the later one counts."""
+
+    def __init__(self, name: str, key: tuple[str, ...]) -> None:
+        self.path = RESULTS / f"{name}.jsonl"
+        self.key = key
+
+    def identity(self, row: Row) -> tuple[Any, ...]:
+        return tuple(row[name] for name in self.key)
+
+    def _lines(self) -> Iterator[Row]:
+        if self.path.exists():
+            for line in self.path.read_text().splitlines():
+                # A run that was killed may have left half a line.
+                if line.startswith("{") and line.endswith("}"):
+                    yield json.loads(line)
+
+    def rows(self) -> list[Row]:
+        lines = [line for line in self._lines() if "about" not in line]
+        return list({self.identity(line): line for line in lines}.values())
+
+    def origins(self) -> list[dict[str, str]]:
+        """Provenance of every run that added to the file."""
+        return [line["about"] for line in self._lines() if "about" in line]
+
+    def append(self, row: Row) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def run(
+    store: Store,
+    work: Callable[[Row], Row],
+    jobs: list[Row],
+    workers: int,
+    seconds: float,
+    again: tuple[str, ...] = (),
+) -> None:
+    """Work off the jobs that the store does not have, in their order.
+
+    Parameters
+    ----------
+    work : function of a module
+        Takes a job and returns the columns that it adds to the row. It runs in another
+        process.
+    jobs : list of dict
+        What identifies a row, and whatever else ``work`` needs.
+    again : tuple of str
+        Systems whose earlier rows do not count.
+    """
+    done = {store.identity(r) for r in store.rows() if r["system"] not in again}
+    left = [job for job in jobs if store.identity(job) not in done]
+    if not left:
+        return
+    about = provenance() | {"With": versions(OTHERS)}
+    store.append({"about": about})
+    print(f"{len(left)} fits to do, {len(jobs) - len(left)} done before", file=sys.stderr)
+    queue, lock = iter(list(enumerate(left, 1))), threading.Lock()
+
+    def slot(core: int) -> None:
+        worker = Worker(work, core, PATIENCE * seconds + START)
+        while True:
+            with lock:
+                number, job = next(queue, (0, None))
+            if job is None:
+                return worker.stop()
+            row = {**job, **worker.ask(job), "commit": about["Commit"]}
+            with lock:
+                store.append(row)
+                _tell(number, len(left), row)
+
+    # Daemons: an interrupt ends the run although fits are under way.
+    slots = range(min(workers, len(left)))
+    threads = [threading.Thread(target=slot, args=(i,), daemon=True) for i in slots]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _tell(number: int, count: int, row: Row) -> None:
+    what = row.get("error_text")
+    if what is None:
+        verdicts = [name for name in ("strict", "symbolic") if row[name]]
+        what = f"{' '.join(verdicts) or 'no'}, R² {row['r2_test']}, {row['wall']:.1f} s"
+    who = f"{row['system']} {row['problem']} seed {row['seed']}"
+    print(f"[{number}/{count}] {who}: {what}", file=sys.stderr, flush=True)
+
+
+class Worker:
+    """A process that answers one job after the other and is replaced when it dies."""
+
+    def __init__(self, work: Callable[[Row], Row], core: int, patience: float) -> None:
+        self.work, self.core, self.patience = work, core, patience
+        self._process: Any = None
+
+    def ask(self, job: Row) -> Row:
+        """The answer; a death or a timeout is an answer with ``error_text``."""
+        if self._process is None:
+            self._start()
+        self._pipe.send(job)
+        try:
+            if self._pipe.poll(self.patience):
+                return self._pipe.recv()
+            text = f"no answer in {self.patience:.0f} s"
+        except EOFError:
+            self._process.join()
+            text = f"the process died with exit code {self._process.exitcode}"
+        self._process.kill()
+        self._process = None
+        return failure(text)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._pipe.send(None)
+            self._process.join()
+
+    def _start(self) -> None:
+        os.environ.update(ONE_THREAD)
+        # A fresh interpreter: JAX does not survive a fork.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        arguments = (self.work, self.core, theirs)
+        self._process = context.Process(target=_answer, args=arguments, daemon=True)
+        self._process.start()
+        theirs.close()
+
+
+def failure(text: str) -> Row:
+    """The columns of a fit that gave nothing."""
+    scores = {"strict": False, "symbolic": False, "good": False}
+    return {**scores, "error_text": text, "r2_test": None, "wall": None, "cpu": None}
+
+
+def _answer(work: Callable[[Row], Row], core: int, pipe: Any) -> None:
+    if hasattr(os, "sched_setaffinity"):
+        # Under `taskset` only the cores that it leaves are shared out.
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[core % len(cores)]})
+    while (job := pipe.recv()) is not None:
+        try:
+            answer = work(job)
+        except Exception as error:  # a failure is a result, too
+            answer = failure(f"{type(error).__name__}: {error}")
+        pipe.send(answer)

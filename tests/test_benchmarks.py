@@ -1,0 +1,205 @@
+"""The problems of the recovery benchmark, how fits are scored, and how runs are kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
+
+import _runs
+from _paired import pair, sign_test
+from _problems import Problem, load, parse
+from _report import page
+from _scores import STRICT_EDGES, numbers, symbolic, verdict
+from _systems import polished
+
+PROBLEMS = {problem.key: problem for problem in load()}
+
+
+@pytest.fixture(scope="module")
+def learning() -> Problem:
+    """x3 − (x3 − x2)·exp(−5·x1)"""
+    return PROBLEMS["musslick2021/exp_learning"]
+
+
+def strict(problem: Problem, text: str, edges: int = 5) -> bool:
+    function = dataclasses.replace(problem, expression=text).function
+    return numbers(problem.draw(), function, edges)["strict"]
+
+
+# Problems
+
+
+def test_every_problem_is_finite_where_it_is_sampled() -> None:
+    assert len(PROBLEMS) >= 103
+    for problem in PROBLEMS.values():
+        assert problem.source and problem.licence
+        data = problem.draw(rows=50)
+        for X, y in (data[:2], data[2:4], data[4:]):
+            assert X.shape == (50, len(problem.variables)) and np.isfinite(y).all()
+            assert np.ptp(y) > 0, problem.key
+
+
+def test_rows_follow_the_ranges(learning: Problem) -> None:
+    low = np.array([v.low for v in learning.variables])
+    high = np.array([v.high for v in learning.variables])
+    data = learning.draw(seed=3)
+    outside = ((data.X_wide < low) | (data.X_wide > high)).any(axis=1)
+    assert (low <= data.X).all() and (high >= data.X).all() and outside.all()
+    assert np.array_equal(data.X, learning.draw(seed=3).X)
+    assert not np.array_equal(data.X, learning.draw(seed=4).X)
+    switch = PROBLEMS["autora_synthetic/task_switching"].draw()
+    assert set(switch.X[:, 2]) == set(switch.X_wide[:, 2]) == {0, 1}
+    grid = PROBLEMS["keijzer/Keijzer-6"].draw(rows=50)
+    assert np.allclose(np.sort(grid.X[:, 0]), np.linspace(1, 50, 50))
+
+
+def test_noise_is_on_the_training_targets_only(learning: Problem) -> None:
+    clean, noisy = learning.draw(rows=2000), learning.draw(rows=2000, noise=0.1)
+    sigma = 0.1 * np.sqrt(np.mean(clean.y**2))
+    assert np.std(noisy.y - clean.y) == pytest.approx(sigma, rel=0.1)
+    for a, b in zip(clean[2:], noisy[2:], strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["__import__('os')", "x1.real", "y + 1", "open('f')", "[x1]", "x1 if x1 else 2", "'a'"],
+)
+def test_only_arithmetic_is_parsed(text: str) -> None:
+    with pytest.raises(ValueError, match="cannot read"):
+        parse(text, {"x1": 1})
+
+
+# Scores
+
+
+def test_the_truth_is_strict() -> None:
+    for problem in PROBLEMS.values():
+        scores = numbers(problem.draw(rows=50), problem.function, STRICT_EDGES)
+        assert scores["strict"] and scores["good"], problem.key
+
+
+@pytest.mark.parametrize(
+    "near_miss",
+    [
+        "x3 - 1.001 * (x3 - x2) * exp(-5 * x1)",
+        "x3 - (x3 - x2) * exp(-5.001 * x1)",
+        "x3 - (x3 - x2) * exp(15) / (1 + exp(15 + 5 * x1))",
+        "x3 - (x3 - x2) * exp(-5 * x1) + 0.001",
+        "log(x1 - 2)",
+    ],
+)
+def test_a_near_miss_is_not_strict(learning: Problem, near_miss: str) -> None:
+    assert not strict(learning, near_miss)
+
+
+def test_a_large_graph_is_not_strict(learning: Problem) -> None:
+    assert strict(learning, learning.expression, STRICT_EDGES)
+    assert not strict(learning, learning.expression, STRICT_EDGES + 1)
+
+
+def test_a_fit_on_the_training_range_only_is_not_strict() -> None:
+    problem = PROBLEMS["musslick2021/lca"]
+    inside = problem.expression.replace("Max(x1, 0)", "Max(Min(x1, 1), 0)")
+    assert not strict(problem, inside)
+
+
+@pytest.mark.parametrize(
+    ("text", "law"),
+    [
+        ("x3 - (x3 - x2) * exp(-5 * x1)", True),
+        ("1.0002 * x3 - (x3 - 0.9998 * x2) * exp(-5.0003 * x1) + 1.7", True),
+        ("2.5 * (x2 * exp(-5 * x1) + x3 * (1 - exp(-5 * x1)))", True),
+        ("x3 - (x3 - x2) * exp(-5.01 * x1)", False),
+        ("x3 - 1.01 * (x3 - x2) * exp(-5 * x1)", False),
+        ("x3 - (x3 - x2) * exp(40) / (1 + exp(40 + 5 * x1))", False),
+        ("x3 - (x3 - x2) * exp(-5 * x1) + 0.01 * x1", False),
+        ("0.5", False),
+    ],
+)
+def test_srbench_rule(learning: Problem, text: str, law: bool) -> None:
+    assert verdict(learning, text, simplify=False) is law
+
+
+def test_pi_rounds_like_a_fitted_constant() -> None:
+    problem = PROBLEMS["srbench_feynman/feynman_III_4_32"]
+    assert verdict(problem, "1 / (exp(0.1591549 * x1 * x2 / (x3 * x4)) - 1)", False)
+
+
+def test_sympy_is_stopped_and_that_is_told(learning: Problem) -> None:
+    assert symbolic(learning, learning.expression, 1.0, 60) == {"symbolic": True}
+    assert symbolic(learning, learning.expression, 0.3, 60) == {"symbolic": False}
+    assert "no answer" in symbolic(learning, "x1", 1.0, 0.01)["symbolic_note"]
+
+
+def test_polishing_reaches_double_precision() -> None:
+    X = np.linspace(1, 2, 40).reshape(-1, 1)
+    y = 2 * np.exp(0.3 * X[:, 0])
+    text, error, constants = polished("(1.999 * exp((0.30004 * x1)))", ["x1"], X, y)
+    assert error < 1e-28 and constants == 2
+    assert parse(text, {"x1": 0}) == pytest.approx(2)
+
+
+# Runs
+
+
+#: Stands in for a fit, in another process; a module of its own starts quickly.
+STAND_IN = """
+import os
+
+def answer(job):
+    if job["problem"] == "raises":
+        raise ZeroDivisionError("on purpose")
+    if job["problem"] == "dies":
+        os._exit(3)
+    return {"strict": True, "symbolic": True, "good": True, "r2_test": 1.0, "wall": 0.1}
+"""
+
+
+def test_runs_keep_failures_and_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stand_in_for_a_fit.py").write_text(STAND_IN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(_runs, "RESULTS", tmp_path)
+    answer = importlib.import_module("stand_in_for_a_fit").answer
+    store = _runs.Store("few", ("system", "problem", "seed"))
+    problems = ("fine", "raises", "dies")
+    jobs = [{"system": "us", "problem": p, "seed": 0} for p in problems]
+    _runs.run(store, answer, jobs[:2], workers=1, seconds=1)
+    store.path.write_text(store.path.read_text() + '{"half a li\n')
+    _runs.run(store, answer, jobs, workers=1, seconds=1)
+    rows = {row["problem"]: row for row in store.rows()}
+    assert len(store.path.read_text().splitlines()) == 6 and len(store.origins()) == 2
+    assert rows["fine"]["strict"] and "error_text" not in rows["fine"]
+    assert rows["raises"]["error_text"] == "ZeroDivisionError: on purpose"
+    assert "exit code 3" in rows["dies"]["error_text"] and not rows["dies"]["strict"]
+    json.loads(store.path.read_text().splitlines()[0])
+
+
+def row(system: str, problem: str, strict: bool, cpu: float) -> dict[str, Any]:
+    where = {"system": system, "suite": "s", "problem": problem, "seed": 0, "commit": "c"}
+    scores = {"strict": strict, "symbolic": strict, "good": strict}
+    return {**where, **scores, "wall": 2 * cpu, "cpu": cpu}
+
+
+def test_pairs_and_page() -> None:
+    rows = [row("a", str(i), True, 1.0) for i in range(9)]
+    rows += [row("b", str(i), i < 3, 3.0) for i in range(8)]
+    found = pair(rows, "a", "b", "strict")
+    assert (found.count, found.first, found.second, found.both) == (8, 5, 0, 3)
+    assert found.p == found.p_problems == sign_test(5, 0) == pytest.approx(2 / 32)
+    assert found.ratio_cpu == 3 and found.sooner == 3
+    lost = {"system": "b", "suite": "s", "problem": "8", "seed": 0, "commit": "c"}
+    text = page([*rows, {**lost, **_runs.failure("it broke")}], noisy=False)
+    assert "| a | 9 | 9 (100 %)" in text and "| b | 9 | 3 (33 %)" in text
+    assert "it broke" in text and page([], noisy=True)
