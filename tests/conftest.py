@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from autora.skl.darts import primitives
+from autora.skl.darts import disk_cache, primitives
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_disk_cache() -> Iterator[None]:
+    """Programs of earlier runs neither hide a mistake nor a compilation."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(disk_cache.VARIABLE, "0")
+        yield
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from autora.skl.darts import DARTSRegressor
 FOLDER = Path(inspect.getfile(package)).parent
 #: Every module may import those before it.
 ORDER = [
+    "disk_cache",
     "primitives",
     "search_space",
     "objectives",
@@ -25,6 +26,7 @@ ORDER = [
     "model",
     "network",
     "relax",
+    "compiled",
     "refit",
     "select",
     "discretise",
@@ -42,7 +44,7 @@ ORDER = [
     "__init__",
 ]
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py"))
-HEAVY = ("matplotlib", "graphviz", "sympy", "pandas", "torch")
+HEAVY = ("matplotlib", "graphviz", "sympy", "pandas", "torch", "tqdm")
 
 
 def tree(module: str) -> ast.Module:

@@ -5,12 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from .fitting import Observer
 from .relax import History
 from .search import Candidate
 from .search_space import SearchSpace
+
+
+class _NoBar:
+    """What a silent fit moves instead of a bar."""
+
+    disable, n = True, 0
+
+    def update(self, *_: Any, **__: Any) -> None:
+        """Nothing to see."""
+
+    set_postfix = set_postfix_str = close = update
+
+
+def tqdm(*, disable: bool, **settings: Any) -> Any:
+    """A progress bar; its package, which imports widgets in notebooks, if it is seen."""
+    if disable:
+        return _NoBar()
+    from tqdm.auto import tqdm
+
+    return tqdm(**settings)
 
 
 class Progress:

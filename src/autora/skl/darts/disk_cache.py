@@ -1,0 +1,121 @@
+"""Bytes that outlive the process, in a private folder of the user's cache directory.
+
+Everything here is optional: whatever goes wrong with a disk, a caller gets None or nothing
+is kept, and no one is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+#: "0" switches the cache off; a path keeps it below that directory.
+VARIABLE = "DARTS_COMPILATION_CACHE"
+_OFF = {"0", "off", "false", "no"}
+_DEFAULT = {"", "1", "on", "true", "yes"}
+_FOLDER = "autora-skl-darts"
+#: Entries kept; the least recently used are deleted first.
+MAX_ENTRIES = 64
+_ENTRY, _UNFINISHED = ".xla", ".xla-part"
+#: Age in seconds at which an unfinished file has been left behind by a dead process.
+_ABANDONED = 3600
+_DIGEST_SIZE = hashlib.sha256().digest_size
+
+
+def _base() -> Path | None:
+    """The directory below which the cache lives; None if it is switched off."""
+    chosen = os.environ.get(VARIABLE, "").strip()
+    if chosen.lower() in _OFF:
+        return None
+    if chosen.lower() not in _DEFAULT:
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME", "")
+        # The XDG specification: relative paths are invalid and ignored.
+        base = base if os.path.isabs(base) else "~/.cache"
+    return Path(base).expanduser()
+
+
+def _is_private(folder: Path) -> bool:
+    """Nobody else can have put a file there: an entry is code that will be run."""
+    info = os.lstat(folder)
+    if not stat.S_ISDIR(info.st_mode):
+        return False
+    if not hasattr(os, "geteuid"):  # Windows: the profile is private by itself
+        return True
+    return info.st_uid == os.geteuid() and not info.st_mode & 0o022
+
+
+def folder() -> Path | None:
+    """The private folder, created if need be; None if there is none to be had."""
+    with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home
+        base = _base()
+        if base is not None:
+            path = base / _FOLDER
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return path if _is_private(path) else None
+    return None
+
+
+def load(key: str) -> bytes | None:
+    """What was stored under a key; None if nothing was or it is damaged."""
+    home = folder()
+    if home is None:
+        return None
+    path = home / f"{key}{_ENTRY}"
+    try:
+        content = path.read_bytes()
+        digest, packed = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
+        # Damaged machine code would not raise, it would crash.
+        if hashlib.sha256(packed).digest() != digest:
+            return None
+        data = zlib.decompress(packed)
+    except (OSError, zlib.error):
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # used last
+    return data
+
+
+def store(key: str, data: bytes) -> None:
+    """Keep bytes under a key, all or nothing."""
+    home = folder()
+    if home is None:
+        return
+    packed = zlib.compress(data, 1)
+    with contextlib.suppress(OSError):
+        handle, unfinished = tempfile.mkstemp(dir=home, suffix=_UNFINISHED)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(packed).digest() + packed)
+            os.replace(unfinished, home / f"{key}{_ENTRY}")
+        except BaseException:
+            os.unlink(unfinished)
+            raise
+        _prune(home)
+
+
+def _prune(home: Path) -> None:
+    """Delete what is beyond `MAX_ENTRIES` and what dead processes left unfinished."""
+    ages: dict[Path, float] = {}
+    for path in home.iterdir():
+        if path.suffix in (_ENTRY, _UNFINISHED):
+            with contextlib.suppress(OSError):  # another process deleted it
+                ages[path] = path.stat().st_mtime
+    entries = sorted((p for p in ages if p.suffix == _ENTRY), key=lambda p: -ages[p])
+    limit = time.time() - _ABANDONED
+    old = [p for p in ages if p.suffix == _UNFINISHED and ages[p] < limit]
+    for path in [*entries[MAX_ENTRIES:], *old]:
+        with contextlib.suppress(OSError):
+            path.unlink()
