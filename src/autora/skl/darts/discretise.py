@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from .search_space import SearchSpace
+
 #: Share of the weights' probability that moves to the architectures found.
 _LEARNING_RATE = 0.9
+
+
+class Choice(NamedTuple):
+    """A discrete graph."""
+
+    architecture: np.ndarray  #: (edges,), −1 where an edge is not there
+    aggregation: np.ndarray  #: (nodes,)
 
 
 def probabilities(alphas: np.ndarray, darts_type: str = "original") -> np.ndarray:
@@ -40,22 +50,60 @@ def draw(probability: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.argmax(u < cumulative, axis=1)
 
 
+def bounded(
+    space: SearchSpace, architecture: np.ndarray, probability: np.ndarray
+) -> np.ndarray:
+    """The architecture with at most ``space.max_in_degree`` edges into every node.
+
+    Of a node's edges those stay whose chosen primitive has the largest probability.
+    """
+    if space.max_in_degree is None:
+        return architecture
+    off = -1 if space.none is None else space.none
+    strength = probability[np.arange(space.n_edges), architecture]
+    strength = np.where((architecture == off) | (architecture < 0), -1.0, strength)
+    result = architecture.copy()
+    for node in range(space.n_nodes):
+        edges = np.arange(space.n_edges)[space.edges_into(node)]
+        weakest_last = edges[np.argsort(-strength[edges], kind="stable")]
+        result[weakest_last[space.max_in_degree :]] = off
+    return result
+
+
 def attempts(
-    alphas: np.ndarray, darts_type: str, strategy: str, rng: np.random.Generator
-) -> Iterator[np.ndarray]:
-    """Architectures in the order in which a strategy would take them.
+    space: SearchSpace,
+    alphas: np.ndarray,
+    node_alphas: np.ndarray,
+    darts_type: str,
+    strategy: str,
+    rng: np.random.Generator,
+) -> Iterator[Choice]:
+    """Graphs in the order in which a strategy would take them.
 
     The first is the answer; the others stand by for the case that it has no finite value
     on the data. "max" yields the mode, then draws from the most to the least probable.
     """
     probability = probabilities(alphas, darts_type)
-    draws = (draw(probability, rng) for _ in range(100))
+    shares = probabilities(node_alphas)
+    nodes, edges = np.arange(space.n_nodes), np.arange(space.n_edges)
+
+    def drawn() -> Choice:
+        architecture = bounded(space, draw(probability, rng), probability)
+        if space.n_aggregations == 1:
+            return Choice(architecture, np.zeros(space.n_nodes, int))
+        return Choice(architecture, draw(shares, rng))
+
+    def improbable(choice: Choice) -> float:
+        chosen = np.log(probability[edges, choice.architecture])
+        combined = np.log(shares[nodes, choice.aggregation])
+        return -chosen[choice.architecture >= 0].sum() - combined.sum()
+
+    draws = (drawn() for _ in range(100))
     if strategy == "sample":
         yield from draws
         return
-    yield mode(alphas)
-    rows = np.arange(len(probability))
-    yield from sorted(draws, key=lambda a: -np.log(probability[rows, a]).sum())
+    yield Choice(bounded(space, mode(alphas), probability), mode(node_alphas))
+    yield from sorted(draws, key=improbable)
 
 
 def move_towards(
@@ -65,6 +113,9 @@ def move_towards(
     criteria: np.ndarray,
 ) -> np.ndarray:
     """Architecture weights moved towards the architectures found.
+
+    The weights of a node's aggregations move in the same way as those of an edge's
+    primitives. Where an architecture has no choice (−1) the weights stay.
 
     Half of the moved probability goes to the best architecture, which thereby becomes
     the mode; half to the posterior marginals of all of them under BIC weights (Kass &
@@ -76,8 +127,14 @@ def move_towards(
     posterior /= posterior.sum()
     target = np.zeros_like(probability)
     rows = np.arange(len(probability))
+
+    def give(architecture: np.ndarray, share: float) -> None:
+        on = architecture >= 0
+        target[rows[on], architecture[on]] += share
+        target[~on] += share * probability[~on]
+
     for architecture, share in zip(architectures, posterior, strict=True):
-        target[rows, architecture] += 0.5 * share
-    target[rows, architectures[int(np.argmin(criteria))]] += 0.5
+        give(architecture, 0.5 * share)
+    give(architectures[int(np.argmin(criteria))], 0.5)
     moved = (1 - _LEARNING_RATE) * probability + _LEARNING_RATE * target
     return weights_from(moved, darts_type)

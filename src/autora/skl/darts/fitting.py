@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from . import compiled, relax
+from . import relax
 from .discretise import attempts, move_towards, probabilities
 from .model import Model
 from .network import Coefs
@@ -44,6 +44,18 @@ class Network(NamedTuple):
     def alphas(self) -> np.ndarray:
         """Architecture weights, shape (edges, primitives)."""
         return np.asarray(self.state.alphas)
+
+    @property
+    def node_alphas(self) -> np.ndarray:
+        """Architecture weights of the nodes' aggregations, shape (nodes, aggregations)."""
+        if self.state.node_alphas is None:
+            return np.zeros((self.space.n_nodes, 1))
+        return np.asarray(self.state.node_alphas)
+
+    @property
+    def node_weights(self) -> np.ndarray:
+        """Probability of every aggregation of every node, shape (nodes, aggregations)."""
+        return probabilities(self.node_alphas)
 
     @property
     def weights(self) -> np.ndarray:
@@ -153,7 +165,12 @@ def _initial_state(
     )
     zeros = np.zeros_like(alphas)
     key = rng.integers(0, 2**32, size=2, dtype=np.uint32)
-    return relax.State(alphas, zeros, zeros, np.float32(0), coefs, np.int32(0), key)
+    state = relax.State(alphas, zeros, zeros, np.float32(0), coefs, np.int32(0), key)
+    if space.n_aggregations == 1:
+        return state
+    shape = (space.n_nodes, space.n_aggregations)
+    nodes, still = (1e-3 * rng.normal(size=shape)).astype("f4"), np.zeros(shape, "f4")
+    return state._replace(node_alphas=nodes, node_mean=still, node_square=still)
 
 
 def _train(
@@ -168,7 +185,7 @@ def _train(
     while done < total:
         count = min(relax.CHUNK, total - done)
         state, history = jax.device_get(
-            compiled.run_epochs(static, plan.hyper, data, state, np.int32(count))
+            relax.run_epochs(static, plan.hyper, data, state, np.int32(count))
         )
         parts.append(jax.tree.map(lambda a, n=count: a[:n], history))
         observer.epochs(done, parts[-1])
@@ -214,9 +231,15 @@ def _chosen(
     rng: np.random.Generator,
 ) -> Model | None:
     """The sampled architecture with refitted coefficients; None if none is finite."""
-    for architecture in attempts(network.alphas, network.darts_type, strategy, rng):
-        starts = [m for m in known if np.array_equal(m.architecture, architecture)]
-        fit = refit(setting, architecture, rng, starts=starts).fit
+    weights = network.alphas, network.node_alphas, network.darts_type
+    for choice in attempts(network.space, *weights, strategy, rng):
+        starts = [
+            m
+            for m in known
+            if np.array_equal(m.architecture, choice.architecture)
+            and np.array_equal(m.aggregation, choice.aggregation)
+        ]
+        fit = refit(setting, choice.architecture, rng, starts, choice.aggregation).fit
         if np.isfinite(fit.loss):
             return without_traces(setting.problem, fit.model)
     return None
@@ -270,7 +293,12 @@ def _search(
     architectures = [c.architecture for c in found]
     criteria = np.array([c.criterion for c in found])
     alphas = move_towards(state.alphas, plan.darts_type, architectures, criteria)
-    return found, state._replace(alphas=alphas.astype(np.float32))
+    state = state._replace(alphas=alphas.astype(np.float32))
+    if state.node_alphas is None:
+        return found, state
+    aggregations = [c.aggregation for c in found]
+    nodes = move_towards(state.node_alphas, "original", aggregations, criteria)
+    return found, state._replace(node_alphas=nodes.astype(np.float32))
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # not finite: it loses

@@ -223,7 +223,7 @@ def _adam(static: Static, hyper: Hyper, state: State, gradient: Arch) -> State:
     decay += (sizes > 0) * hyper.arch_weight_decay_base * space.n_nodes
     b1, b2, step = hyper.arch_momentum, 0.999, state.adam_step + 1
 
-    def moved(alphas: Any, gradient: Any, mean: Any, square: Any) -> tuple:
+    def moved(alphas: Any, gradient: Any, mean: Any, square: Any) -> tuple[Any, Any, Any]:
         gradient = gradient + hyper.arch_weight_decay * alphas
         mean = b1 * mean + (1 - b1) * gradient
         square = b2 * square + (1 - b2) * gradient**2

@@ -37,6 +37,10 @@ class Candidate(NamedTuple):
     def architecture(self) -> np.ndarray:
         return self.fit.model.architecture
 
+    @property
+    def aggregation(self) -> np.ndarray:
+        return self.fit.model.aggregation
+
 
 class Setting(NamedTuple):
     """What a candidate is fitted to and how."""
@@ -72,19 +76,26 @@ def random_coefs(
     return coefs
 
 
-def build(setting: Setting, architecture: np.ndarray, edge: np.ndarray) -> Model:
+def build(
+    setting: Setting,
+    architecture: np.ndarray,
+    edge: np.ndarray,
+    aggregation: np.ndarray | None = None,
+) -> Model:
     """A model with the chosen primitives' share of a table of coefficients."""
     space = setting.space
     chosen = edge[np.arange(space.n_edges), architecture].astype(float)
-    used = np.arange(space.max_params) < space.n_params[architecture][:, None]
-    return Model(
+    model = Model(
         space,
         setting.objective,
         architecture,
-        np.where(used, chosen, 0.0),
+        chosen,
         np.asarray(setting.coefs.readout, float),
         np.asarray(setting.coefs.bias, float),
+        aggregation,
     )
+    used = np.arange(space.max_params) < model.sizes[:, None]
+    return model.replace(edge=np.where(used, chosen, 0.0))
 
 
 def _starts(
@@ -92,15 +103,18 @@ def _starts(
     architecture: np.ndarray,
     known: Sequence[Model],
     rng: np.random.Generator,
+    aggregation: np.ndarray | None = None,
 ) -> Iterator[Model]:
     """Where a refit begins: known fits, the mixture's coefficients, random ones."""
     yield from known
-    space = setting.space
-    yield build(setting, architecture, np.asarray(setting.coefs.edge, float))
-    if space.n_params[architecture].any():
+    space, edge = setting.space, np.asarray(setting.coefs.edge, float)
+    model = build(setting, architecture, edge, aggregation)
+    yield model
+    if model.sizes.any():
         units = slope_units(setting.problem, space)
         for _ in range(setting.n_starts - 1):
-            yield build(setting, architecture, random_coefs(space, units, rng))
+            coefs = random_coefs(space, units, rng)
+            yield build(setting, architecture, coefs, aggregation)
 
 
 def refit(
@@ -108,14 +122,15 @@ def refit(
     architecture: np.ndarray,
     rng: np.random.Generator,
     starts: Sequence[Model] = (),
+    aggregation: np.ndarray | None = None,
 ) -> Candidate:
-    """The best of several exact refits of one architecture.
+    """The best of several exact refits of one architecture; nodes add up by default.
 
     Never worse than any of the models in ``starts``.
     """
     problem, fits = setting.problem, []
     exact = _EXACT * variance(problem)
-    for model in _starts(setting, architecture, starts, rng):
+    for model in _starts(setting, architecture, starts, rng, aggregation):
         fits.append(levenberg_marquardt(problem, model, setting.max_iter))
         if fits[-1].loss <= exact:
             break
