@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from . import relax
+from . import compiled, relax
 from .discretise import attempts, move_towards, probabilities
 from .model import Model
 from .network import Coefs
@@ -185,7 +185,7 @@ def _train(
     while done < total:
         count = min(relax.CHUNK, total - done)
         state, history = jax.device_get(
-            relax.run_epochs(static, plan.hyper, data, state, np.int32(count))
+            compiled.run_epochs(static, plan.hyper, data, state, np.int32(count))
         )
         parts.append(jax.tree.map(lambda a, n=count: a[:n], history))
         observer.epochs(done, parts[-1])
