@@ -6,6 +6,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 from _common import table
@@ -121,6 +122,24 @@ def _unsolved(rows: list[Row], solved: str) -> str:
     return "\n".join(parts)
 
 
+def _exploits(rows: list[Row]) -> str:
+    """Fits that no numerical test tells from the law although they are another formula.
+
+    In double precision c / (c·exp(x) + 1) with a huge c is exp(−x).
+    """
+    odd = [row for row in rows if row["strict"] and not row["symbolic"]]
+    return "\n".join(
+        f"- {r['system']}, {r['problem']}, seed {r['seed']}: `{one_line(r['equation'])}`"
+        + (f" ({r['symbolic_note']})" if "symbolic_note" in r else "")
+        for r in odd
+    )
+
+
+def one_line(equation: str, longest: int = 300) -> str:
+    lines = equation.removeprefix("Model:").strip().splitlines()
+    return "; ".join(line.strip() for line in lines)[:longest]
+
+
 def _failures(rows: list[Row]) -> str:
     failed = [row for row in rows if "error_text" in row]
     return "\n".join(
@@ -129,8 +148,32 @@ def _failures(rows: list[Row]) -> str:
     )
 
 
-def page(rows: list[Row], noisy: bool) -> str:
-    """The body of the page."""
+def curves(rows: list[Row], noisy: bool, path: Path) -> None:
+    """Draw which share of the fits was solved within how many CPU seconds."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    solved = "symbolic" if noisy else "strict"
+    longest = max((row["cpu"] for row in rows if row["cpu"]), default=1.0)
+    for system in names(rows):
+        own = [row for row in rows if row["system"] == system]
+        times = sorted(row["cpu"] for row in own if row[solved])
+        shares = [100 * (i + 1) / len(own) for i in range(len(times))]
+        # The last share holds until the end of the budget.
+        x, y = [*times, longest], [*shares, *(shares[-1:] or [0])]
+        axes.step(x, y, where="post", label=system)
+    axes.set(xscale="log", xlabel="CPU seconds", ylabel=f"{solved}, % of fits", ylim=0)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def page(rows: list[Row], noisy: bool, name: str = "") -> str:
+    """The body of the page; ``name`` is that of the results, whose curves it shows."""
     if not rows:
         return "No results yet."
     solved = "symbolic" if noisy else "strict"
@@ -145,8 +188,10 @@ def page(rows: list[Row], noisy: bool) -> str:
         "By suite": _suites(rows, solved),
         "Pairs": _pairs(rows, solved),
         "Not solved (in every seed)": _unsolved(rows, solved),
+        "Strict but not symbolic": "" if noisy else _exploits(rows),
         "Failures": _failures(rows),
     }
     parts = [method, _summary(rows, solved)]
+    parts += [f"![Share solved against time]({name}.svg)"] if name else []
     parts += [f"## {title}\n\n{text}" for title, text in sections.items() if text]
     return "\n\n".join(parts)

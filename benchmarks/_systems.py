@@ -78,7 +78,7 @@ class Darts:
         from autora.skl.darts import DARTSRegressor
 
         estimator = DARTSRegressor(max_time=seconds, random_state=seed, **self.parameters)
-        estimator._search_options = self.options or None
+        estimator._search_options = self.options
         with warnings.catch_warnings():
             # A budget that ran out warns; here that is the normal case.
             warnings.simplefilter("ignore", UserWarning)

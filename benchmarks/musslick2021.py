@@ -21,7 +21,7 @@ import numpy as np
 from _common import table, write_results
 from _paired import pair
 from _problems import Data, Problem, load
-from _report import about, median, names, share
+from _report import about, median, names, one_line, share
 from _runs import Row, Store, run
 from _scores import numbers
 from _systems import VARIANTS, Darts, Fit, warm_up
@@ -139,8 +139,8 @@ def _equations(rows: list[Row]) -> str:
     for row in rows:
         if row["seed"] == 0 and row["system"] == "darts":
             equation = row.get("equation", row.get("error_text", ""))
-            text = "; ".join(equation.removeprefix("Model:").split("\n")).strip("; ")
-            lines.append(f"- {row['problem'].split('/')[1]}, {row['nodes']}: `{text}`")
+            where = f"{row['problem'].split('/')[1]}, nodes {row['nodes']}"
+            lines.append(f"- {where}: `{one_line(equation)}`")
     return "\n".join(lines)
 
 
@@ -153,9 +153,9 @@ def page(rows: list[Row]) -> str:
         f"*Near-exact*, the measure of the paper: held-out mean squared error < {NEAR:g}. "
         "Data: 210 pairs of stimuli for Weber's law, 8 × 8 × 8 grids for the others, "
         "noise-free. The paper's shares are of 150 runs: 3 numbers of nodes, 5 penalties, "
-        "10 seeds; ours has no penalty to vary. The paper tells its search that Weber's law "
-        "ends in a logistic function; ours has to find it, which takes two nodes. Nodes "
-        "add or multiply."
+        "10 seeds; ours has no penalty to vary. The paper tells its search that Weber's "
+        "law ends in a logistic function; ours has to find it, which takes two nodes. Our "
+        "nodes add or multiply."
     )
     failed = [row for row in rows if "error_text" in row]
     texts = [f"- {r['system']}, {r['problem']}: `{r['error_text'][:300]}`" for r in failed]

@@ -15,8 +15,9 @@ import argparse
 import json
 from typing import Any
 
-from _common import write_results
+from _common import RESULTS, write_results
 from _problems import Data, Problem, load
+from _report import about, curves, page
 from _runs import Row, Store, run
 from _scores import numbers, symbolic
 from _systems import Fit, systems, warm_up
@@ -108,12 +109,12 @@ def main() -> None:
     if not options.report:
         todo, again = jobs(options, ablations), tuple(options.again.split(","))
         run(store, work, todo, options.jobs, options.seconds, again)
-    from _report import about, page
-
     title = f"Recovery of ground-truth equations, {options.seconds:g} s"
     title += f", noise {options.noise:g}" if options.noise else ""
-    rows = store.rows()
-    write_results(name, title, about(store), page(rows, options.noise > 0))
+    rows, noisy = store.rows(), options.noise > 0
+    if rows:
+        curves(rows, noisy, RESULTS / f"{name}.svg")
+    write_results(name, title, about(store), page(rows, noisy, name))
 
 
 if __name__ == "__main__":

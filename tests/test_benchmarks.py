@@ -189,7 +189,7 @@ def test_runs_keep_failures_and_resume(
 def row(system: str, problem: str, strict: bool, cpu: float) -> dict[str, Any]:
     where = {"system": system, "suite": "s", "problem": problem, "seed": 0, "commit": "c"}
     scores = {"strict": strict, "symbolic": strict, "good": strict}
-    return {**where, **scores, "wall": 2 * cpu, "cpu": cpu}
+    return {**where, **scores, "wall": 2 * cpu, "cpu": cpu, "equation": "Model:\ny = 1"}
 
 
 def test_pairs_and_page() -> None:
@@ -202,4 +202,7 @@ def test_pairs_and_page() -> None:
     lost = {"system": "b", "suite": "s", "problem": "8", "seed": 0, "commit": "c"}
     text = page([*rows, {**lost, **_runs.failure("it broke")}], noisy=False)
     assert "| a | 9 | 9 (100 %)" in text and "| b | 9 | 3 (33 %)" in text
-    assert "it broke" in text and page([], noisy=True)
+    assert "it broke" in text and "Strict but not symbolic" not in text
+    rows[0]["symbolic"] = False
+    assert "- a, 0, seed 0: `y = 1`" in page(rows, noisy=False)
+    assert page([], noisy=True)
