@@ -17,10 +17,10 @@ METHOD = """\
 *Strict*: relative mean squared error ≤ 1e-16 in sample, R² > 1 − 1e-8 on fresh rows and on
 rows from ranges 1.5 times as wide, at most 10 edges (Operon: any length). *Symbolic*:
 SRBench's rule, with constants rounded to three decimals f − f* or f / f* is a constant.
-R² is that of fresh rows. Seconds are those of the fit, which ends early once it is exact;
+R² is that of fresh rows. The budget is in core-seconds. A fit ends early once it is exact;
 Operon always takes its time. Times to the solution are compared where both systems solve.
-Imports and compilation are outside the clock; every fit has one core. A fit that fails
-counts as not solved."""
+Imports and compilers are warm; every fit has one core. A fit that fails counts as not
+solved."""
 WITHIN = (1.0, 2.0, 5.0)
 
 

@@ -15,8 +15,8 @@ import json
 import math
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -165,9 +165,9 @@ def _serve(job: dict[str, Any]) -> bool:
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float, float]:
     """A result with the wall-clock and processor seconds it took."""
-    wall, cpu = time.perf_counter(), time.process_time()
+    wall, cpu = perf_counter(), process_time()
     result = function()
-    return result, time.perf_counter() - wall, time.process_time() - cpu
+    return result, perf_counter() - wall, process_time() - cpu
 
 
 if __name__ == "__main__":

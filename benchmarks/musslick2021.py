@@ -167,7 +167,7 @@ def page(rows: list[Row]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--systems", default="darts,random")
-    parser.add_argument("--seconds", type=float, default=60.0, help="budget of a fit")
+    parser.add_argument("--seconds", type=float, default=60.0, help="core-seconds of a fit")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=1, help="processes, a core each")
     parser.add_argument("--name", default=SUITE, help="of the results")

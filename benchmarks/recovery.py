@@ -24,7 +24,7 @@ from _systems import Fit, systems, warm_up
 
 KEY = ("system", "problem", "seed")
 #: Seconds that SymPy gets to judge one equation.
-SYMPY_LIMIT = 30.0
+SYMPY_LIMIT = 20.0
 #: Longer equations are cut in the results; none of this length is a law.
 LONGEST = 2000
 
@@ -90,7 +90,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--suite", help="comma list; all if not given")
     parser.add_argument("--only", default="", help="part of a problem's suite/name")
     parser.add_argument("--limit", type=int, help="number of problems")
-    parser.add_argument("--seconds", type=float, default=5.0, help="budget of a fit")
+    parser.add_argument("--seconds", type=float, default=5.0, help="core-seconds of a fit")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--rows", type=int, default=200, help="training rows")
     parser.add_argument("--noise", type=float, default=0.0, help="of the RMS of y")
