@@ -85,22 +85,34 @@ def run(
     about = provenance() | {"With": versions(OTHERS)}
     store.append({"about": about})
     print(f"{len(left)} fits to do, {len(jobs) - len(left)} done before", file=sys.stderr)
-    queue, lock = iter(list(enumerate(left, 1))), threading.Lock()
+    _share_out(store, work, left, workers, PATIENCE * seconds + START, about["Commit"])
+
+
+def _share_out(
+    store: Store,
+    work: Callable[[Row], Row],
+    jobs: list[Row],
+    workers: int,
+    patience: float,
+    commit: str,
+) -> None:
+    """Every worker takes the next job as soon as it is free."""
+    queue, lock = iter(enumerate(jobs, 1)), threading.Lock()
 
     def slot(core: int) -> None:
-        worker = Worker(work, core, PATIENCE * seconds + START)
+        worker = Worker(work, core, patience)
         while True:
             with lock:
                 number, job = next(queue, (0, None))
             if job is None:
                 return worker.stop()
-            row = {**job, **worker.ask(job), "commit": about["Commit"]}
+            row = {**job, **worker.ask(job), "commit": commit}
             with lock:
                 store.append(row)
-                _tell(number, len(left), row)
+                _tell(number, len(jobs), row)
 
     # Daemons: an interrupt ends the run although fits are under way.
-    slots = range(min(workers, len(left)))
+    slots = range(min(workers, len(jobs)))
     threads = [threading.Thread(target=slot, args=(i,), daemon=True) for i in slots]
     for thread in threads:
         thread.start()
