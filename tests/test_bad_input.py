@@ -65,6 +65,7 @@ COUNTS = (
     "param_updates_for_sampled_model",
     "n_candidates",
     "batch_size",
+    "max_in_degree",
 )
 RATES = (
     "classifier_weight_decay",
@@ -78,6 +79,7 @@ RATES = (
     "arch_weight_decay_base",
     "fair_darts_loss_weight",
     "grad_clip",
+    "max_time",
 )
 FRACTIONS = ("param_momentum", "arch_momentum", "validation_fraction")
 FLAGS = (
@@ -87,6 +89,7 @@ FLAGS = (
     "precondition",
     "warm_start",
 )
+OR_NONE = ("batch_size", "max_in_degree")
 CHOICES = ("output_type", "darts_type", "sampling_strategy")
 
 PARAMETERS: list[tuple[str, Any, type[Exception]]] = [
@@ -94,9 +97,21 @@ PARAMETERS: list[tuple[str, Any, type[Exception]]] = [
     *((name, True, TypeError) for name in COUNTS),
     *((name, "3", TypeError) for name in COUNTS),
     *((name, -1, ValueError) for name in COUNTS),
-    *((name, None, TypeError) for name in COUNTS if name != "batch_size"),
+    *((name, None, TypeError) for name in COUNTS if name not in OR_NONE),
     ("num_graph_nodes", 0, ValueError),
     ("batch_size", 0, ValueError),
+    ("max_in_degree", 0, ValueError),
+    ("max_time", 0.0, ValueError),
+    ("max_time", 0, ValueError),
+    ("aggregations", "sum", ValueError),
+    ("aggregations", ["mean"], ValueError),
+    ("aggregations", [], ValueError),
+    ("aggregations", ["sum", "sum"], ValueError),
+    ("aggregations", 2, TypeError),
+    ("aggregations", None, TypeError),
+    ("model_selection", "best", ValueError),
+    ("model_selection", None, TypeError),
+    ("model_selection", 1, TypeError),
     *((name, -0.5, ValueError) for name in RATES),
     *((name, float("nan"), ValueError) for name in RATES),
     *((name, float("inf"), ValueError) for name in RATES),
@@ -138,7 +153,7 @@ def test_every_parameter_with_a_range_is_in_the_table() -> None:
         (5, TypeError, ["primitives", "5"]),
         (None, TypeError, ["primitives", "None"]),
         (["add", 5], TypeError, ["primitive", "5"]),
-        (["add", "sqrt"], ValueError, ["primitives", "'sqrt'", *known_primitives()]),
+        (["add", "sqroot"], ValueError, ["primitives", "'sqroot'", *known_primitives()]),
         (["add", "exp", "add"], ValueError, ["primitives", "duplicates", "'add'"]),
         (["none", "zero", "add"], ValueError, ["primitives", "'none'"]),
         (["none"], ValueError, ["primitives", "'none'", "linear_exp"]),

@@ -18,7 +18,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from autora.skl.darts import DARTSRegressor, DARTSType, Primitive, register_primitive
+from autora.skl.darts import (
+    PRIMITIVES,
+    DARTSRegressor,
+    DARTSType,
+    Primitive,
+    register_primitive,
+)
 
 Plane = tuple[np.ndarray, np.ndarray]
 Settings = dict[str, Any]
@@ -149,10 +155,9 @@ def test_changed_search_space_warns_and_starts_afresh(
     with pytest.warns(UserWarning, match="another search space") as caught:
         model.fit(X, y)
     assert caught[0].filename == __file__
-    assert model.network_.alphas.shape == (
-        model.network_.space.n_edges,
-        len(model.primitives),
-    )
+    names = changes.get("primitives", PRIMITIVES)
+    assert model.network_.space.names == tuple(names)
+    assert model.network_.alphas.shape == (model.network_.space.n_edges, len(names))
     assert np.abs(model.network_.alphas).max() < 0.05
 
 

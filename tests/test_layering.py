@@ -23,6 +23,7 @@ ORDER = [
     "search_space",
     "objectives",
     "jets",
+    "codegen",
     "model",
     "network",
     "relax",
@@ -31,10 +32,21 @@ ORDER = [
     "select",
     "discretise",
     "search",
+    "selection",
+    "table",
+    "outcome",
     "fitting",
-    "progress",
+    "engine",
+    "arena",
+    "vertex",
+    "simplify",
+    "evolve",
+    "explore",
+    "openfit",
     "validation",
+    "settings",
     "symbolic",
+    "progress",
     "plot",
     "render",
     "graph",
@@ -43,6 +55,8 @@ ORDER = [
     "estimator",
     "__init__",
 ]
+#: Read by `engine`, never imported.
+TEMPLATES = ("kernel", "kernel_graphs", "kernel_scores")
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py"))
 HEAVY = ("matplotlib", "graphviz", "sympy", "pandas", "torch", "tqdm")
 
@@ -65,7 +79,7 @@ def imported(module: str) -> Iterator[str]:
 
 
 def test_every_module_has_a_layer() -> None:
-    assert set(MODULES) <= set(ORDER)
+    assert set(MODULES) <= set(ORDER) | set(TEMPLATES)
     assert len(set(ORDER)) == len(ORDER)
     assert not [path for path in FOLDER.iterdir() if (path / "__init__.py").exists()]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .estimator import DARTSRegressor
 from .primitives import (
     PRIMITIVES,
+    SCIENCE,
     Primitive,
     known_primitives,
     register_primitive,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PRIMITIVES",
+    "SCIENCE",
     "DARTSExecutionMonitor",
     "DARTSRegressor",
     "DARTSType",

@@ -7,9 +7,11 @@ waits for the compiler.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 from functools import lru_cache
@@ -19,6 +21,7 @@ from types import ModuleType
 
 import numpy as np
 
+from . import disk_cache
 from .codegen import evaluator
 from .primitives import Primitive
 
@@ -34,20 +37,6 @@ compiled = numba.njit(
 _TEMPLATES = ("kernel.py", "kernel_graphs.py", "kernel_scores.py")
 
 
-def cache_directory() -> Path:
-    """Where machine code is kept between processes; ``DARTS_CACHE_DIR`` overrides it."""
-    chosen = os.environ.get("DARTS_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "autora-skl-darts"
-
-
 def source(primitives: tuple[Primitive, ...], cache: bool) -> str:
     """The program for a table of primitives."""
     folder = resources.files(__package__)
@@ -60,7 +49,6 @@ def _written(text: str, folder: Path) -> Path:
     digest = hashlib.sha256((sys.version + text).encode()).hexdigest()[:16]
     path = folder / f"kernel_{digest}.py"
     if not path.exists() or path.read_text("utf-8") != text:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -84,11 +72,15 @@ def load(primitives: tuple[Primitive, ...]) -> ModuleType:
     Without a cache directory to write to, the program lives in a private temporary one
     and is compiled again by every process.
     """
+    home = disk_cache.folder()
     try:
-        return _imported(_written(source(primitives, cache=True), cache_directory()))
+        if home is not None:
+            return _imported(_written(source(primitives, cache=True), home))
     except OSError:
-        folder = Path(tempfile.mkdtemp(prefix="darts-"))
-        return _imported(_written(source(primitives, cache=False), folder))
+        pass  # a full or read-only disk: do without
+    folder = Path(tempfile.mkdtemp(prefix="darts-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return _imported(_written(source(primitives, cache=False), folder))
 
 
 @lru_cache(maxsize=8)

@@ -4,40 +4,49 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import fitting, relax
+from . import fitting, openfit
 from .model import Model
-from .objectives import OBJECTIVES, Objective
-from .primitives import PRIMITIVES, Primitive, resolve
-from .progress import Progress
+from .objectives import OBJECTIVES
+from .outcome import Network, Result
+from .primitives import Primitive
+from .progress import OpenProgress, Progress
 from .readings import Readings, numbered
 from .refit import Problem
-from .search_space import SearchSpace
+from .select import variance
+from .selection import Row, chosen
+from .settings import Asked, asked, closed_plan, keeps_weights, open_plan, vocabulary
 from .validation import check_parameters, check_targets, choice
 
 
 class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
     """Find an interpretable equation by differentiable architecture search.
 
-    The search space is a graph: every latent node is the sum, over all inputs and earlier
-    latent nodes, of one primitive each; the output is a linear read-out of the latent
-    nodes. DARTS relaxes the choice of primitives into a softmax mixture, trains
-    architecture weights and coefficients in alternation, samples discrete graphs, refits
-    their coefficients exactly, and moves the architecture weights to what was found.
+    An equation is a graph: every latent node combines primitives of the inputs and of
+    earlier latent nodes; the output is a linear read-out of the latent nodes.
+
+    With ``num_graph_nodes="auto"`` the search decides about the size of the graph: elites
+    of every complexity are improved by the architecture gradient at discrete graphs, whose
+    coefficients are refitted exactly, until the equation is exact, nothing improves or the
+    budget is spent. With an integer, the graph is that of DARTS: every node is the sum of
+    one primitive from every source, relaxed into a softmax mixture whose architecture
+    weights and coefficients are trained in alternation; architectures are then sampled,
+    refitted exactly and compared.
 
     Parameters
     ----------
     batch_size : int, "auto" or None, default="auto"
         Rows per step of the relaxed search. None takes all; "auto" all up to 512 rows,
         else 512.
-    num_graph_nodes : int, default=2
-        Number of latent nodes.
+    num_graph_nodes : int or "auto", default="auto"
+        Number of latent nodes. "auto" searches graphs of any size up to five nodes; for
+        several outputs, or an ``output_type`` other than "real", it means 2.
     output_type : {"real", "sigmoid", "probability", "probability_sample", \
 "probability_distribution"}, default="real"
         What the output means. "sigmoid" and "probability": logistic link, squared error;
@@ -85,18 +94,36 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
         weights, samples again and refits.
     grad_clip : float, default=5
         Largest norm of a coefficient gradient.
-    primitives : sequence of str or Primitive, default=PRIMITIVES
-        The vocabulary; see `known_primitives`. "zero" is a spelling of "none".
-    train_classifier_coefficients, train_classifier_bias : bool, default=False
+    primitives : sequence of str or Primitive, or "auto", default="auto"
+        The vocabulary; see `known_primitives`. "zero" is a spelling of "none". "auto"
+        takes `SCIENCE` with ``num_graph_nodes="auto"``, else `PRIMITIVES`.
+    train_classifier_coefficients, train_classifier_bias : bool or "auto", default="auto"
         Train the read-out of the latent nodes and its bias; else they stay 1 and 0.
+        "auto" trains them with ``num_graph_nodes="auto"``.
     execution_monitor : callable or None, default=None
         Called after every epoch with the keywords epoch, train_loss, valid_loss, alphas,
         space and darts_type; see `DARTSExecutionMonitor`.
     sampling_strategy : {"max", "sample"}, default="max"
         Take the strongest primitive of every edge or draw one from the weights.
-    n_candidates : int, default=500
-        Architectures that are refitted exactly after the relaxed search. 0 leaves the
-        choice to the relaxed weights alone, as in the original DARTS.
+    aggregations : sequence of {"sum", "product"} or "auto", default="auto"
+        How a latent node may combine its edges. "auto": both with
+        ``num_graph_nodes="auto"``, else the sums of DARTS.
+    max_in_degree : int or None, default=None
+        Most edges into a latent node. None: 4 where the graph's size is searched, else no
+        bound.
+    n_candidates : int or "auto", default="auto"
+        Graphs that are refitted exactly. "auto": 500 after the relaxed search; where the
+        graph's size is searched 60,000, or fewer once 20,000 bring no improvement, or as
+        many as ``max_time`` allows. 0 leaves the choice to the relaxed weights alone, as in
+        the original DARTS.
+    max_time : float or None, default=None
+        Seconds after which the search over graphs ends. Results then depend on the speed
+        of the machine; None keeps them reproducible. Compiling, once per machine, does not
+        count.
+    model_selection : {"bic", "aic", "loss", "holdout"} or callable, default="bic"
+        Which row of ``equations_`` becomes the model: smallest Bayesian or Akaike
+        information criterion, smallest loss, smallest loss on a quarter of the rows kept
+        from the search, or the label that ``f(equations_)`` returns.
     validation_fraction : float in [0, 1), default=0.3
         Share of the rows that train the architecture weights while the others train the
         coefficients. 0, or fewer than 16 rows: both levels see all rows.
@@ -124,6 +151,8 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
         Training loss, validation loss and architecture weights, one row per epoch.
     candidates_ : list of Model
         The best distinct architectures found by the last search, best first.
+    equations_ : DataFrame
+        The best model per complexity (see `Readings.equations_`).
     converged_ : bool
         False when no architecture was finite and the model is a constant.
     n_features_in_, feature_names_in_
@@ -142,10 +171,13 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
     y = k_1
     """
 
+    #: Ingredients that benchmarks switch off; see `evolve.Options`.
+    _search_options: ClassVar[dict[str, Any]] = {}
+
     def __init__(
         self,
         batch_size: int | str | None = "auto",
-        num_graph_nodes: int = 2,
+        num_graph_nodes: int | str = "auto",
         output_type: str = "real",
         classifier_weight_decay: float = 1e-2,
         darts_type: str = "original",
@@ -166,13 +198,17 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
         fair_darts_loss_weight: float = 1,
         max_epochs: int = 100,
         grad_clip: float = 5,
-        primitives: Sequence[str | Primitive] = PRIMITIVES,
-        train_classifier_coefficients: bool = False,
-        train_classifier_bias: bool = False,
+        primitives: Sequence[str | Primitive] | str = "auto",
+        train_classifier_coefficients: bool | str = "auto",
+        train_classifier_bias: bool | str = "auto",
         execution_monitor: Callable[..., Any] | None = None,
         sampling_strategy: str = "max",
         *,
-        n_candidates: int = 500,
+        aggregations: Sequence[str] | str = "auto",
+        max_in_degree: int | None = None,
+        n_candidates: int | str = "auto",
+        max_time: float | None = None,
+        model_selection: str | Callable[..., Any] = "bic",
         validation_fraction: float = 0.3,
         unrolled: bool = False,
         precondition: bool = True,
@@ -207,7 +243,11 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
         self.train_classifier_bias = train_classifier_bias
         self.execution_monitor = execution_monitor
         self.sampling_strategy = sampling_strategy
+        self.aggregations = aggregations
+        self.max_in_degree = max_in_degree
         self.n_candidates = n_candidates
+        self.max_time = max_time
+        self.model_selection = model_selection
         self.validation_fraction = validation_fraction
         self.unrolled = unrolled
         self.precondition = precondition
@@ -242,8 +282,9 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
         return self
 
     def _fit(self, X: Any, y: Any) -> None:
-        check_parameters(self.get_params(deep=False))
-        primitives = resolve(self.primitives)
+        params = self.get_params(deep=False)
+        check_parameters(params)
+        vocabulary(params)
         objective = OBJECTIVES[choice("output_type", self.output_type)]
         labels = _output_labels(y)
         earlier = self._earlier()
@@ -252,62 +293,94 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
         )
         targets = np.asarray(y, float).reshape(len(X), -1)
         check_targets(targets, objective)
-        space = SearchSpace(X.shape[1], self.num_graph_nodes, targets.shape[1], primitives)
-        problem = Problem(
-            X,
-            targets,
-            np.ones(len(X)),
-            bool(self.train_classifier_coefficients),
-            bool(self.train_classifier_bias),
-        )
-        self._warn_if_outputs_are_equal(targets.shape[1])
-        earlier = self._kept(earlier, space, objective)
+        what = asked(params, objective, X.shape[1], targets.shape[1])
+        self._warn_if_outputs_are_equal(what)
+        weight = np.ones(len(X))
+        problem = Problem(X, targets, weight, what.train_readout, what.train_bias)
+        self._output_labels = labels or numbered("y", targets.shape[1])
+        kept = self._kept(earlier, what)
+        result = self._run(params, what, problem, kept)
+        self._store(result, what, fresh=kept is None)
+        self._y_ndim, self._y_mean = np.ndim(y), targets.mean(axis=0)
+
+    def _run(
+        self,
+        params: dict[str, Any],
+        what: Asked,
+        problem: Problem,
+        earlier: tuple[Network, Model] | None,
+    ) -> Result:
         seed = check_random_state(self.random_state).randint(2**31 - 1)
+        rng = np.random.default_rng(seed)
+
+        def choose(rows: Sequence[Row]) -> int:
+            return self._choice(rows, problem)
+
+        if what.searches_openly:
+            plan = open_plan(
+                params, what, choose, self._search_options, earlier is not None
+            )
+            names = self._labels("input_labels", None)
+            with OpenProgress(self.verbose, plan.budget, names) as watch:
+                return openfit.run(plan, what.objective, problem, earlier, rng, watch)
+        space = what.space()
         with Progress(self, space) as progress:
-            result = fitting.run(
+            return fitting.run(
                 space,
-                objective,
+                what.objective,
                 problem,
-                self._plan(earlier is not None),
+                closed_plan(params, what, choose, earlier is not None),
                 earlier,
-                np.random.default_rng(seed),
+                rng,
                 progress.observer(),
             )
+
+    def _store(self, result: Result, what: Asked, fresh: bool) -> None:
         self.network_, self.model_ = result.network, result.model
         self.history_, self.converged_ = result.history, result.converged
-        if result.candidates or earlier is None:
+        if result.candidates or fresh:
             self.candidates_ = [c.fit.model for c in result.candidates[:50]]
-        self._y_ndim, self._y_mean = np.ndim(y), targets.mean(axis=0)
-        self._output_labels = labels or numbered("y", targets.shape[1])
+            self._rows = result.rows
+        self._asked = what
 
-    def _warn_if_outputs_are_equal(self, n_outputs: int) -> None:
-        if n_outputs > 1 and not self.train_classifier_coefficients:
+    def _choice(self, rows: Sequence[Row], problem: Problem) -> int:
+        """The row that ``model_selection`` takes."""
+        if not callable(self.model_selection):
+            return chosen(
+                rows, self.model_selection, problem.weight.sum(), variance(problem)
+            )
+        table = self._table(rows)
+        label = self.model_selection(table)
+        if label not in table.index:
+            raise ValueError(
+                "model_selection must return a label of the table's index, "
+                f"{list(table.index)}, got {label!r}"
+            )
+        return int(table.index.get_loc(label))
+
+    def _warn_if_outputs_are_equal(self, what: Asked) -> None:
+        if what.n_outputs > 1 and not what.train_readout:
             warnings.warn(
-                f"all {n_outputs} outputs share one read-out while "
+                f"all {what.n_outputs} outputs share one read-out while "
                 "train_classifier_coefficients=False, so their predictions are equal; set "
                 "it to True to tell them apart",
                 UserWarning,
                 stacklevel=4,
             )
 
-    def _earlier(self) -> tuple[fitting.Network, Model] | None:
-        return (self.network_, self.model_) if hasattr(self, "network_") else None
-
-    def _keeps_weights(self) -> bool:
-        return self.max_epochs == 0 or self.arch_updates_per_epoch == 0
+    def _earlier(self) -> tuple[Network, Model, Asked] | None:
+        if not hasattr(self, "network_"):
+            return None
+        return self.network_, self.model_, self._asked
 
     def _kept(
-        self,
-        earlier: tuple[fitting.Network, Model] | None,
-        space: SearchSpace,
-        objective: Objective,
-    ) -> tuple[fitting.Network, Model] | None:
+        self, earlier: tuple[Network, Model, Asked] | None, what: Asked
+    ) -> tuple[Network, Model] | None:
         """The earlier fit if this one builds on it."""
-        darts_type = choice("darts_type", self.darts_type)
-        asked = (space, objective, darts_type)
-        if earlier is not None and earlier[0][:3] == asked:
-            return earlier if self._keeps_weights() or self.warm_start else None
-        if self._keeps_weights():
+        keeps = keeps_weights(self.get_params(deep=False))
+        if earlier is not None and earlier[2].weights_apply == what.weights_apply:
+            return earlier[:2] if keeps or self.warm_start else None
+        if keeps:
             why = (
                 "the estimator is not fitted"
                 if earlier is None
@@ -322,46 +395,6 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
                 stacklevel=4,
             )
         return None
-
-    def _plan(self, has_earlier: bool) -> fitting.Plan:
-        f = np.float32
-        smallest = self.arch_learning_rate_min
-        if smallest is None:
-            smallest = self.arch_learning_rate_max
-        hyper = relax.Hyper(
-            arch_updates=np.int32(self.arch_updates_per_epoch),
-            param_updates=np.int32(self.param_updates_per_epoch),
-            max_epochs=np.int32(self.max_epochs),
-            arch_learning_rate_max=f(self.arch_learning_rate_max),
-            arch_learning_rate_min=f(smallest),
-            arch_momentum=f(self.arch_momentum),
-            arch_weight_decay=f(self.arch_weight_decay),
-            arch_weight_decay_df=f(self.arch_weight_decay_df),
-            arch_weight_decay_base=f(self.arch_weight_decay_base),
-            fair_darts_loss_weight=f(self.fair_darts_loss_weight),
-            param_learning_rate_max=f(self.param_learning_rate_max),
-            param_learning_rate_min=f(self.param_learning_rate_min),
-            param_momentum=f(self.param_momentum),
-            param_weight_decay=f(self.param_weight_decay),
-            classifier_weight_decay=f(self.classifier_weight_decay),
-            grad_clip=f(self.grad_clip),
-            train_readout=f(self.train_classifier_coefficients),
-            train_bias=f(self.train_classifier_bias),
-            precondition=np.bool_(self.precondition),
-        )
-        return fitting.Plan(
-            hyper=hyper,
-            darts_type=choice("darts_type", self.darts_type),
-            unrolled=bool(self.unrolled),
-            batch_size=self.batch_size,
-            validation_fraction=float(self.validation_fraction),
-            sampling_strategy=choice("sampling_strategy", self.sampling_strategy),
-            n_candidates=int(self.n_candidates),
-            refit_steps=int(self.param_updates_for_sampled_model),
-            search_architecture=not self._keeps_weights(),
-            continues=has_earlier and bool(self.warm_start),
-            init_weights_function=self.init_weights_function,
-        )
 
     def predict(self, X: Any) -> np.ndarray:
         """Predictions in double precision, shaped like the y of the fit.

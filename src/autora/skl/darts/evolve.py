@@ -16,6 +16,7 @@ import numpy as np
 
 from . import vertex
 from .arena import Arena, Edits, Graphs
+from .search import Budget
 from .simplify import simplified
 
 #: Rows on which children are screened.
@@ -40,12 +41,6 @@ class Options(NamedTuple):
     gradient: bool = True
     random_only: bool = False
     mutation: bool = True
-
-
-class Budget(NamedTuple):
-    candidates: float = np.inf
-    seconds: float = np.inf
-    stall: float = np.inf  #: candidates without a better criterion that end the search
 
 
 class Archive:
@@ -100,7 +95,9 @@ class Archive:
         """Converge the graphs that lead, once each."""
         leading = set(np.argsort(self.criterion)[:_PARENTS].tolist())
         leading |= set(np.unique(self.level, return_index=True)[1].tolist())
-        rough = [i for i in sorted(leading) if int(self.graphs.key[i]) not in self._polished]
+        rough = [
+            i for i in sorted(leading) if int(self.graphs.key[i]) not in self._polished
+        ]
         if not rough:
             return
         graphs = self.graphs.take(rough)
@@ -153,7 +150,7 @@ class Archive:
         return bool(self.graphs.loss[self.best] <= EXACT * self.arena.unit)
 
 
-def _starts(arena: Arena, count: int, rng: np.random.Generator) -> np.ndarray:
+def starts(arena: Arena, count: int, rng: np.random.Generator) -> np.ndarray:
     """Starting coefficients (count, primitives, P) of edges drawn at random."""
     shape = (count, len(arena.primitives), arena.max_params)
     start = rng.normal(0.0, 1.0, shape)
@@ -172,11 +169,20 @@ def randomly_edited(arena: Arena, graphs: Graphs, rng: np.random.Generator) -> N
     rows = np.zeros((size, 8), np.int64)
     coefs = np.zeros((size, arena.max_params))
     arena.kernel.random_edits(
-        rng.random((size, 10)), arena.allowed, _starts(arena, size, rng),
-        arena.scale, arena.form, arena.relatives, arena.n_inputs, arena.can_multiply, graphs.agg, graphs.op,
-        rows, coefs,
+        rng.random((size, 10)), arena.allowed, starts(arena, size, rng),
+        arena.scale, arena.form, arena.relatives, arena.n_inputs, arena.can_multiply,
+        graphs.agg, graphs.op, rows, coefs,
     )  # fmt: skip
     arena.apply(graphs, Edits(rows, coefs, np.ones(size)))
+
+
+def keyed(arena: Arena, graphs: Graphs) -> Graphs:
+    """Graphs that came from elsewhere, tidied and hashed."""
+    rows = np.zeros((len(graphs), 8), np.int64)
+    rows[:, 0], rows[:, 7] = vertex.KEEP, -1
+    nothing = np.zeros((len(graphs), arena.max_params))
+    arena.apply(graphs, Edits(rows, nothing, np.ones(len(graphs))))
+    return graphs.take(np.flatnonzero(graphs.key))
 
 
 def _from_nothing(arena: Arena, count: int, rng: np.random.Generator) -> Graphs:
@@ -233,6 +239,7 @@ def evolve(
     options: Options,
     rng: np.random.Generator,
     progress: Callable[[Archive, int], None] = lambda archive, fitted: None,
+    seeds: Graphs | None = None,
 ) -> Archive:
     """Search until the budget is spent or an exact graph has been found and trimmed."""
     rows = np.arange(arena.n_rows)
@@ -240,6 +247,8 @@ def evolve(
         rows = np.sort(rng.permutation(len(rows))[:SCREENING_ROWS])
     screen = arena.rows(rows)
     archive = Archive(arena, screen)
+    if seeds is not None and len(seeds):
+        archive.add(keyed(arena, seeds))
     seen: dict[int, int] = {}
     start, fitted, since, after = time.perf_counter(), 0, 0, 0
     while True:
@@ -255,7 +264,8 @@ def evolve(
         if archive.exact:
             archive.simplify(1)
             after += 1
-        progress(archive, fitted)
+        if len(archive.criterion):
+            progress(archive, fitted)
         spent = time.perf_counter() - start
         done = after > _AFTERGLOW or not len(children) or since > budget.stall
         if done or fitted >= budget.candidates or spent >= budget.seconds:

@@ -13,12 +13,12 @@ import numpy as np
 
 from . import engine
 from .arena import Arena, Graphs, table
-from .evolve import Archive, Budget, Options, evolve
+from .evolve import Archive, Options, evolve, starts
 from .model import Model
 from .objectives import Objective
 from .primitives import Primitive
 from .refit import Fit, Problem
-from .search import Candidate
+from .search import Budget, Candidate
 from .search_space import SearchSpace
 
 #: Rows that the search sees; what it finds is refitted on all.
@@ -26,6 +26,8 @@ MOST_ROWS = 2000
 _FINAL_STEPS = 100
 #: Candidates handed on beside the best of every complexity.
 _KEPT = 40
+#: Starts of the refit of an architecture that was drawn, not found.
+_N_STARTS = 16
 DEFAULT_NODES, DEFAULT_IN_DEGREE = 5, 4
 
 
@@ -41,9 +43,17 @@ class Frame(NamedTuple):
 class Found(NamedTuple):
     space: SearchSpace
     candidates: list[Candidate]  #: best criterion first
-    complexity: np.ndarray
     fitted: int  #: candidates that were refitted
     exact: bool
+
+
+class Progress(NamedTuple):
+    """What is known while a search runs."""
+
+    fitted: int  #: candidates refitted so far
+    error: float  #: loss of the best one, as a share of the variance of y
+    criterion: float
+    model: Callable[[], Model]  #: makes the best one
 
 
 class _Units(NamedTuple):
@@ -183,9 +193,13 @@ def explore(
     budget: Budget,
     options: Options,
     rng: np.random.Generator,
-    progress: Callable[[Archive, int], None] = lambda archive, fitted: None,
+    progress: Callable[[Progress], None] = lambda progress: None,
+    known: Sequence[Model] = (),
 ) -> Found:
-    """Search the frame; candidates come refitted on all rows."""
+    """Search the frame; candidates come refitted on all rows.
+
+    ``known`` models take part from the start.
+    """
     units = _units(problem)
     warm_up(frame, problem.train_readout, problem.train_bias)
     arena = arena_for(frame, _thinned(problem, rng), units)
@@ -194,12 +208,21 @@ def explore(
     def watch(archive: Archive, count: int) -> None:
         nonlocal fitted
         fitted = count
-        progress(archive, count)
+        graphs, best = archive.graphs, archive.best
+        one = space_for(frame, arena.n_inputs, graphs.take([best]))
+        progress(
+            Progress(
+                count,
+                float(graphs.loss[best] / arena.unit),
+                float(archive.criterion[best]),
+                lambda: model_of(arena, graphs, best, one, objective, units),
+            )
+        )
 
-    archive = evolve(arena, budget, options, rng, watch)
+    archive = evolve(arena, budget, options, rng, watch, _seeds(arena, known, units))
     if not len(archive.criterion):
-        return Found(SearchSpace(problem.x.shape[1], 1, 1, frame.primitives), [],
-                     np.zeros(0), fitted, False)  # fmt: skip
+        space = SearchSpace(arena.n_inputs, 1, 1, frame.primitives, frame.aggregations)
+        return Found(space, [], fitted, False)
     full = arena_for(frame, problem, units)
     graphs = archive.graphs.take(_handed_on(archive))
     full.fit(graphs, _FINAL_STEPS if len(problem.x) > MOST_ROWS else 1, 1e-13)
@@ -216,4 +239,91 @@ def explore(
         )
         for i, value in enumerate(np.sort(criterion, kind="stable"))
     ]  # fmt: skip
-    return Found(space, candidates, full.size(graphs), fitted, archive.exact)
+    return Found(space, candidates, fitted, archive.exact)
+
+
+def _seeds(arena: Arena, known: Sequence[Model], units: _Units) -> Graphs:
+    """Known models that fit into the arena, as graphs."""
+    fitting = [
+        m
+        for m in known
+        if m.space.n_nodes <= arena.n_nodes
+        and max(_in_degrees(m), default=0) <= arena.n_slots
+    ]
+    return graphs_of(arena, fitting, units)
+
+
+def _in_degrees(model: Model) -> list[int]:
+    counts = [0] * model.space.n_nodes
+    for edge in model.edges():
+        counts[edge.target] += 1
+    return counts
+
+
+def refit(
+    frame: Frame,
+    space: SearchSpace,
+    objective: Objective,
+    problem: Problem,
+    asked: tuple[np.ndarray, np.ndarray],
+    known: Sequence[Model],
+    rng: np.random.Generator,
+) -> Model | None:
+    """An architecture (primitives, aggregations) with fitted coefficients.
+
+    Known models of the same architecture lend their coefficients and say which nodes the
+    read-out sees; else both the last nodes alone and all of them are tried, from several
+    starts. None where nothing is finite on all rows.
+    """
+    architecture, aggregation = asked
+    units = _units(problem)
+    blank = Model(
+        space,
+        objective,
+        architecture,
+        np.zeros((space.n_edges, space.max_params)),
+        np.ones((space.n_nodes, 1)),
+        np.zeros(1),
+        aggregation,
+    )
+    slots = max(frame.max_in_degree, *_in_degrees(blank))
+    wide = frame._replace(max_nodes=space.n_nodes, max_in_degree=slots)
+    arena = arena_for(wide, problem, units)
+    same = [m for m in known if _same(m, blank)]
+    graphs = graphs_of(arena, same, units) if same else _draws(arena, blank, units, rng)
+    arena.fit(graphs, _FINAL_STEPS, 1e-13)
+    criterion = arena.criterion(graphs)
+    best = int(np.argmin(criterion))
+    if not np.isfinite(criterion[best]):
+        return None
+    return model_of(arena, graphs, best, space, objective, units)
+
+
+def _same(model: Model, other: Model) -> bool:
+    """Whether two models are the same graph; a lone edge adds or multiplies alike."""
+    if model.space != other.space:
+        return False
+    many = np.array(_in_degrees(other)) > 1
+    return bool(
+        np.array_equal(model.architecture, other.architecture)
+        and np.array_equal(model.aggregation[many], other.aggregation[many])
+    )
+
+
+def _draws(arena: Arena, blank: Model, units: _Units, rng: np.random.Generator) -> Graphs:
+    """Starts of an architecture: drawn coefficients, the read-out of two kinds."""
+    graphs = graphs_of(arena, [blank] * _N_STARTS, units)
+    fed = {edge.source - blank.space.n_inputs for edge in blank.edges()}
+    last = np.array([k not in fed for k in range(arena.n_nodes)])
+    graphs.use[::2] &= last
+    start = starts(arena, _N_STARTS, rng)
+    for i, k, s in np.argwhere(graphs.op >= 0):
+        op = graphs.op[i, k, s]
+        row = start[i, op].copy()
+        unit = arena.scale[graphs.src[i, k, s]]
+        if arena.form[op, 0]:
+            row[0] /= unit
+        elif arena.form[op, 1]:
+            row[0] *= unit
+        graphs.theta[i, k, s] = row
+    return graphs

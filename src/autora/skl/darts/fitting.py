@@ -5,22 +5,23 @@ Nothing here knows about the estimator; the estimator knows nothing about how a 
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from . import compiled, relax
-from .discretise import attempts, move_towards, probabilities
+from .discretise import attempts, move_towards
 from .model import Model
 from .network import Coefs
 from .objectives import Objective
+from .outcome import Network, Observer, Result, constant, no_history, warn_constant
 from .refit import Problem, without_traces
-from .search import Candidate, Setting, random_coefs, refit, search, slope_units
+from .search import Budget, Candidate, Setting, random_coefs, refit, search, slope_units
 from .search_space import SearchSpace
+from .selection import Row
+from .table import split, table_of
 
 #: Rows up to which one step sees all of them when batch_size="auto".
 FULL_BATCH = 512
@@ -30,37 +31,6 @@ SCREENING_ROWS = 1000
 SCREENING_STEPS = 30
 _FEWEST_ROWS_TO_SPLIT = 16
 _SMALLEST_BUCKET = 64
-
-
-class Network(NamedTuple):
-    """The relaxed graph after a fit, and what it was searched with."""
-
-    space: SearchSpace
-    objective: Objective
-    darts_type: str
-    state: relax.State
-
-    @property
-    def alphas(self) -> np.ndarray:
-        """Architecture weights, shape (edges, primitives)."""
-        return np.asarray(self.state.alphas)
-
-    @property
-    def node_alphas(self) -> np.ndarray:
-        """Architecture weights of the nodes' aggregations, shape (nodes, aggregations)."""
-        if self.state.node_alphas is None:
-            return np.zeros((self.space.n_nodes, 1))
-        return np.asarray(self.state.node_alphas)
-
-    @property
-    def node_weights(self) -> np.ndarray:
-        """Probability of every aggregation of every node, shape (nodes, aggregations)."""
-        return probabilities(self.node_alphas)
-
-    @property
-    def weights(self) -> np.ndarray:
-        """Probability of every primitive on every edge, shape (edges, primitives)."""
-        return probabilities(self.alphas, self.darts_type)
 
 
 class Plan(NamedTuple):
@@ -77,21 +47,9 @@ class Plan(NamedTuple):
     search_architecture: bool  #: False keeps the architecture weights as they are
     continues: bool  #: start from the earlier network's weights and coefficients
     init_weights_function: Callable[..., Any] | None = None
-
-
-class Observer(NamedTuple):
-    """Callbacks of a fit; the defaults watch nothing."""
-
-    epochs: Callable[[int, relax.History], None] = lambda first, history: None
-    candidate: Callable[[Candidate], None] = lambda best: None
-
-
-class Result(NamedTuple):
-    network: Network
-    model: Model
-    history: relax.History
-    candidates: list[Candidate]
-    converged: bool
+    max_time: float = np.inf  #: seconds for the search over candidates
+    choose: Callable[[Sequence[Row]], int] | None = None  #: picks a row of the table
+    holds_out: bool = False
 
 
 def _scale(problem: Problem, objective: Objective, centred: bool) -> float:
@@ -191,8 +149,7 @@ def _train(
         observer.epochs(done, parts[-1])
         done += count
     if not parts:
-        empty = np.zeros(0, np.float32)
-        return state, relax.History(empty, empty, np.zeros((0, *state.alphas.shape)))
+        return state, no_history(state.alphas)
     return state, relax.History(*map(np.concatenate, zip(*parts, strict=True)))
 
 
@@ -202,24 +159,6 @@ def _screening(problem: Problem, rng: np.random.Generator) -> Problem:
     rows = np.sort(rng.permutation(len(problem.x))[:SCREENING_ROWS])
     return problem._replace(
         x=problem.x[rows], y=problem.y[rows], weight=problem.weight[rows]
-    )
-
-
-def _constant(setting: Setting) -> Model:
-    """The best constant: what is left when no architecture has a finite value."""
-    space, problem, objective = setting.space, setting.problem, setting.objective
-    mean = np.average(problem.y, axis=0, weights=problem.weight)
-    if objective.probability:
-        mean = np.clip(mean, 1e-9, 1 - 1e-9)
-        softmax = objective.name == "probability_distribution"
-        mean = np.log(mean) if softmax else np.log(mean / (1 - mean))
-    return Model(
-        space,
-        objective,
-        np.full(space.n_edges, -1),
-        np.zeros((space.n_edges, space.max_params)),
-        np.zeros((space.n_nodes, space.n_outputs)),
-        mean,
     )
 
 
@@ -278,27 +217,32 @@ def _search(
     plan: Plan,
     rng: np.random.Generator,
     observer: Observer,
-) -> tuple[list[Candidate], relax.State]:
-    """Candidates, best first, and the state with its weights moved towards them."""
+) -> tuple[list[Candidate], list[Row], relax.State]:
+    """Candidates, best first, their table and the state moved towards them."""
     if not (plan.search_architecture and plan.n_candidates):
-        return [], state
-    screening = setting._replace(
-        problem=_screening(setting.problem, rng), max_iter=SCREENING_STEPS
-    )
+        return [], [], state
+    train, held = split(setting.problem, plan.holds_out, rng)
+    screening = setting._replace(problem=_screening(train, rng), max_iter=SCREENING_STEPS)
+    budget = Budget(plan.n_candidates, plan.max_time)
     found = search(
-        screening, state.alphas, plan.darts_type, plan.n_candidates, rng, observer.candidate
+        screening, state.alphas, plan.darts_type, budget, rng, observer.candidate
     )
     if not found:
-        return [], state
-    architectures = [c.architecture for c in found]
+        return [], [], state
+    rows = table_of(found, screening.problem, held)
     criteria = np.array([c.criterion for c in found])
+    if plan.choose is not None:
+        choice = rows[plan.choose(rows)].model
+        index = next(i for i, c in enumerate(found) if c.fit.model is choice)
+        criteria[index] = criteria.min() - 1e-9
+    architectures = [c.architecture for c in found]
     alphas = move_towards(state.alphas, plan.darts_type, architectures, criteria)
     state = state._replace(alphas=alphas.astype(np.float32))
-    if state.node_alphas is None:
-        return found, state
-    aggregations = [c.aggregation for c in found]
-    nodes = move_towards(state.node_alphas, "original", aggregations, criteria)
-    return found, state._replace(node_alphas=nodes.astype(np.float32))
+    if state.node_alphas is not None:
+        aggregations = [c.aggregation for c in found]
+        nodes = move_towards(state.node_alphas, "original", aggregations, criteria)
+        state = state._replace(node_alphas=nodes.astype(np.float32))
+    return found, rows, state
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # not finite: it loses
@@ -318,19 +262,14 @@ def run(
     static = relax.Static(space, objective.name, plan.darts_type, plan.unrolled, batch)
     state, history = _train(static, plan, data, state, observer)
     setting = Setting(space, objective, problem, state.coefs, plan.refit_steps)
-    candidates, state = _search(setting, state, plan, rng, observer)
+    candidates, rows, state = _search(setting, state, plan, rng, observer)
     known = [c.fit.model for c in candidates]
     if earlier is not None:
         known.append(_held(earlier[1], problem))
     network = Network(space, objective, plan.darts_type, state)
     model = _chosen(setting, network, plan.sampling_strategy, known, rng)
     if model is not None:
-        return Result(network, model, history, candidates, True)
-    warnings.warn(
-        "no architecture of this search space has finite values on all rows, so the "
-        "model is the best constant; add primitives that are defined on these data "
-        "(ln needs positive, reciprocal non-zero arguments) or rescale X",
-        ConvergenceWarning,
-        stacklevel=4,
-    )
-    return Result(network, _constant(setting), history, candidates, False)
+        return Result(network, model, history, candidates, True, rows)
+    warn_constant()
+    model = constant(space, objective, problem)
+    return Result(network, model, history, candidates, False, rows)

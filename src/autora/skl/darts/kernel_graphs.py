@@ -12,6 +12,7 @@ first · second or first / second.
 
 #: Kinds of edits.
 SET, NEW_NODE, DELETE, HIDDEN, SHOW, FLIP, MULTIPLY, VARIANT = 0, 1, 2, 3, 4, 5, 6, 7
+KEEP = 8
 
 
 @compiled
@@ -212,6 +213,8 @@ def apply_edit(edit, coefs, amplitude, basic, form, n_inputs, agg, src, op, use,
     kind, k, s, primitive, source, pair = (
         edit[0], edit[1], edit[2], edit[3], edit[4], edit[7],
     )  # fmt: skip
+    if kind == KEEP:
+        return True
     if kind == DELETE:
         op[k, s] = -1
         return True
@@ -224,7 +227,7 @@ def apply_edit(edit, coefs, amplitude, basic, form, n_inputs, agg, src, op, use,
     if kind == VARIANT:
         to_variant(primitive, form, k, s, op, theta)
         return True
-    needed = (1 if pair >= 0 else 0) + (1 if kind == HIDDEN or kind == NEW_NODE else 0)
+    needed = (1 if pair >= 0 else 0) + (1 if kind in (HIDDEN, NEW_NODE) else 0)
     if live + needed > n_nodes or primitive < 0 or (pair >= 0 and basic[pair] < 0):
         return False
     if pair >= 0:

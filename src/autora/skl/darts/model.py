@@ -98,6 +98,21 @@ class Model:
                     tuple(float(c) for c in self.edge[e, : primitive.n_params]),
                 )
 
+    def describe(self, input_names: Sequence[str]) -> str:
+        """The graph in one line, without coefficients: ``k1 = add(x1) * exp(x2)``."""
+        names = [*input_names, *(f"k{k + 1}" for k in range(self.space.n_nodes))]
+        live, parts = self.live_nodes(), []
+        for k in sorted(live):
+            terms = [
+                f"{edge.primitive.name}({names[edge.source]})"
+                for edge in self.edges()
+                if edge.target == k
+            ]
+            parts.append(
+                f"k{k + 1} = " + (" * " if self.products[k] else " + ").join(terms)
+            )
+        return "; ".join(parts)
+
     def live_nodes(self) -> set[int]:
         """Latent nodes that reach the output, directly or through others."""
         live = {int(k) for k in np.flatnonzero(np.any(self.readout != 0, axis=1))}

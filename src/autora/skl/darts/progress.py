@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
 
-from .fitting import Observer
+from .explore import Progress as Searched
+from .outcome import Observer
 from .relax import History
-from .search import Candidate
+from .search import Budget, Candidate
 from .search_space import SearchSpace
+from .symbolic import one_line
 
 
 class _NoBar:
@@ -73,3 +76,36 @@ class Progress:
 
     def _candidate(self, best: Candidate) -> None:
         self._bar.set_postfix(best=f"{best.fit.loss:.4g}", bic=f"{best.criterion:.1f}")
+
+
+class OpenProgress:
+    """A tqdm bar over a search whose graphs are not counted beforehand."""
+
+    def __init__(self, verbose: int, budget: Budget, input_names: list[str]) -> None:
+        self._names = input_names
+        self._timed = np.isfinite(budget.seconds)
+        self._start = time.perf_counter()
+        self._best = np.inf
+        total = budget.seconds if self._timed else budget.candidates
+        self._bar = tqdm(
+            total=round(total, 1) if np.isfinite(total) else None,
+            desc="DARTS",
+            unit="s" if self._timed else " equations",
+            disable=not verbose,
+        )
+
+    def __enter__(self) -> OpenProgress:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._bar.close()
+
+    def __call__(self, seen: Searched) -> None:
+        if self._bar.disable:
+            return
+        done = time.perf_counter() - self._start if self._timed else seen.fitted
+        self._bar.update(round(done - self._bar.n, 1))
+        if seen.criterion < self._best:
+            self._best = seen.criterion
+            equation = one_line(seen.model(), self._names)
+            self._bar.set_postfix_str(f"error {seen.error:.1e}, y = {equation}")

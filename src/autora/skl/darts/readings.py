@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from sklearn.utils.validation import check_is_fitted
 
 from .model import Model
+from .outcome import Network
+from .selection import Row
 
 
 def numbered(letter: str, count: int) -> list[str]:
@@ -21,6 +23,8 @@ class Readings:
     """Methods that read the ``model_`` of a fitted estimator."""
 
     model_: Model
+    network_: Network
+    _rows: list[Row]
     n_features_in_: int
     _output_labels: list[str]
 
@@ -114,6 +118,53 @@ class Readings:
             self._labels("input_labels", input_labels),
             self._labels("output_labels", output_labels),
             decimals_to_display,
+        )
+
+    @property
+    def equations_(self) -> Any:
+        """The best model per complexity, simplest first, as a DataFrame.
+
+        Columns: ``complexity`` (coefficients, half an edge, half a bend), ``loss``
+        (training), ``criterion`` (BIC), ``holdout`` (loss on rows kept from the search, NaN
+        unless ``model_selection="holdout"``), ``equation`` and ``architecture``.
+        """
+        check_is_fitted(self, "model_")
+        return self._table(self._rows)
+
+    def select_equation(self, row: int) -> Self:
+        """Make a row of ``equations_`` the model.
+
+        The architecture weights move to it, so that "max" means this row from now on.
+
+        Parameters
+        ----------
+        row : int
+            A label of the table's index.
+        """
+        check_is_fitted(self, "model_")
+        if row not in range(len(self._rows)):
+            raise ValueError(
+                f"row must be one of 0 … {len(self._rows) - 1}, got {row!r}; see equations_"
+            )
+        self.model_ = self._rows[row].model
+        self.network_ = self.network_.moved_to(self.model_)
+        return self
+
+    def _table(self, rows: Sequence[Row]) -> Any:
+        import pandas as pd
+
+        from .symbolic import one_line
+
+        names = self._labels("input_labels", None)
+        return pd.DataFrame(
+            {
+                "complexity": [row.complexity for row in rows],
+                "loss": [row.loss for row in rows],
+                "criterion": [row.criterion for row in rows],
+                "holdout": [row.holdout for row in rows],
+                "equation": [one_line(row.model, names) for row in rows],
+                "architecture": [row.model.describe(names) for row in rows],
+            }
         )
 
     def _labels(self, name: str, labels: Sequence[str] | None) -> list[str]:

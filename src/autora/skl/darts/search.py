@@ -9,6 +9,7 @@ mixture: this is what closes the discretisation gap of DARTS.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -27,6 +28,14 @@ _N_ELITES = 12
 _ELITE_PULL = 0.3
 #: Relative error at which a fit is exact and only simpler models can still win.
 _EXACT = 1e-20
+
+
+class Budget(NamedTuple):
+    """When a search ends."""
+
+    candidates: float = np.inf
+    seconds: float = np.inf
+    stall: float = np.inf  #: candidates in a row that improve nothing
 
 
 class Candidate(NamedTuple):
@@ -199,11 +208,11 @@ def search(
     setting: Setting,
     alphas: np.ndarray,
     darts_type: str,
-    budget: int,
+    budget: Budget,
     rng: np.random.Generator,
     progress: Callable[[Candidate], None] = lambda best: None,
 ) -> list[Candidate]:
-    """Refit up to ``budget`` distinct architectures; the best come first.
+    """Refit distinct architectures until the budget is spent; the best come first.
 
     Architectures without a finite fit are left out, so the list may be empty.
     """
@@ -212,13 +221,14 @@ def search(
     seen: set[bytes] = set()
     found: list[Candidate] = []
     queue = [mode(alphas)]
-    while len(seen) < budget:
+    end = time.perf_counter() + budget.seconds
+    while len(seen) < budget.candidates and time.perf_counter() < end:
         # Ten times as many draws as needed: a small space runs dry and ends the search.
         while len(queue) < 10 * _GENERATION:
             queue.append(_propose(setting, probability, found[:_N_ELITES], rng))
         fresh: dict[bytes, np.ndarray] = {a.tobytes(): a for a in queue}
         new = [a for key, a in fresh.items() if key not in seen]
-        new = new[: min(_GENERATION, budget - len(seen))]
+        new = new[: int(min(_GENERATION, budget.candidates - len(seen)))]
         queue = []
         if not new:
             break

@@ -7,6 +7,9 @@ that imitate another function (a logistic far out in its tail for an exponential
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from .arena import Arena, Edits, Graphs
@@ -40,7 +43,7 @@ def _starts(arena: Arena, op: int, source: int, old: np.ndarray) -> list[np.ndar
 
 def tries(arena: Arena, graph: Graphs) -> Edits:
     """Every edit that makes a single graph cheaper."""
-    rows: list[tuple[int, ...]] = []
+    rows: list[Sequence[Any]] = []
     coefs: list[np.ndarray] = []
     zero = np.zeros(arena.max_params)
     op, src, theta = graph.op[0], graph.src[0], graph.theta[0]

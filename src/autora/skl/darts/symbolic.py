@@ -135,6 +135,11 @@ def text(expression: Any, decimals: int, output_format: str = "console") -> str:
     return Latex({"ln_notation": True}).doprint(expression)
 
 
+def one_line(model: Model, input_names: Sequence[str], decimals: int = 4) -> str:
+    """The equation without latent nodes; several outputs are separated by semicolons."""
+    return "; ".join(text(e, decimals) for e in expressions(model, input_names))
+
+
 def latex_name(name: str) -> str:
     """A column name as LaTeX: x1 and x_1 get an index, anything unusual is text."""
     match = re.fullmatch(r"([A-Za-z])_?(\d+)", name)

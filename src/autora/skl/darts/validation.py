@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .objectives import OBJECTIVES, Objective
+from .search_space import AGGREGATIONS
+from .selection import SELECTIONS
 
 
 class _Range(NamedTuple):
@@ -36,12 +38,10 @@ _RATE = _Range()
 _FRACTION = _Range(high=1, open_high=True)
 
 _RANGES = {
-    "num_graph_nodes": _POSITIVE_COUNT,
     "max_epochs": _COUNT,
     "arch_updates_per_epoch": _COUNT,
     "param_updates_per_epoch": _COUNT,
     "param_updates_for_sampled_model": _COUNT,
-    "n_candidates": _COUNT,
     "classifier_weight_decay": _RATE,
     "param_learning_rate_max": _RATE,
     "param_learning_rate_min": _RATE,
@@ -56,9 +56,16 @@ _RANGES = {
     "grad_clip": _Range(open_low=True),
     "validation_fraction": _FRACTION,
 }
+#: Numbers that have a word as an alternative.
+_OR_ELSE = {
+    "num_graph_nodes": ("auto", _POSITIVE_COUNT),
+    "n_candidates": ("auto", _COUNT),
+    "batch_size": ("auto", _POSITIVE_COUNT),
+    "max_in_degree": (None, _POSITIVE_COUNT),
+    "max_time": (None, _Range(open_low=True)),
+    "arch_learning_rate_min": (None, _RATE),
+}
 _FLAGS = (
-    "train_classifier_coefficients",
-    "train_classifier_bias",
     "unrolled",
     "precondition",
     "warm_start",
@@ -68,20 +75,21 @@ _CHOICES = {
     "darts_type": ("original", "fair"),
     "sampling_strategy": ("max", "sample"),
 }
+_AUTO_FLAGS = ("train_classifier_coefficients", "train_classifier_bias")
 
 
-def check_number(name: str, value: Any, allowed: _Range) -> None:
+def check_number(name: str, value: Any, allowed: _Range, or_else: str = "") -> None:
     kind = numbers.Integral if allowed.integer else numbers.Real
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, kind):
         raise TypeError(
-            f"{name} must be {allowed.describe()}, got {value!r} "
+            f"{name} must be {allowed.describe()}{or_else}, got {value!r} "
             f"of type {type(value).__name__}"
         )
     number = float(value)
     below = number <= allowed.low if allowed.open_low else number < allowed.low
     above = number >= allowed.high if allowed.open_high else number > allowed.high
     if not math.isfinite(number) or below or above:
-        raise ValueError(f"{name} must be {allowed.describe()}, got {value!r}")
+        raise ValueError(f"{name} must be {allowed.describe()}{or_else}, got {value!r}")
 
 
 def choice(name: str, value: Any) -> str:
@@ -110,14 +118,52 @@ def check_parameters(params: dict[str, Any]) -> None:
     for name in _FLAGS:
         if not isinstance(params[name], (bool, np.bool_)):
             raise TypeError(f"{name} must be True or False, got {params[name]!r}")
+    for name in _AUTO_FLAGS:
+        value = params[name]
+        if not isinstance(value, (bool, np.bool_)) and value != "auto":
+            raise TypeError(f"{name} must be True, False or 'auto', got {value!r}")
     for name in _CHOICES:
         choice(name, params[name])
-    if params["batch_size"] not in ("auto", None):
-        check_number("batch_size", params["batch_size"], _POSITIVE_COUNT)
-    if params["arch_learning_rate_min"] is not None:
-        check_number("arch_learning_rate_min", params["arch_learning_rate_min"], _RATE)
+    for name, (word, allowed) in _OR_ELSE.items():
+        value = params[name]
+        if value is None and (word is None or name == "batch_size"):
+            continue
+        if not (isinstance(value, str) and value == word):
+            check_number(name, value, allowed, f" or {word!r}")
+    check_aggregations(params["aggregations"])
+    _check_selection(params["model_selection"])
     for name in ("execution_monitor", "init_weights_function"):
         _check_callable(name, params[name])
+
+
+def check_aggregations(value: Any) -> None:
+    """``aggregations``: "auto" or one or both of "sum" and "product"."""
+    if isinstance(value, str) and value == "auto":
+        return
+    names = [value] if isinstance(value, str) else value
+    if isinstance(value, str) or not isinstance(names, Iterable):
+        kind = ValueError if isinstance(value, str) else TypeError
+        raise kind(
+            f"aggregations must be 'auto' or a sequence of {list(AGGREGATIONS)} such as "
+            f"['sum', 'product'], got {value!r}"
+        )
+    names = list(names)
+    unknown = [name for name in names if name not in AGGREGATIONS]
+    if unknown or not names or len(set(names)) != len(names):
+        raise ValueError(
+            f"aggregations must name one or both of {list(AGGREGATIONS)}, each once, "
+            f"got {value!r}"
+        )
+
+
+def _check_selection(value: Any) -> None:
+    if callable(value) or value in SELECTIONS:
+        return
+    kind = ValueError if isinstance(value, str) else TypeError
+    raise kind(
+        f"model_selection must be one of {list(SELECTIONS)} or a function of the table "
+        f"equations_ that returns the label of a row, got {value!r}"
+    )
 
 
 def _check_callable(name: str, value: Callable | None) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from .arena import Arena, Edits, Graphs
 
 #: Edit kinds of `kernel_graphs` used here.
-_SET, _NEW_NODE, _DELETE, _HIDDEN, _MULTIPLY = 0, 1, 2, 3, 6
+_SET, _NEW_NODE, _DELETE, _HIDDEN, _MULTIPLY, KEEP = 0, 1, 2, 3, 6, 8
 #: Edits among which children are drawn.
 _SHORTLIST = 400
 #: New nodes made of two sources that are looked at per graph.

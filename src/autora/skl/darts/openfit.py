@@ -1,0 +1,131 @@
+"""A fit in a search space of open size, as a function.
+
+What `fitting` is to a graph whose nodes are counted beforehand. There is no mixture to
+train here: the architecture gradient is taken at the vertices (see `vertex`), and the
+architecture weights are set from what was found, so that "max", "sample" and refits with
+kept weights mean what they mean everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .discretise import draw, mode, move_towards
+from .evolve import Options
+from .explore import Found, Frame, Progress, explore, refit
+from .model import Model
+from .objectives import Objective
+from .outcome import Network, Result, constant, no_history, warn_constant
+from .refit import Problem, without_traces
+from .search import Budget, Candidate
+from .selection import Row
+from .table import split, table_of
+
+_DRAWS = 100
+
+
+class Weights(NamedTuple):
+    """Architecture weights of an open space; stands where a relaxed state stands."""
+
+    alphas: np.ndarray  #: (edges, primitives)
+    node_alphas: np.ndarray  #: (nodes, aggregations)
+
+
+class OpenPlan(NamedTuple):
+    """What a fit is asked to do."""
+
+    frame: Frame
+    budget: Budget
+    options: Options
+    darts_type: str
+    sampling_strategy: str
+    choose: Callable[[Sequence[Row]], int]  #: picks a row of the table
+    holds_out: bool
+    search_architecture: bool
+    continues: bool
+
+
+def _weights(found: Found, choice: Model, darts_type: str) -> Weights:
+    """Weights whose mode is the choice and whose draws reflect all candidates."""
+    space = found.space
+    models = [choice, *(c.fit.model for c in found.candidates)]
+    criteria = np.array([c.criterion for c in found.candidates])
+    criteria = np.concatenate([[criteria.min() - 1e-9], criteria])
+    alphas = np.zeros((space.n_edges, space.n_primitives))
+    nodes = np.zeros((space.n_nodes, space.n_aggregations))
+    return Weights(
+        move_towards(alphas, darts_type, [m.architecture for m in models], criteria),
+        move_towards(nodes, darts_type, [m.aggregation for m in models], criteria),
+    )
+
+
+def _sampled(
+    plan: OpenPlan,
+    network: Network,
+    problem: Problem,
+    known: Sequence[Model],
+    rng: np.random.Generator,
+) -> Model | None:
+    """The sampled architecture with refitted coefficients; None if none is finite."""
+    probability, nodes = network.weights, network.node_weights
+    for attempt in range(_DRAWS):
+        if attempt == 0 and plan.sampling_strategy == "max":
+            architecture, aggregation = mode(network.alphas), mode(nodes)
+        else:
+            architecture, aggregation = draw(probability, rng), draw(nodes, rng)
+        asked = (architecture, aggregation)
+        model = refit(
+            plan.frame, network.space, network.objective, problem, asked, known, rng
+        )
+        if model is not None:
+            return without_traces(problem, model)
+    return None
+
+
+def run(
+    plan: OpenPlan,
+    objective: Objective,
+    problem: Problem,
+    earlier: tuple[Network, Model] | None,
+    rng: np.random.Generator,
+    progress: Callable[[Progress], None],
+) -> Result:
+    """Search, choose, sample and refit."""
+    candidates: list[Candidate] = []
+    rows: list[Row] = []
+    known = [] if earlier is None else [earlier[1]]
+    network = None if earlier is None else earlier[0]
+    if plan.search_architecture or network is None:
+        train, held = split(problem, plan.holds_out, rng)
+        found = explore(
+            plan.frame, objective, train, plan.budget, plan.options, rng, progress,
+            known if plan.continues else [],
+        )  # fmt: skip
+        if found.candidates:
+            rows = table_of(found.candidates, train, held)
+            choice = rows[plan.choose(rows)].model
+            known = [choice, *(c.fit.model for c in found.candidates)]
+            weights = _weights(found, choice, plan.darts_type)
+            network = Network(found.space, objective, plan.darts_type, weights)
+        else:
+            network = _blank(found, objective, plan.darts_type)
+        candidates = found.candidates
+    assert network is not None
+    model = _sampled(plan, network, problem, known, rng) if known else None
+    if model is None:
+        warn_constant()
+        model = constant(network.space, objective, problem)
+        return Result(network, model, no_history(network.alphas), candidates, False, rows)
+    return Result(network, model, no_history(network.alphas), candidates, True, rows)
+
+
+def _blank(found: Found, objective: Objective, darts_type: str) -> Network:
+    space = found.space
+    weights = Weights(
+        np.zeros((space.n_edges, space.n_primitives)),
+        np.zeros((space.n_nodes, space.n_aggregations)),
+    )
+    return Network(space, objective, darts_type, weights)

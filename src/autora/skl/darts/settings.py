@@ -1,0 +1,219 @@
+"""From the estimator's parameters to plans: every "auto" is decided here.
+
+``num_graph_nodes="auto"`` asks for a search space of open size: latent nodes that add or
+multiply, as many as the data deserve, with a trained read-out, over a vocabulary of the
+usual functions of science. An integer asks for exactly the graph that DARTS was published
+with: that many sums over the primitives named and, unless asked for, a fixed read-out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import fitting, relax
+from .evolve import Options
+from .explore import DEFAULT_IN_DEGREE, DEFAULT_NODES, Frame
+from .objectives import Objective
+from .openfit import OpenPlan
+from .primitives import PRIMITIVES, SCIENCE, Primitive, lookup, resolve
+from .search import Budget
+from .search_space import SearchSpace
+from .selection import Row
+from .validation import choice
+
+#: Candidates of a fit when n_candidates="auto": in a counted graph, in an open one, and
+#: those without an improvement that end the latter.
+CLOSED_CANDIDATES, OPEN_CANDIDATES, OPEN_STALL = 500, 60_000, 20_000
+#: Latent nodes where the automatic search does not reach (see `is_open`).
+_FALLBACK_NODES = 2
+
+
+class Asked(NamedTuple):
+    """The search space that the parameters describe; equal ones share weights."""
+
+    primitives: tuple[Primitive, ...]
+    n_inputs: int
+    n_outputs: int
+    objective: Objective
+    darts_type: str
+    n_nodes: int | None  #: None lets the search decide
+    aggregations: tuple[str, ...]
+    max_in_degree: int | None
+    train_readout: bool
+    train_bias: bool
+
+    @property
+    def searches_openly(self) -> bool:
+        """Whether the compiled search over open graphs serves."""
+        plain = self.n_outputs == 1 and self.objective.name == "real"
+        return plain and (self.n_nodes is None or "product" in self.aggregations)
+
+    @property
+    def weights_apply(self) -> tuple:
+        """What must be equal for the weights of an earlier fit to be of use."""
+        return self[:-2]
+
+    def space(self) -> SearchSpace:
+        assert self.n_nodes is not None
+        return SearchSpace(
+            self.n_inputs,
+            self.n_nodes,
+            self.n_outputs,
+            self.primitives,
+            self.aggregations,
+            self.max_in_degree,
+        )
+
+    def frame(self) -> Frame:
+        return Frame(
+            self.primitives,
+            self.n_nodes or DEFAULT_NODES,
+            self.aggregations,
+            self.max_in_degree or DEFAULT_IN_DEGREE,
+        )
+
+
+def is_open(params: dict[str, Any], objective: Objective, n_outputs: int) -> bool:
+    """The automatic search fits one output by least squares."""
+    automatic = params["num_graph_nodes"] == "auto"
+    return automatic and n_outputs == 1 and objective.name == "real"
+
+
+def vocabulary(params: dict[str, Any]) -> tuple[Primitive, ...]:
+    """The primitives named, or the default ones."""
+    names = params["primitives"]
+    if not (isinstance(names, str) and names == "auto"):
+        return resolve(names)
+    return resolve(SCIENCE if params["num_graph_nodes"] == "auto" else PRIMITIVES)
+
+
+def asked(
+    params: dict[str, Any], objective: Objective, n_inputs: int, n_outputs: int
+) -> Asked:
+    """Decide every "auto" that concerns the search space."""
+    opens = is_open(params, objective, n_outputs)
+    automatic = params["num_graph_nodes"] == "auto"
+    n_nodes = None if opens else params["num_graph_nodes"]
+    aggregations = params["aggregations"]
+    if isinstance(aggregations, str):
+        aggregations = ("sum", "product") if opens else ("sum",)
+    primitives = vocabulary(params)
+    known = Asked(
+        primitives,
+        n_inputs,
+        n_outputs,
+        objective,
+        choice("darts_type", params["darts_type"]),
+        _FALLBACK_NODES if n_nodes == "auto" else n_nodes,
+        tuple(aggregations),
+        params["max_in_degree"],
+        _flag(params["train_classifier_coefficients"], automatic),
+        _flag(params["train_classifier_bias"], automatic),
+    )
+    if known.searches_openly and "none" not in [p.name for p in primitives]:
+        # Open graphs leave edges out by nature; the record only gives that a name.
+        known = known._replace(primitives=(lookup("none"), *primitives))
+    return known
+
+
+def _flag(value: Any, automatic: bool) -> bool:
+    return automatic if isinstance(value, str) else bool(value)
+
+
+def keeps_weights(params: dict[str, Any]) -> bool:
+    """Whether no architecture updates are asked for."""
+    return params["max_epochs"] == 0 or params["arch_updates_per_epoch"] == 0
+
+
+def _candidates(params: dict[str, Any], automatic: int) -> int:
+    count = params["n_candidates"]
+    return automatic if isinstance(count, str) else int(count)
+
+
+def open_plan(
+    params: dict[str, Any],
+    what: Asked,
+    choose: Callable[[Sequence[Row]], int],
+    options: dict[str, Any],
+    has_earlier: bool,
+) -> OpenPlan:
+    """The plan of a search over open graphs.
+
+    With ``max_time`` and no number of candidates the clock alone ends the search.
+    """
+    automatic, timed = params["n_candidates"] == "auto", params["max_time"] is not None
+    budget = Budget(
+        np.inf if automatic and timed else _candidates(params, OPEN_CANDIDATES),
+        params["max_time"] if timed else np.inf,
+        OPEN_STALL if automatic and not timed else np.inf,
+    )
+    return OpenPlan(
+        frame=what.frame(),
+        budget=budget,
+        options=Options(**options),
+        darts_type=what.darts_type,
+        sampling_strategy=choice("sampling_strategy", params["sampling_strategy"]),
+        choose=choose,
+        holds_out=params["model_selection"] == "holdout",
+        search_architecture=not keeps_weights(params),
+        continues=has_earlier and bool(params["warm_start"]),
+    )
+
+
+def closed_plan(
+    params: dict[str, Any],
+    what: Asked,
+    choose: Callable[[Sequence[Row]], int],
+    has_earlier: bool,
+) -> fitting.Plan:
+    """The plan of a fit whose graph is counted beforehand."""
+    return fitting.Plan(
+        hyper=_hyper(params, what),
+        darts_type=what.darts_type,
+        unrolled=bool(params["unrolled"]),
+        batch_size=params["batch_size"],
+        validation_fraction=float(params["validation_fraction"]),
+        sampling_strategy=choice("sampling_strategy", params["sampling_strategy"]),
+        n_candidates=_candidates(params, CLOSED_CANDIDATES),
+        refit_steps=int(params["param_updates_for_sampled_model"]),
+        search_architecture=not keeps_weights(params),
+        continues=has_earlier and bool(params["warm_start"]),
+        init_weights_function=params["init_weights_function"],
+        max_time=np.inf if params["max_time"] is None else float(params["max_time"]),
+        choose=choose,
+        holds_out=params["model_selection"] == "holdout",
+    )
+
+
+def _hyper(params: dict[str, Any], what: Asked) -> relax.Hyper:
+    f = np.float32
+    smallest = params["arch_learning_rate_min"]
+    if smallest is None:
+        smallest = params["arch_learning_rate_max"]
+    rates = (
+        "arch_learning_rate_max",
+        "arch_momentum",
+        "arch_weight_decay",
+        "arch_weight_decay_df",
+        "arch_weight_decay_base",
+        "fair_darts_loss_weight",
+        "param_learning_rate_max",
+        "param_learning_rate_min",
+        "param_momentum",
+        "param_weight_decay",
+        "classifier_weight_decay",
+        "grad_clip",
+    )
+    return relax.Hyper(
+        arch_updates=np.int32(params["arch_updates_per_epoch"]),
+        param_updates=np.int32(params["param_updates_per_epoch"]),
+        max_epochs=np.int32(params["max_epochs"]),
+        arch_learning_rate_min=f(smallest),
+        train_readout=f(what.train_readout),
+        train_bias=f(what.train_bias),
+        precondition=np.bool_(params["precondition"]),
+        **{name: f(params[name]) for name in rates},
+    )
