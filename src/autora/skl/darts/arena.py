@@ -49,6 +49,10 @@ class Graphs:
     def __len__(self) -> int:
         return len(self.loss)
 
+    @property
+    def structure(self) -> tuple:
+        return self.agg, self.src, self.op, self.use
+
     def take(self, index: np.ndarray | Sequence[int]) -> Graphs:
         """A copy of some of the graphs."""
         return Graphs(**{name: getattr(self, name)[index] for name in self.FIELDS})
@@ -182,21 +186,27 @@ class Arena:
     def max_params(self) -> int:
         return max(1, int(self.n_params.max()))
 
+    @cached_property
+    def data(self) -> tuple:
+        """What the compiled refit needs to know of the problem."""
+        return (
+            self.x, self.y, self.root, self.n_params, self.train_readout, self.train_bias,
+        )  # fmt: skip
+
     def fit(self, graphs: Graphs, iterations: int, tolerance: float) -> None:
         """Refit a batch in place."""
+        floor = 1e-29 * self.unit
         self.kernel.fit_many(
-            self.x, self.y, self.root, self.n_params, self.train_readout, self.train_bias,
-            iterations, tolerance, 1e-29 * self.unit,
-            graphs.agg, graphs.src, graphs.op, graphs.use, graphs.theta, graphs.w,
-            graphs.loss,
+            self.data, iterations, tolerance, floor, graphs.structure, graphs.theta,
+            graphs.w, graphs.loss,
         )  # fmt: skip
 
     def apply(self, graphs: Graphs, edits: Edits) -> None:
         """Apply one edit to every graph, in place; a void edit leaves key 0."""
+        book = (self.basic, self.form, self.train_readout)
         self.kernel.children(
-            edits.rows, edits.coefs, edits.amplitude, self.basic, self.form,
-            self.train_readout, self.n_inputs, graphs.agg, graphs.src, graphs.op,
-            graphs.use, graphs.theta, graphs.key,
+            edits.rows, edits.coefs, edits.amplitude, book, self.n_inputs,
+            graphs.structure, graphs.theta, graphs.key,
         )  # fmt: skip
 
     def size(self, graphs: Graphs) -> np.ndarray:

@@ -169,9 +169,9 @@ def randomly_edited(arena: Arena, graphs: Graphs, rng: np.random.Generator) -> N
     rows = np.zeros((size, 8), np.int64)
     coefs = np.zeros((size, arena.max_params))
     arena.kernel.random_edits(
-        rng.random((size, 10)), arena.allowed, starts(arena, size, rng),
-        arena.scale, arena.form, arena.relatives, arena.n_inputs, arena.can_multiply,
-        graphs.agg, graphs.op, rows, coefs,
+        rng.random((size, 10)), arena.allowed, starts(arena, size, rng), arena.scale,
+        arena.form, arena.relatives, (arena.n_inputs, arena.can_multiply), graphs.op,
+        rows, coefs,
     )  # fmt: skip
     arena.apply(graphs, Edits(rows, coefs, np.ones(size)))
 

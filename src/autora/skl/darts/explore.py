@@ -97,7 +97,7 @@ def warm_up(frame: Frame, train_readout: bool, train_bias: bool) -> None:
     x = rng.uniform(1, 2, (20, 1))
     problem = Problem(x, x**2, np.ones(20), train_readout, train_bias)
     arena = arena_for(frame, problem, _Units(0.0, 1.0))
-    evolve(arena, Budget(candidates=1), Options(), rng)
+    evolve(arena, Budget(candidates=600), Options(), rng)
 
 
 def _thinned(problem: Problem, rng: np.random.Generator) -> Problem:

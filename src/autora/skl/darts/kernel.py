@@ -7,6 +7,8 @@ output and a least-squares loss, a hundred times faster.
 A graph is four arrays: ``agg`` (K,) 0 for a sum and 1 for a product; ``src`` (K, S)
 sources, inputs first; ``op`` (K, S) primitive of each slot, −1 for an empty one; ``use``
 (K,) whether the read-out sees the node. Rows are the last, contiguous axis everywhere.
+``data`` is (x, y, root, n_params, train_readout, train_bias), ``root`` the square roots of
+the rows' weights; ``work`` holds the arrays that every step overwrites.
 
 The read-out is solved in closed form and the other coefficients move along the projected
 Jacobian (variable projection: Golub & Pereyra 1973, Kaufman 1975; damping: Marquardt 1963).
@@ -23,172 +25,223 @@ LEAST_DAMPING = 1e-13
 
 
 @compiled
-def forward(x, agg, src, op, theta, values, v, d):
-    """Edges ``v``, their derivatives ``d`` and nodes ``values`` (inputs first)."""
+def workspace(x, n_nodes, n_slots, max_params):
+    """Nodes with inputs, edges, their derivatives, partners, back, basis, residual,
+    Jacobian.
+    """
     n_inputs, n = x.shape
+    values = np.empty((n_inputs + n_nodes, n))
+    for j in range(n_inputs):
+        for i in range(n):
+            values[j, i] = x[j, i]
+    v = np.zeros((n_nodes, n_slots, n))
+    d = np.zeros((n_nodes, n_slots, 1 + max_params, n))
+    partners, back = np.ones((n_nodes, n_slots, n)), np.zeros((n_nodes, n))
+    q, r = np.empty((1 + n_nodes, n)), np.zeros(n)
+    return values, v, d, partners, back, q, r, np.empty((n_nodes * n_slots * max_params, n))
+
+
+@compiled
+def forward(n_inputs, graph, theta, work):
+    """Edges, their derivatives and nodes; False where a node is not finite."""
+    agg, src, op, _ = graph
+    values, v, d = work[0], work[1], work[2]
+    n = values.shape[1]
     for k in range(agg.shape[0]):
         z = values[n_inputs + k]
         empty = True
         for s in range(op.shape[1]):
             if op[k, s] < 0:
                 continue
-            evaluate(op[k, s], values[src[k, s]], theta[k, s], v[k, s], d[k, s])
+            edge = v[k, s]
+            evaluate(op[k, s], values[src[k, s]], theta[k, s], edge, d[k, s])
             if empty:
                 for i in range(n):
-                    z[i] = v[k, s, i]
+                    z[i] = edge[i]
                 empty = False
             elif agg[k] == 1:
                 for i in range(n):
-                    z[i] *= v[k, s, i]
+                    z[i] *= edge[i]
             else:
                 for i in range(n):
-                    z[i] += v[k, s, i]
-        if empty:
-            z[:] = 0.0
+                    z[i] += edge[i]
         for i in range(n):
+            if empty:
+                z[i] = 0.0
             if not abs(z[i]) < HUGE:
                 return False
     return True
 
 
 @compiled
-def fill_partner(k, s, agg, op, v, partner):
-    """∂ node k / ∂ edge s: one for a sum, the product of the others for a product."""
-    partner[:] = 1.0
-    if agg[k] == 1:
-        for t in range(op.shape[1]):
-            if t != s and op[k, t] >= 0:
-                for i in range(partner.shape[0]):
-                    partner[i] *= v[k, t, i]
+def square(r):
+    total = 0.0
+    for i in range(r.shape[0]):
+        total += r[i] * r[i]
+    return total
 
 
 @compiled
-def read_out(z, y, root, use, train_readout, train_bias, q, r, w):
+def dot_product(a, b):
+    total = 0.0
+    for i in range(a.shape[0]):
+        total += a[i] * b[i]
+    return total
+
+
+@compiled
+def subtract_multiple(a, factor, b):
+    for i in range(a.shape[0]):
+        a[i] -= factor * b[i]
+
+
+@compiled
+def orthonormalise(q, rank, triangle):
+    """Make column ``q[rank]`` orthonormal to those before it; the new rank.
+
+    Gram–Schmidt done twice is enough (Kahan and Parlett). ``triangle`` receives R of QR.
+    """
+    column = q[rank]
+    before = square(column)
+    for _ in range(2):
+        for j in range(rank):
+            dot = dot_product(q[j], column)
+            triangle[j, rank] += dot
+            subtract_multiple(column, dot, q[j])
+    size = square(column)
+    if not size > DEPENDENT * DEPENDENT * before:
+        for j in range(rank):
+            triangle[j, rank] = 0.0
+        return rank
+    triangle[rank, rank] = np.sqrt(size)
+    for i in range(column.shape[0]):
+        column[i] /= triangle[rank, rank]
+    return rank + 1
+
+
+@compiled
+def read_out(n_inputs, data, use, work, w):
     """Closed-form read-out.
 
-    Fills the orthonormal ``q`` of what the read-out can express, the residual ``r`` (both
-    in rows scaled by ``root``) and ``w`` (bias first). Returns the size of ``q``.
+    Leaves in ``work`` the orthonormal basis of what the read-out can express and the
+    residual, both in rows scaled by ``root``, and in ``w`` the bias and the read-out.
+    Returns the size of the basis.
     """
-    n_nodes, n = z.shape
-    rank = 0
-    columns = np.empty(1 + n_nodes, np.int64)
+    _, y, root, _, train_readout, train_bias = data
+    values, q, r = work[0], work[5], work[6]
+    n_nodes, n = use.shape[0], root.shape[0]
     triangle = np.zeros((1 + n_nodes, 1 + n_nodes))
-    w[:] = 0.0
+    columns = np.zeros(1 + n_nodes, np.int64)
+    rank = 0
     for i in range(n):
         r[i] = y[i] * root[i]
-    if not train_readout:
-        for k in range(n_nodes):
-            if use[k]:
-                w[1 + k] = 1.0
-                for i in range(n):
-                    r[i] -= z[k, i] * root[i]
     for c in range(1 + n_nodes):
-        if (c == 0 and not train_bias) or (c > 0 and not (train_readout and use[c - 1])):
-            continue
-        column = q[rank]
-        before = 0.0
-        for i in range(n):
-            column[i] = root[i] if c == 0 else z[c - 1, i] * root[i]
-            before += column[i] * column[i]
-        for _ in range(2):  # twice is enough: Kahan and Parlett
-            for j in range(rank):
-                dot = 0.0
+        w[c] = 0.0
+        if c == 0:
+            if not train_bias:
+                continue
+            for i in range(n):
+                q[rank, i] = root[i]
+        else:
+            if not use[c - 1]:
+                continue
+            z = values[n_inputs + c - 1]
+            if not train_readout:
+                w[c] = 1.0
                 for i in range(n):
-                    dot += q[j, i] * column[i]
-                triangle[j, rank] += dot
-                for i in range(n):
-                    column[i] -= dot * q[j, i]
-        size = 0.0
-        for i in range(n):
-            size += column[i] * column[i]
-        if not size > DEPENDENT * DEPENDENT * before:
-            triangle[:, rank] = 0.0
-            continue
-        size = np.sqrt(size)
-        triangle[rank, rank] = size
-        for i in range(n):
-            column[i] /= size
+                    r[i] -= z[i] * root[i]
+                continue
+            for i in range(n):
+                q[rank, i] = z[i] * root[i]
         columns[rank] = c
-        rank += 1
+        rank = orthonormalise(q, rank, triangle)
+    substitute(q, rank, triangle, columns, r, w)
+    return rank
+
+
+@compiled
+def substitute(q, rank, triangle, columns, r, w):
+    """Take from ``r`` what the basis spans and solve for the read-out ``w``."""
     along = np.empty(rank)
     for j in range(rank):
-        dot = 0.0
-        for i in range(n):
-            dot += q[j, i] * r[i]
-        along[j] = dot
-        for i in range(n):
-            r[i] -= dot * q[j, i]
+        along[j] = dot_product(q[j], r)
+        subtract_multiple(r, along[j], q[j])
     for j in range(rank - 1, -1, -1):
         total = along[j]
         for t in range(j + 1, rank):
             total -= triangle[j, t] * w[columns[t]]
         w[columns[j]] = total / triangle[j, j]
-    return rank
 
 
 @compiled
-def backward(n_inputs, agg, src, op, use, w, v, d, back, partner):
-    """``back`` (K, n): derivative of the output in every node."""
+def fill_partners(graph, work):
+    """∂ node / ∂ edge: one for a sum, the product of the others for a product."""
+    agg, _, op, _ = graph
+    v, partners = work[1], work[3]
+    for k in range(agg.shape[0]):
+        for s in range(op.shape[1]):
+            if op[k, s] < 0:
+                continue
+            partner = partners[k, s]
+            for i in range(partner.shape[0]):
+                partner[i] = 1.0
+            if agg[k] == 0:
+                continue
+            for t in range(op.shape[1]):
+                if t != s and op[k, t] >= 0:
+                    for i in range(partner.shape[0]):
+                        partner[i] *= v[k, t, i]
+
+
+@compiled
+def backward(n_inputs, graph, w, work):
+    """Derivative of the output in every node."""
+    _, src, op, use = graph
+    d, partners, back = work[2], work[3], work[4]
     n_nodes, n = back.shape
     for k in range(n_nodes):
-        back[k, :] = w[1 + k] if use[k] else 0.0
+        for i in range(n):
+            back[k, i] = w[1 + k] if use[k] else 0.0
     for k in range(n_nodes - 1, -1, -1):
         for s in range(op.shape[1]):
             source = src[k, s] - n_inputs
-            if op[k, s] < 0 or source < 0:
-                continue
-            fill_partner(k, s, agg, op, v, partner)
-            for i in range(n):
-                back[source, i] += back[k, i] * partner[i] * d[k, s, 0, i]
+            if op[k, s] >= 0 and source >= 0:
+                for i in range(n):
+                    back[source, i] += back[k, i] * partners[k, s, i] * d[k, s, 0, i]
 
 
 @compiled
-def jacobian(agg, op, n_params, root, v, d, back, partner, q, rank, jac):
-    """Rows of ``jac``: the output's derivative in each coefficient, projected.
-
-    Returns their number, or −1 where one is not finite.
+def jacobian(graph, data, work, rank):
+    """The output's derivative in each coefficient, projected off the first ``rank`` basis
+    vectors. Returns the number of rows, or −1 where one is not finite.
     """
-    n = root.shape[0]
+    op, root, n_params = graph[2], data[2], data[3]
+    d, partners, back, q, jac = work[2], work[3], work[4], work[5], work[7]
     count = 0
-    for k in range(agg.shape[0]):
+    for k in range(op.shape[0]):
         for s in range(op.shape[1]):
-            if op[k, s] < 0 or n_params[op[k, s]] == 0:
+            if op[k, s] < 0:
                 continue
-            fill_partner(k, s, agg, op, v, partner)
             for j in range(n_params[op[k, s]]):
                 row = jac[count]
-                before = 0.0
-                for i in range(n):
-                    row[i] = back[k, i] * partner[i] * d[k, s, 1 + j, i] * root[i]
-                    before += row[i] * row[i]
+                for i in range(root.shape[0]):
+                    row[i] = back[k, i] * partners[k, s, i] * d[k, s, 1 + j, i] * root[i]
+                before = square(row)
                 if not before < HUGE:
                     return -1
                 for t in range(rank):
-                    dot = 0.0
-                    for i in range(n):
-                        dot += q[t, i] * row[i]
-                    for i in range(n):
-                        row[i] -= dot * q[t, i]
-                after = 0.0
-                for i in range(n):
-                    after += row[i] * row[i]
-                if after <= 1e-18 * before:
-                    row[:] = 0.0
+                    subtract_multiple(row, dot_product(q[t], row), q[t])
+                # What is left of a column that the read-out takes up is rounding.
+                if square(row) <= 1e-18 * before:
+                    for i in range(root.shape[0]):
+                        row[i] = 0.0
                 count += 1
     return count
 
 
 @compiled
-def solve(jac, count, r, damping, matrix, step):
-    """The damped step in units that give the Gauss–Newton matrix a unit diagonal."""
-    n = r.shape[0]
-    for a in range(count):
-        size = np.sqrt(matrix[a, a])
-        dot = 0.0
-        for i in range(n):
-            dot += jac[a, i] * r[i]
-        step[a] = dot / size if size > 0 else 0.0
-    lower = np.zeros((count, count))
+def cholesky(matrix, count, damping, lower):
+    """Factor of the Gauss–Newton matrix in units of its diagonal, damped."""
     for a in range(count):
         for b in range(a + 1):
             size = np.sqrt(matrix[a, a]) * np.sqrt(matrix[b, b])
@@ -201,6 +254,16 @@ def solve(jac, count, r, damping, matrix, step):
                 lower[a, a] = np.sqrt(total) if total > 1e-300 else 1e150
             else:
                 lower[a, b] = total / lower[b, b]
+
+
+@compiled
+def solve(matrix, gradient, count, damping, step):
+    """The damped step."""
+    lower = np.zeros((count, count))
+    cholesky(matrix, count, damping, lower)
+    for a in range(count):
+        size = np.sqrt(matrix[a, a])
+        step[a] = gradient[a] / size if size > 0 else 0.0
     for a in range(count):
         for t in range(a):
             step[a] -= lower[a, t] * step[t]
@@ -215,131 +278,127 @@ def solve(jac, count, r, damping, matrix, step):
 
 
 @compiled
-def gram(jac, count, matrix):
-    n = jac.shape[1]
+def normal_equations(jac, count, r, matrix, gradient):
     for a in range(count):
+        gradient[a] = dot_product(jac[a], r)
         for b in range(a + 1):
-            dot = 0.0
-            for i in range(n):
-                dot += jac[a, i] * jac[b, i]
-            matrix[a, b] = dot
-            matrix[b, a] = dot
+            matrix[a, b] = dot_product(jac[a], jac[b])
+            matrix[b, a] = matrix[a, b]
 
 
 @compiled
-def moved(op, n_params, theta, step, sign, trial):
+def moved(op, n_params, theta, step, trial):
     count = 0
     for k in range(op.shape[0]):
         for s in range(op.shape[1]):
             for j in range(theta.shape[2]):
                 trial[k, s, j] = theta[k, s, j]
                 if op[k, s] >= 0 and j < n_params[op[k, s]]:
-                    trial[k, s, j] += sign * step[count]
+                    trial[k, s, j] += step[count]
                     count += 1
 
 
 @compiled
-def square(r):
-    total = 0.0
-    for i in range(r.shape[0]):
-        total += r[i] * r[i]
-    return total
+def accept(trial, w_trial, theta, w):
+    for k in range(theta.shape[0]):
+        w[1 + k] = w_trial[1 + k]
+        for s in range(theta.shape[1]):
+            for j in range(theta.shape[2]):
+                theta[k, s, j] = trial[k, s, j]
+    w[0] = w_trial[0]
 
 
 @compiled
-def fit_many(
-    x, y, root, n_params, train_readout, train_bias, iterations, tolerance, floor,
-    agg, src, op, use, theta, w, loss,
-):  # fmt: skip
+def linearise(data, graph, w, work, rank, matrix, gradient):
+    """Normal equations at the current point; the number of coefficients."""
+    fill_partners(graph, work)
+    backward(data[0].shape[0], graph, w, work)
+    count = jacobian(graph, data, work, rank)
+    if count > 0:
+        normal_equations(work[7], count, work[6], matrix, gradient)
+    return count
+
+
+@compiled
+def fit_one(data, iterations, tolerance, floor, graph, theta, w, work, small):
+    """Fit one graph in place; its weighted sum of squares."""
+    matrix, gradient, step, trial, w_trial = small
+    n_inputs, use = data[0].shape[0], graph[3]
+    if not forward(n_inputs, graph, theta, work):
+        return np.inf
+    rank = read_out(n_inputs, data, use, work, w)
+    current = square(work[6])
+    if not current < HUGE:
+        return np.inf
+    damping, rejected, done, count, fresh = 1e-3, 0, 0, 0, True
+    while done < iterations and rejected < PATIENCE and current > floor:
+        if fresh:
+            count = linearise(data, graph, w, work, rank, matrix, gradient)
+            if count <= 0:
+                break
+        solve(matrix, gradient, count, damping, step)
+        moved(graph[2], data[3], theta, step, trial)
+        done += 1
+        better = np.inf
+        if forward(n_inputs, graph, trial, work):
+            rank = read_out(n_inputs, data, use, work, w_trial)
+            better = square(work[6])
+        fresh = better < current
+        if not fresh:
+            damping, rejected = damping * 4, rejected + 1
+            continue
+        settled = current - better <= tolerance * current
+        accept(trial, w_trial, theta, w)
+        current = better
+        damping, rejected = max(damping / 5, LEAST_DAMPING), 0
+        if settled:
+            break
+    return current
+
+
+@compiled
+def fit_many(data, iterations, tolerance, floor, graphs, theta, w, loss):
     """Fit a batch of graphs; ``theta`` (B, K, S, P) is start and result.
 
     ``w`` (B, 1 + K) receives bias and read-out, ``loss`` (B,) the weighted sum of squares,
     infinite where the start has no finite value. A fit ends when a step gains less than
     ``tolerance`` of the loss or the loss falls below ``floor``.
     """
+    agg, src, op, use = graphs
     n_graphs, n_nodes, n_slots = op.shape
-    n_inputs, n = x.shape
     most = n_nodes * n_slots * theta.shape[3]
-    values = np.empty((n_inputs + n_nodes, n))
-    values[:n_inputs] = x
-    z = values[n_inputs:]
-    v = np.empty((n_nodes, n_slots, n))
-    d = np.empty((n_nodes, n_slots, 1 + theta.shape[3], n))
-    back, partner = np.empty((n_nodes, n)), np.empty(n)
-    q, r = np.empty((1 + n_nodes, n)), np.empty(n)
-    jac, matrix, step = np.empty((most, n)), np.empty((most, most)), np.empty(most)
-    trial, w_trial = np.empty(theta.shape[1:]), np.empty(1 + n_nodes)
+    work = workspace(data[0], n_nodes, n_slots, theta.shape[3])
+    small = (
+        np.empty((most, most)),
+        np.empty(most),
+        np.empty(most),
+        np.empty((n_nodes, n_slots, theta.shape[3])),
+        np.empty(1 + n_nodes),
+    )
     for b in range(n_graphs):
-        loss[b] = np.inf
-        w[b, :] = 0.0
-        if not forward(x, agg[b], src[b], op[b], theta[b], values, v, d):
-            continue
-        rank = read_out(z, y, root, use[b], train_readout, train_bias, q, r, w[b])
-        current = square(r)
-        if not current < HUGE:
-            continue
-        loss[b] = current
-        damping, rejected, done, fresh = 1e-3, 0, 0, True
-        count = 0
-        while done < iterations and rejected < PATIENCE and current > floor:
-            if fresh:
-                backward(n_inputs, agg[b], src[b], op[b], use[b], w[b], v, d, back, partner)
-                count = jacobian(
-                    agg[b], op[b], n_params, root, v, d, back, partner, q, rank, jac
-                )
-                if count <= 0:
-                    break
-                gram(jac, count, matrix)
-                # The residual belongs to the point just accepted: keep it for retries.
-                held = r.copy()
-            fresh = False
-            solve(jac, count, held, damping, matrix, step)
-            moved(op[b], n_params, theta[b], step, 1.0, trial)
-            done += 1
-            better = np.inf
-            if forward(x, agg[b], src[b], op[b], trial, values, v, d):
-                rank = read_out(
-                    z, y, root, use[b], train_readout, train_bias, q, r, w_trial
-                )
-                better = square(r)
-            if better < current:
-                gain = current - better
-                theta[b] = trial
-                w[b] = w_trial
-                loss[b] = better
-                small = gain <= tolerance * current
-                current = better
-                damping, rejected, fresh = max(damping / 5, LEAST_DAMPING), 0, True
-                if small:
-                    break
-            else:
-                damping, rejected = damping * 4, rejected + 1
+        for k in range(1 + n_nodes):
+            w[b, k] = 0.0
+        graph = (agg[b], src[b], op[b], use[b])
+        loss[b] = fit_one(
+            data, iterations, tolerance, floor, graph, theta[b], w[b], work, small
+        )
 
 
 @compiled
-def expand(x, y, root, n_params, train_readout, train_bias, agg, src, op, use, theta):
+def expand(data, graph, theta):
     """Everything the scores of edits need at one fitted graph.
 
-    Returns nodes with inputs (d+K, n), edges (K, S, n), their derivatives (K, S, 1+P, n),
-    partners (K, S, n), the output's derivative in the nodes (K, n), residual (n,),
-    read-out (1+K,) and the unprojected Jacobian (parameters, n).
+    Returns the workspace with the unprojected Jacobian, the read-out (1+K,) and the number
+    of coefficients, −1 where something is not finite.
     """
-    n_nodes, n_slots = op.shape
-    n_inputs, n = x.shape
-    most = n_nodes * n_slots * theta.shape[2]
-    values = np.empty((n_inputs + n_nodes, n))
-    values[:n_inputs] = x
-    v = np.zeros((n_nodes, n_slots, n))
-    d = np.zeros((n_nodes, n_slots, 1 + theta.shape[2], n))
-    partners, back = np.ones((n_nodes, n_slots, n)), np.zeros((n_nodes, n))
-    q, r, w = np.empty((1 + n_nodes, n)), np.zeros(n), np.zeros(1 + n_nodes)
-    jac, spare = np.empty((most, n)), np.empty(n)
+    n_nodes, n_slots = graph[2].shape
+    n_inputs = data[0].shape[0]
+    work = workspace(data[0], n_nodes, n_slots, theta.shape[2])
+    w = np.zeros(1 + n_nodes)
     count = -1
-    if forward(x, agg, src, op, theta, values, v, d):
-        read_out(values[n_inputs:], y, root, use, train_readout, train_bias, q, r, w)
-        backward(n_inputs, agg, src, op, use, w, v, d, back, spare)
-        count = jacobian(agg, op, n_params, root, v, d, back, spare, q, 0, jac)
-        for k in range(n_nodes):
-            for s in range(n_slots):
-                fill_partner(k, s, agg, op, v, partners[k, s])
-    return values, v, d, partners, back, r, w, jac[: max(count, 0)], count
+    if forward(n_inputs, graph, theta, work):
+        read_out(n_inputs, data, graph[3], work, w)
+        fill_partners(graph, work)
+        backward(n_inputs, graph, w, work)
+        count = jacobian(graph, data, work, 0)
+    return work, w, count

@@ -15,56 +15,132 @@ SPANNED = 1e-9
 
 
 @compiled
+def random_kind(u, live, full, can_multiply):
+    if live == 0 or u < 0.15:
+        return NEW_NODE
+    if u < 0.35:
+        return SET
+    if u < 0.5:
+        return VARIANT
+    if u < 0.75:
+        return -1  # one more edge
+    if u < 0.85:
+        return DELETE
+    if u < 0.9:
+        return SHOW
+    if u < 0.97 and can_multiply:
+        return FLIP if full > 1 else MULTIPLY
+    return HIDDEN
+
+
+@compiled
+def random_edit(u, ops, relatives, n_inputs, can_multiply, op, edit):
+    """Fill one edit drawn without a score from uniform numbers ``u`` (10,)."""
+    live = count_nodes(op)
+    k = int(u[0] * live)
+    full = 0
+    for s in range(op.shape[1]):
+        if live > 0 and op[k, s] >= 0:
+            full += 1
+    kind = random_kind(u[4], live, full, can_multiply)
+    if kind == NEW_NODE:
+        k = live
+    edit[0] = max(kind, SET)
+    edit[1], edit[2], edit[7] = k, int(u[2] * full), -1
+    edit[3] = ops[int(u[1] * ops.shape[0])]
+    edit[4] = int(u[3] * (n_inputs + k))
+    if kind == VARIANT:
+        edit[3] = relatives[op[k, edit[2]], int(u[9] * relatives.shape[1])]
+    if kind in (-1, MULTIPLY, HIDDEN):
+        edit[2] = -1
+    if edit[0] <= NEW_NODE and u[5] < 0.25:
+        edit[5] = int(u[6] * (n_inputs + k))
+        edit[6] = int(u[7] * (n_inputs + k))
+        edit[7] = int(u[8] * (4 if can_multiply else 2))
+
+
+@compiled
+def random_edits(u, ops, start, scale, form, relatives, settings, op, edits, coefs):
+    """Edits for a batch of graphs, coefficients in the units of their source."""
+    n_inputs, can_multiply = settings
+    for b in range(u.shape[0]):
+        edit = edits[b]
+        random_edit(u[b], ops, relatives, n_inputs, can_multiply, op[b], edit)
+        if edit[3] < 0:
+            continue
+        for j in range(coefs.shape[1]):
+            coefs[b, j] = start[b, edit[3], j]
+        unit = scale[edit[4]] if edit[7] < 0 else 1.0
+        if form[edit[3], 0] == 1:
+            coefs[b, 0] /= unit
+        elif form[edit[3], 1] == 1:
+            coefs[b, 0] *= unit
+
+
+@compiled
+def dictionary(sources, ops, coefs, columns, finite):
+    """Every primitive of a list at every source: ``columns`` (sources · list, n).
+
+    ``coefs`` (sources, list, P).
+    """
+    n = sources.shape[1]
+    spare = np.empty((1 + coefs.shape[2], n))
+    c = 0
+    for i in range(sources.shape[0]):
+        for j in range(ops.shape[0]):
+            column = columns[c]
+            evaluate(ops[j], sources[i], coefs[i, j], column, spare)
+            finite[c] = True
+            for t in range(n):
+                if not abs(column[t]) < 1e8:
+                    finite[c] = False
+            c += 1
+
+
+@compiled
 def append_orthogonal(q, rank, column):
     """Orthonormalise a column against ``q``; the new rank."""
-    n = column.shape[0]
     before = square(column)
     for _ in range(2):
         for j in range(rank):
-            dot = 0.0
-            for i in range(n):
-                dot += q[j, i] * column[i]
-            for i in range(n):
-                column[i] -= dot * q[j, i]
+            subtract_multiple(column, dot_product(q[j], column), q[j])
     after = square(column)
     if not after > 1e-14 * before or not before > 0.0:
         return rank
     size = 1.0 / np.sqrt(after)
-    for i in range(n):
+    for i in range(column.shape[0]):
         q[rank, i] = column[i] * size
     return rank + 1
 
 
 @compiled
-def edit_basis(
-    k, s, product, alone, n_inputs, op, use, n_params, root, train_readout, train_bias,
-    values, jac, q,
-):  # fmt: skip
-    """Directions that stay free under an edit of slot ``s`` of node ``k``.
+def edit_basis(slot, data, graph, work, q):
+    """Directions that stay free under an edit of a slot (node, slot, product, alone).
 
     Left out is what the edit changes: the node's own read-out column where the whole node
     changes shape (a product, or its only edge) and the tangents that go with it.
     """
-    n = root.shape[0]
-    column = np.empty(n)
-    rank = 0
-    if train_bias:
-        column[:] = root
-        rank = append_orthogonal(q, rank, column)
-    for node in range(op.shape[0]):
-        if use[node] and train_readout and not (node == k and (product or alone)):
-            for i in range(n):
-                column[i] = values[n_inputs + node, i] * root[i]
-            rank = append_orthogonal(q, rank, column)
+    x, _, root, n_params, train_readout, train_bias = data
+    op, use = graph[2], graph[3]
+    k, s, product, alone = slot
+    values, jac = work[0], work[7]
+    column = root.copy()
+    rank = append_orthogonal(q, 0, column) if train_bias else 0
     row = 0
     for node in range(op.shape[0]):
-        for slot in range(op.shape[1]):
-            if op[node, slot] < 0:
+        if use[node] and train_readout and not (node == k and (product or alone)):
+            for i in range(root.shape[0]):
+                column[i] = values[x.shape[0] + node, i] * root[i]
+            rank = append_orthogonal(q, rank, column)
+    for node in range(op.shape[0]):
+        for t in range(op.shape[1]):
+            if op[node, t] < 0:
                 continue
-            own = node == k and (product or slot == s)
-            for _ in range(n_params[op[node, slot]]):
+            own = node == k and (product or t == s)
+            for _ in range(n_params[op[node, t]]):
                 if not own:
-                    column[:] = jac[row]
+                    for i in range(root.shape[0]):
+                        column[i] = jac[row, i]
                     rank = append_orthogonal(q, rank, column)
                 row += 1
     return rank
@@ -72,18 +148,14 @@ def edit_basis(
 
 @compiled
 def score_columns(columns, finite, h, t, q, rank, free, fixed, amplitude):
-    """Predicted sum of squares of h·a·g for every column g.
+    """Predicted sum of squares of t − h·a·g for every column g.
 
     ``free`` at the best amplitude a (stored in ``amplitude``), ``fixed`` at a = 1;
     infinite where the column tells nothing new.
     """
     n = t.shape[0]
     for j in range(rank):
-        dot = 0.0
-        for i in range(n):
-            dot += q[j, i] * t[i]
-        for i in range(n):
-            t[i] -= dot * q[j, i]
+        subtract_multiple(t, dot_product(q[j], t), q[j])
     s0 = square(t)
     hq = np.empty((rank, n))
     for j in range(rank):
@@ -96,79 +168,75 @@ def score_columns(columns, finite, h, t, q, rank, free, fixed, amplitude):
         if not finite[c]:
             continue
         g = columns[c]
-        num, first = 0.0, 0.0
+        num, first, spanned = dot_product(ht, g), 0.0, 0.0
         for i in range(n):
-            num += ht[i] * g[i]
             first += hh[i] * g[i] * g[i]
-        spanned = 0.0
         for j in range(rank):
-            dot = 0.0
-            for i in range(n):
-                dot += hq[j, i] * g[i]
+            dot = dot_product(hq[j], g)
             spanned += dot * dot
         den = first - spanned
-        if not den > SPANNED * first:
-            continue
-        amplitude[c] = num / den
-        free[c] = max(s0 - num * num / den, 0.0)
-        fixed[c] = max(s0 - 2.0 * num + den, 0.0)
-    return s0
+        if den > SPANNED * first:
+            amplitude[c] = num / den
+            free[c] = max(s0 - num * num / den, 0.0)
+            fixed[c] = max(s0 - 2.0 * num + den, 0.0)
+
+
+@compiled
+def slot_target(slot, n_inputs, root, work, h, t):
+    """``h``: derivative of the output in the slot's edge; ``t``: residual without it."""
+    values, v, _, partners, back, _, r, _ = work
+    k, s, product, _ = slot
+    for i in range(root.shape[0]):
+        if k < 0:
+            h[i], t[i] = root[i], r[i]
+        elif s >= 0:
+            h[i] = back[k, i] * partners[k, s, i] * root[i]
+            t[i] = r[i] + h[i] * v[k, s, i]
+        elif product:
+            h[i] = back[k, i] * values[n_inputs + k, i] * root[i]
+            t[i] = r[i] + h[i]
+        else:
+            h[i], t[i] = back[k, i] * root[i], r[i]
+
+
+@compiled
+def list_slots(can_multiply, agg, op, slots):
+    """Slots (node, slot, product, alone) that an edit may fill; their number.
+
+    Node −1 is a new node of the read-out; slot −1 is one more edge, −2 one more edge that
+    turns a lone edge into a product.
+    """
+    slots[0, 0], slots[0, 1], slots[0, 2], slots[0, 3] = -1, -1, 0, 1
+    count = 1
+    for k in range(op.shape[0]):
+        full = 0
+        for s in range(op.shape[1]):
+            if op[k, s] >= 0:
+                full += 1
+        for s in range(-2, full):
+            room = s >= 0 or full < op.shape[1]
+            if full == 0 or not room or (s == -2 and (full != 1 or not can_multiply)):
+                continue
+            slots[count, 0], slots[count, 1] = k, s
+            slots[count, 2] = s == -2 or (agg[k] == 1 and full > 1)
+            slots[count, 3] = full == 1 and s >= 0
+            count += 1
+    return count
 
 
 @compiled
 def score_graph(
-    columns, finite, n_inputs, root, n_params, train_readout, train_bias, can_multiply,
-    agg, op, use, values, v, partners, back, r, jac, slots, free, fixed, amplitude, without,
-):  # fmt: skip
-    """Score every slot; returns how many rows of the results are filled.
-
-    ``slots`` (rows, 4): node, slot (−1 empty), whether a product takes the edge and
-    whether it is the node's only one; node −1 is a new node of the read-out. ``without``
-    (rows,) is the sum of squares with the slot switched off (only for sums).
-    """
-    n_nodes, n_slots = op.shape
+    columns, finite, data, can_multiply, graph, work, slots, free, fixed, amplitude
+):
+    """Score every slot; returns how many rows of the results are filled."""
+    op, root = graph[2], data[2]
     n = root.shape[0]
-    q = np.empty((1 + n_nodes + jac.shape[0], n))
+    q = np.empty((1 + op.shape[0] + work[7].shape[0], n))
     h, t = np.empty(n), np.empty(n)
-    count = 0
-    for k in range(-1, n_nodes):
-        full = 0
-        for s in range(n_slots):
-            if k >= 0 and op[k, s] >= 0:
-                full += 1
-        if k >= 0 and full == 0:
-            continue
-        for s in range(-2, full):
-            # −1: one more edge; −2: one more edge that turns a single edge into a product.
-            if k < 0 and s != -1:
-                continue
-            if k >= 0 and s < 0 and full == n_slots:
-                continue
-            if s == -2 and (full != 1 or not can_multiply):
-                continue
-            product = k >= 0 and (s == -2 or (agg[k] == 1 and full > 1))
-            alone = k < 0 or (full == 1 and s >= 0)
-            for i in range(n):
-                if k < 0:
-                    h[i] = root[i]
-                    t[i] = r[i]
-                elif s >= 0:
-                    h[i] = back[k, i] * partners[k, s, i] * root[i]
-                    t[i] = r[i] + h[i] * v[k, s, i]
-                elif product:
-                    h[i] = back[k, i] * values[n_inputs + k, i] * root[i]
-                    t[i] = r[i] + h[i]
-                else:
-                    h[i] = back[k, i] * root[i]
-                    t[i] = r[i]
-            rank = edit_basis(
-                k, s, product, alone, n_inputs, op, use, n_params, root,
-                train_readout, train_bias, values, jac, q,
-            )  # fmt: skip
-            without[count] = score_columns(
-                columns, finite, h, t, q, rank, free[count], fixed[count], amplitude[count]
-            )
-            slots[count, 0], slots[count, 1] = k, s
-            slots[count, 2], slots[count, 3] = product, alone
-            count += 1
+    count = list_slots(can_multiply, graph[0], op, slots)
+    for c in range(count):
+        slot = (slots[c, 0], slots[c, 1], slots[c, 2] == 1, slots[c, 3] == 1)
+        slot_target(slot, data[0].shape[0], root, work, h, t)
+        rank = edit_basis(slot, data, graph, work, q)
+        score_columns(columns, finite, h, t, q, rank, free[c], fixed[c], amplitude[c])
     return count

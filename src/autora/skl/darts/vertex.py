@@ -82,11 +82,7 @@ def columns(arena: Arena, sources: np.ndarray, rng: np.random.Generator) -> Colu
     coefs[:, :, 0] = np.where(shift, coefs[:, :, 0] * scale, coefs[:, :, 0])
     values = np.empty((m * size, sources.shape[1]))
     finite = np.empty(m * size, np.bool_)
-    for i in range(m):
-        part = slice(i * size, (i + 1) * size)
-        arena.kernel.dictionary(
-            sources[i : i + 1], ops, coefs[i], values[part], finite[part]
-        )
+    arena.kernel.dictionary(sources, ops, coefs, values, finite)
     return Columns(
         values,
         finite,
@@ -123,14 +119,12 @@ def score(
     ``base`` is the dictionary over the inputs, shared by all graphs of a generation.
     """
     a = arena
-    agg, src, op, use = graph.agg[0], graph.src[0], graph.op[0], graph.use[0]
-    values, v, _, partners, back, r, _, jac, fine = a.kernel.expand(
-        a.x, a.y, a.root, a.n_params, a.train_readout, a.train_bias,
-        agg, src, op, use, graph.theta[0],
-    )  # fmt: skip
+    structure = tuple(array[0] for array in graph.structure)
+    work, _, fine = a.kernel.expand(a.data, structure, graph.theta[0])
     if fine < 0:
         return None
-    live = int((op[:, 0] >= 0).sum())
+    values = work[0]
+    live = int((graph.op[0, :, 0] >= 0).sum())
     pairs, made = _pairs(a, values, a.n_inputs + live, rng)
     more = columns(a, np.concatenate([values[a.n_inputs : a.n_inputs + live], made]), rng)
     book = Columns(*(np.concatenate(parts) for parts in zip(base, more, strict=True)))
@@ -138,12 +132,10 @@ def score(
     source = np.where(late, book.source + a.n_inputs, book.source)
     rows, width = 1 + a.n_nodes * (a.n_slots + 2), len(book.op)
     slots = np.zeros((rows, 4), np.int64)
-    free, fixed, amplitude = np.empty((3, rows, width))
-    without = np.empty(rows)
+    free, fixed, amplitude = (np.empty((rows, width)) for _ in range(3))
     filled = a.kernel.score_graph(
-        book.values, book.finite, a.n_inputs, a.root, a.n_params, a.train_readout,
-        a.train_bias, a.can_multiply, agg, op, use, values, v, partners, back, r, jac,
-        slots, free, fixed, amplitude, without,
+        book.values, book.finite, a.data, a.can_multiply, structure, work, slots,
+        free, fixed, amplitude,
     )  # fmt: skip
     slots, amplitude = slots[:filled], amplitude[:filled]
     pair = source - (a.n_inputs + live)
