@@ -98,13 +98,16 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
-def write_results(name: str, title: str, about: dict[str, str], body: str) -> None:
-    """Print a page and keep it as ``results/NAME.md``."""
+def write_results(
+    name: str, title: str, about: dict[str, str], body: str, show: bool = True
+) -> None:
+    """Keep a page as ``results/NAME.md`` and print it."""
     origin = "\n".join(f"- {key}: {value}" for key, value in about.items())
     page = f"# {title}\n\n{origin}\n\n{body.strip()}\n"
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.md").write_text(page)
-    print(page)
+    if show:
+        print(page)
 
 
 def write_numbers(name: str, numbers: Any) -> None:

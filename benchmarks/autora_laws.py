@@ -4,13 +4,17 @@
         [--candidates N]
 
 The seven experiments of PyPI autora-synthetic and the three models of Musslick (2021),
-noise-free. Ours has one setting for all of them; nothing is tuned to a problem.
+noise-free. Ours has one setting for all of them; nothing is tuned to a problem. Every law
+is kept as soon as it is done; a run that was interrupted goes on when it is started again
+with the same options, source and versions.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import os
 import re
 import statistics
 import sys
@@ -18,12 +22,15 @@ import time
 import warnings
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from _common import (
     HOW_TO_GET_THE_PEER,
+    RESULTS,
+    ROOT,
     find_peer,
     peer_fit,
     provenance,
@@ -90,6 +97,9 @@ PEER: dict[str, dict[str, Any]] = {
     },
 }
 PEER_TIMEOUT = 900.0
+NAME, TITLE = "autora_laws", "Laws of AutoRA and of Musslick (2021)"
+#: Law → who → one entry per seed.
+Results = dict[str, dict[str, list[dict[str, Any]]]]
 
 
 class Law(NamedTuple):
@@ -197,19 +207,63 @@ def fit_peer(
 
 
 def measure(
-    python: str | None, peers: dict[str, dict[str, Any]], seeds: int
-) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """All fits, as law → who → one entry per seed."""
-    results: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for law in laws():
-        results[law.name] = {"ours": [], **{who: [] for who in peers if python}}
-        for seed in range(seeds):
-            data = draw(law, seed)
-            results[law.name]["ours"].append(fit_ours(data, seed))
-            for who, settings in peers.items() if python else ():
-                results[law.name][who].append(fit_peer(python, data, seed, settings))
-        print(law.name, _summary(results[law.name]["ours"]), file=sys.stderr)
-    return results
+    law: Law, python: str | None, peers: dict[str, dict[str, Any]], seeds: int
+) -> dict[str, list[dict[str, Any]]]:
+    """All fits of a law, as who → one entry per seed."""
+    fits: dict[str, list[dict[str, Any]]] = {"ours": []}
+    fits |= {who: [] for who in peers if python}
+    for seed in range(seeds):
+        data = draw(law, seed)
+        fits["ours"].append(fit_ours(data, seed))
+        for who, settings in peers.items() if python else ():
+            fits[who].append(fit_peer(python, data, seed, settings))
+    print(law.name, _summary(fits["ours"]), file=sys.stderr)
+    return fits
+
+
+# A run that may be interrupted
+
+
+def _identity(options: argparse.Namespace, about: dict[str, str]) -> dict[str, Any]:
+    """What has to be the same for a run to go on where another one stopped."""
+    files = [Path(__file__), ROOT / "benchmarks" / "_common.py"]
+    files += sorted((ROOT / "src").rglob("*.py"))
+    source = hashlib.sha256(b"\0".join(f.read_bytes() for f in files)).hexdigest()
+    same = {name: about[name] for name in ("Machine", "Ours", "Laws")}
+    return {"options": vars(options), "source": source, **same}
+
+
+def _unfinished(identity: dict[str, Any]) -> Results:
+    """What an interrupted run with the same identity has done."""
+    try:
+        kept = json.loads((RESULTS / f"{NAME}.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    if kept.pop("unfinished", None) != identity:
+        return {}
+    del kept["about"]
+    print(f"going on after {', '.join(kept)}", file=sys.stderr)
+    return kept
+
+
+def _keep(
+    results: Results,
+    about: dict[str, str],
+    peers: dict[str, dict[str, Any]],
+    unfinished: dict[str, Any] | None,
+) -> None:
+    """Write numbers and page; ``unfinished`` is the identity of a run with laws to do."""
+    about = dict(about)
+    for fit in (f for entry in results.values() for f in entry.get("peer, defaults", ())):
+        about["Peer"] = fit.get("versions", about.get("Peer", "unknown"))
+    state = {"unfinished": unfinished} if unfinished else {}
+    write_numbers(NAME, {"about": about, **state, **json.loads(json.dumps(results))})
+    body = report(results, peers)
+    if unfinished:
+        body = f"**Unfinished: {len(results)} of {len(laws())} laws so far.**\n\n{body}"
+    if len(laws()) == len(MUSSLICK):
+        body = f"{HOW_TO_GET_THE_EXPERIMENTS}\n\n{body}"
+    write_results(NAME, TITLE, about, body, show=not unfinished)
 
 
 def _summary(fits: list[dict[str, Any]]) -> tuple[str, str]:
@@ -299,19 +353,19 @@ def main() -> None:
     )
     options = parser.parse_args()
     OURS["n_candidates"] = options.candidates
+    # Seconds are those of a machine that has compiled nothing before.
+    os.environ["DARTS_COMPILATION_CACHE"] = "0"
     python, about = find_peer(options.peer), provenance()
     count = len(PEER) if options.peer_long else 1
     peers = dict(list(PEER.items())[:count])
-    results = measure(python, peers, options.seeds)
     about["Laws"] = versions(["autora-synthetic"])
     about["Seeds"] = str(options.seeds)
-    for fit in (f for entry in results.values() for f in entry.get("peer, defaults", ())):
-        about["Peer"] = fit.get("versions", about.get("Peer", "unknown"))
-    body = report(results, peers)
-    if len(results) == len(MUSSLICK):
-        body = f"{HOW_TO_GET_THE_EXPERIMENTS}\n\n{body}"
-    write_numbers("autora_laws", {"about": about, **json.loads(json.dumps(results))})
-    write_results("autora_laws", "Laws of AutoRA and of Musslick (2021)", about, body)
+    identity = _identity(options, about)
+    results = _unfinished(identity)
+    todo = [law for law in laws() if law.name not in results]
+    for i, law in enumerate(todo, 1):
+        results[law.name] = measure(law, python, peers, options.seeds)
+        _keep(results, about, peers, identity if i < len(todo) else None)
 
 
 if __name__ == "__main__":
