@@ -43,7 +43,7 @@ def names(rows: Iterable[Row], column: str = "system") -> list[str]:
 
 def share(rows: Sequence[Row], column: str) -> str:
     """Such as "12 (40 %)"."""
-    count = sum(bool(row[column]) for row in rows)
+    count = sum(bool(row.get(column)) for row in rows)
     return f"{count} ({100 * count / len(rows):.0f} %)" if rows else ""
 
 

@@ -7,6 +7,7 @@ its process or does not come back is a line, too.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -41,7 +42,7 @@ class Store:
         if self.path.exists():
             for line in self.path.read_text().splitlines():
                 # A run that was killed may have left half a line.
-                if line.startswith("{") and line.endswith("}"):
+                with contextlib.suppress(json.JSONDecodeError):
                     yield json.loads(line)
 
     def rows(self) -> list[Row]:
@@ -54,8 +55,9 @@ class Store:
 
     def append(self, row: Row) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        whole = not self.path.exists() or self.path.read_bytes()[-1:] in (b"", b"\n")
         with self.path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(("" if whole else "\n") + json.dumps(row) + "\n")
 
 
 def run(
@@ -140,12 +142,12 @@ class Worker:
         """The answer; a death or a timeout is an answer with ``error_text``."""
         if self._process is None:
             self._start()
-        self._pipe.send(job)
         try:
+            self._pipe.send(job)
             if self._pipe.poll(self.patience):
                 return self._pipe.recv()
             text = f"no answer in {self.patience:.0f} s"
-        except EOFError:
+        except (EOFError, OSError):
             self._process.join()
             text = f"the process died with exit code {self._process.exitcode}"
         self._process.kill()

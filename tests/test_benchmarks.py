@@ -176,7 +176,7 @@ def test_runs_keep_failures_and_resume(
     problems = ("fine", "raises", "dies")
     jobs = [{"system": "us", "problem": p, "seed": 0} for p in problems]
     _runs.run(store, answer, jobs[:2], workers=1, seconds=1)
-    store.path.write_text(store.path.read_text() + '{"half a li\n')
+    store.path.write_text(store.path.read_text() + '{"about": {"half a li": 1}')
     _runs.run(store, answer, jobs, workers=1, seconds=1)
     rows = {row["problem"]: row for row in store.rows()}
     assert len(store.path.read_text().splitlines()) == 6 and len(store.origins()) == 2
