@@ -34,13 +34,20 @@ compiled = numba.njit(
     cache={cache}, nogil=True, error_model="numpy", fastmath={{"reassoc", "contract"}}
 )
 '''
-_TEMPLATES = ("kernel.py", "kernel_graphs.py", "kernel_scores.py")
+#: Parts of the program, in the order in which they are put together.
+TEMPLATES = (
+    "kernel_algebra",
+    "kernel",
+    "kernel_graphs",
+    "kernel_random",
+    "kernel_scores",
+)
 
 
 def source(primitives: tuple[Primitive, ...], cache: bool) -> str:
     """The program for a table of primitives."""
     folder = resources.files(__package__)
-    kernels = [folder.joinpath(name).read_text("utf-8") for name in _TEMPLATES]
+    kernels = [folder.joinpath(f"{name}.py").read_text("utf-8") for name in TEMPLATES]
     return "\n\n".join([_HEAD.format(cache=cache), evaluator(primitives), *kernels])
 
 

@@ -96,7 +96,7 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
         Largest norm of a coefficient gradient.
     primitives : sequence of str or Primitive, or "auto", default="auto"
         The vocabulary; see `known_primitives`. "zero" is a spelling of "none". "auto"
-        takes `SCIENCE` with ``num_graph_nodes="auto"``, else `PRIMITIVES`.
+        takes `SCIENCE` where graphs of any size are searched, else `PRIMITIVES`.
     train_classifier_coefficients, train_classifier_bias : bool or "auto", default="auto"
         Train the read-out of the latent nodes and its bias; else they stay 1 and 0.
         "auto" trains them with ``num_graph_nodes="auto"``.

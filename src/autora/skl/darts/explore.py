@@ -225,7 +225,7 @@ def explore(
         return Found(space, [], fitted, False)
     full = arena_for(frame, problem, units)
     graphs = archive.graphs.take(_handed_on(archive))
-    full.fit(graphs, _FINAL_STEPS if len(problem.x) > MOST_ROWS else 1, 1e-13)
+    full.fit(graphs, _FINAL_STEPS, 1e-13)
     graphs = graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))
     criterion = full.criterion(graphs)
     graphs = graphs.take(np.argsort(criterion, kind="stable"))

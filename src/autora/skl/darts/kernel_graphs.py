@@ -1,6 +1,6 @@
 """Graphs as small arrays, edited in compiled loops.
 
-The second part of the template that `engine` compiles; see `kernel` for the arrays. An
+Part of the template that `engine` compiles; see `kernel` for the arrays. An
 edit is a row of integers (kind, node, slot, primitive, source, first, second, pair) and a
 row of coefficients: it puts primitive(source) into a slot of a node. Where ``pair`` is not
 negative the source is a new node made of two sources, first + second, first − second,

@@ -82,12 +82,12 @@ def is_open(params: dict[str, Any], objective: Objective, n_outputs: int) -> boo
     return automatic and n_outputs == 1 and objective.name == "real"
 
 
-def vocabulary(params: dict[str, Any]) -> tuple[Primitive, ...]:
+def vocabulary(params: dict[str, Any], opens: bool = False) -> tuple[Primitive, ...]:
     """The primitives named, or the default ones."""
     names = params["primitives"]
-    if not (isinstance(names, str) and names == "auto"):
-        return resolve(names)
-    return resolve(SCIENCE if params["num_graph_nodes"] == "auto" else PRIMITIVES)
+    if isinstance(names, str) and names == "auto":
+        names = SCIENCE if opens else PRIMITIVES
+    return resolve(names)
 
 
 def asked(
@@ -100,7 +100,7 @@ def asked(
     aggregations = params["aggregations"]
     if isinstance(aggregations, str):
         aggregations = ("sum", "product") if opens else ("sum",)
-    primitives = vocabulary(params)
+    primitives = vocabulary(params, opens)
     known = Asked(
         primitives,
         n_inputs,

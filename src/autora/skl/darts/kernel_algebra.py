@@ -1,0 +1,117 @@
+"""Small linear algebra on rows, in compiled loops.
+
+The first part of the template that `engine` compiles; see `kernel`.
+"""
+
+# ruff: noqa: F821
+# mypy: ignore-errors
+
+#: Share of a column's size that may be left by projection and still be rounding error.
+DEPENDENT = 1e-10
+
+
+@compiled
+def square(r):
+    total = 0.0
+    for i in range(r.shape[0]):
+        total += r[i] * r[i]
+    return total
+
+
+@compiled
+def dot_product(a, b):
+    total = 0.0
+    for i in range(a.shape[0]):
+        total += a[i] * b[i]
+    return total
+
+
+@compiled
+def subtract_multiple(a, factor, b):
+    for i in range(a.shape[0]):
+        a[i] -= factor * b[i]
+
+
+@compiled
+def orthonormalise(q, rank, triangle):
+    """Make column ``q[rank]`` orthonormal to those before it; the new rank.
+
+    Gram–Schmidt done twice is enough (Kahan and Parlett). ``triangle`` receives R of QR.
+    """
+    column = q[rank]
+    before = square(column)
+    for _ in range(2):
+        for j in range(rank):
+            dot = dot_product(q[j], column)
+            triangle[j, rank] += dot
+            subtract_multiple(column, dot, q[j])
+    size = square(column)
+    if not size > DEPENDENT * DEPENDENT * before:
+        for j in range(rank):
+            triangle[j, rank] = 0.0
+        return rank
+    triangle[rank, rank] = np.sqrt(size)
+    for i in range(column.shape[0]):
+        column[i] /= triangle[rank, rank]
+    return rank + 1
+
+
+@compiled
+def substitute(q, rank, triangle, columns, r, w):
+    """Take from ``r`` what the basis spans and solve for the read-out ``w``."""
+    along = np.empty(rank)
+    for j in range(rank):
+        along[j] = dot_product(q[j], r)
+        subtract_multiple(r, along[j], q[j])
+    for j in range(rank - 1, -1, -1):
+        total = along[j]
+        for t in range(j + 1, rank):
+            total -= triangle[j, t] * w[columns[t]]
+        w[columns[j]] = total / triangle[j, j]
+
+
+@compiled
+def cholesky(matrix, count, damping, lower):
+    """Factor of the Gauss–Newton matrix in units of its diagonal, damped."""
+    for a in range(count):
+        for b in range(a + 1):
+            size = np.sqrt(matrix[a, a]) * np.sqrt(matrix[b, b])
+            total = matrix[a, b] / size if size > 0 else 0.0
+            if a == b:
+                total = damping + (1.0 if size > 0 else 1e30)
+            for t in range(b):
+                total -= lower[a, t] * lower[b, t]
+            if a == b:
+                lower[a, a] = np.sqrt(total) if total > 1e-300 else 1e150
+            else:
+                lower[a, b] = total / lower[b, b]
+
+
+@compiled
+def solve(matrix, gradient, count, damping, step):
+    """The damped step."""
+    lower = np.zeros((count, count))
+    cholesky(matrix, count, damping, lower)
+    for a in range(count):
+        size = np.sqrt(matrix[a, a])
+        step[a] = gradient[a] / size if size > 0 else 0.0
+    for a in range(count):
+        for t in range(a):
+            step[a] -= lower[a, t] * step[t]
+        step[a] /= lower[a, a]
+    for a in range(count - 1, -1, -1):
+        for t in range(a + 1, count):
+            step[a] -= lower[t, a] * step[t]
+        step[a] /= lower[a, a]
+    for a in range(count):
+        size = np.sqrt(matrix[a, a])
+        step[a] = step[a] / size if size > 0 else 0.0
+
+
+@compiled
+def normal_equations(jac, count, r, matrix, gradient):
+    for a in range(count):
+        gradient[a] = dot_product(jac[a], r)
+        for b in range(a + 1):
+            matrix[a, b] = dot_product(jac[a], jac[b])
+            matrix[b, a] = matrix[a, b]

@@ -1,0 +1,216 @@
+"""The compiled refit against its oracle, the refit in NumPy, and the scores of edits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autora.skl.darts import arena as arenas
+from autora.skl.darts import codegen, engine, explore, vertex
+from autora.skl.darts.evolve import randomly_edited
+from autora.skl.darts.jets import differentiate
+from autora.skl.darts.model import Model
+from autora.skl.darts.objectives import OBJECTIVES
+from autora.skl.darts.primitives import SCIENCE, Primitive, builtin, resolve
+from autora.skl.darts.refit import Problem, levenberg_marquardt
+from autora.skl.darts.search_space import SearchSpace
+
+PRIMITIVES = arenas.table()
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Any:
+    return engine.load(PRIMITIVES)
+
+
+@pytest.fixture
+def problem() -> Problem:
+    rng = np.random.default_rng(3)
+    x = rng.uniform(0.5, 2.0, (50, 2))
+    y = x[:, :1] * np.sin(x[:, 1:]) + 0.1 * rng.normal(size=(50, 1)) + 3
+    return Problem(x, y, rng.uniform(0.5, 1.5, 50), True, True)
+
+
+def arena_of(problem: Problem) -> tuple[arenas.Arena, Any]:
+    units = explore._units(problem)
+    return explore.arena_for(explore.Frame(resolve(SCIENCE)), problem, units), units
+
+
+def test_the_table_is_complete() -> None:
+    assert set(PRIMITIVES) == {p for p in builtin() if p.name != "none"}
+
+
+@pytest.mark.parametrize("primitive", PRIMITIVES, ids=lambda p: p.name)
+def test_derivatives_agree_with_jets(kernel: Any, primitive: Primitive) -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.uniform(0.3, 2.0, 20), [0.0, -1.3, 40.0]])
+    coefs = rng.uniform(0.3, 1.5, max(2, primitive.n_params))
+    v, d = np.empty(len(x)), np.empty((3, len(x)))
+    kernel.evaluate(PRIMITIVES.index(primitive), x, coefs, v, d)
+    with np.errstate(all="ignore"):
+        value, partials = differentiate(primitive, x, coefs[: primitive.n_params])
+    inside = np.isfinite(value)
+    np.testing.assert_array_equal(np.isfinite(v), inside)
+    np.testing.assert_allclose(v[inside], value[inside], rtol=1e-12)
+    smooth = inside & np.isfinite(partials).all(axis=0)
+    size = 1 + primitive.n_params
+    np.testing.assert_allclose(
+        d[:size, smooth], partials[:, smooth], rtol=1e-9, atol=1e-300
+    )
+
+
+def test_a_users_own_primitive_is_compiled() -> None:
+    bell = Primitive("bell", lambda m, x, a: m.exp(-a * x**2) / (2 - m.tanh(x)), ("shape",))
+    program = codegen.evaluator([bell])
+    names: dict[str, Any] = {"np": np, "compiled": lambda f: f}
+    exec(program, names)
+    x = np.linspace(-1, 1, 7)
+    v, d = np.empty(7), np.empty((2, 7))
+    names["evaluate"](0, x, [0.7], v, d)
+    value, partials = differentiate(bell, x, np.array([0.7]))
+    np.testing.assert_allclose(v, value, rtol=1e-12)
+    np.testing.assert_allclose(d, partials, rtol=1e-12)
+
+
+def random_graphs(arena: arenas.Arena, count: int, seed: int) -> arenas.Graphs:
+    rng = np.random.default_rng(seed)
+    graphs = arena.empty(count)
+    for _ in range(4):
+        before = graphs.take(np.arange(count))
+        randomly_edited(arena, graphs, rng)
+        void = np.flatnonzero(graphs.key == 0)
+        graphs.put(void, before.take(void))
+    return graphs.take(np.flatnonzero(graphs.key))
+
+
+def test_compiled_fit_is_the_numpy_fit(problem: Problem) -> None:
+    """Same start, same algorithm: mostly the same minimum; the model says the same."""
+    arena, units = arena_of(problem)
+    graphs = random_graphs(arena, 60, 0)
+    start = graphs.take(np.arange(len(graphs)))
+    arena.fit(start, 0, 0.0)
+    arena.fit(graphs, 25, 1e-13)
+    space = explore.space_for(explore.Frame(resolve(SCIENCE)), 2, graphs)
+    objective = OBJECTIVES["real"]
+    agreed = tried = 0
+    for i in np.flatnonzero(np.isfinite(start.loss)):
+        # The oracle has no mask of the read-out: all nodes must be in use.
+        if not graphs.use[i, : (graphs.op[i, :, 0] >= 0).sum()].all():
+            continue
+        model = explore.model_of(arena, graphs, i, space, objective, units)
+        square = problem.weight @ (model.predict(problem.x) - problem.y)[:, 0] ** 2
+        assert square == pytest.approx(graphs.loss[i] * units.scale**2, rel=1e-6, abs=1e-18)
+        begin = explore.model_of(arena, start, i, space, objective, units)
+        fit = levenberg_marquardt(problem, begin, 25)
+        tried += 1
+        agreed += fit.loss * problem.weight.sum() == pytest.approx(square, rel=1e-3)
+    assert tried > 20
+    assert agreed >= 0.7 * tried
+
+
+def test_models_and_graphs_are_two_spellings(problem: Problem) -> None:
+    arena, units = arena_of(problem)
+    graphs = random_graphs(arena, 40, 1)
+    arena.fit(graphs, 5, 1e-9)
+    graphs = graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))
+    space = explore.space_for(explore.Frame(resolve(SCIENCE)), 2, graphs)
+    for i in range(len(graphs)):
+        model = explore.model_of(arena, graphs, i, space, OBJECTIVES["real"], units)
+        back = explore.graphs_of(arena, [model], units)
+        again = explore.model_of(arena, back, 0, space, OBJECTIVES["real"], units)
+        used = model.readout != 0
+        np.testing.assert_array_equal(model.architecture, again.architecture)
+        np.testing.assert_allclose(model.readout[used], again.readout[used])
+
+
+def fitted(arena: arenas.Arena) -> arenas.Graphs:
+    """x1 as the only node of the read-out."""
+    graph = arena.empty(1)
+    graph.op[0, 0, 0] = [p.name for p in arena.primitives].index("add")
+    graph.use[0, 0] = True
+    arena.fit(graph, 20, 1e-13)
+    return graph
+
+
+def test_predicted_gain_of_a_new_node_is_exact(problem: Problem) -> None:
+    """A new node of the read-out without inner coefficients: the score is the loss."""
+    arena, _ = arena_of(problem)
+    graph = fitted(arena)
+    book = vertex.columns(arena, arena.x, np.random.default_rng(0))
+    structure = tuple(array[0] for array in graph.structure)
+    work, _, _ = arena.kernel.expand(arena.data, structure, graph.theta[0])
+    slots = np.zeros((40, 4), np.int64)
+    free, fixed, amplitude = (np.empty((40, len(book.op))) for _ in range(3))
+    count = arena.kernel.score_graph(
+        book.values, book.finite, arena.data, True, structure, work, slots, free, fixed,
+        amplitude,
+    )  # fmt: skip
+    new = int(np.flatnonzero(slots[:count, 0] == -1)[0])
+    plain = [c for c in range(len(book.op)) if arena.n_params[book.op[c]] == 0]
+    compared = 0
+    for c in plain:
+        child = graph.take([0])
+        child.op[0, 1, 0], child.src[0, 1, 0] = book.op[c], book.source[c]
+        child.use[0, 1] = True
+        arena.fit(child, 5, 1e-13)
+        if np.isfinite(free[new, c]):
+            assert child.loss[0] == pytest.approx(free[new, c], rel=1e-6)
+            compared += 1
+    assert compared > 10
+
+
+def test_scored_children_beat_random_ones(problem: Problem) -> None:
+    """The share of children better than their parent, scored against random edits."""
+    arena, _ = arena_of(problem)
+    rng = np.random.default_rng(0)
+    graph = fitted(arena)
+    base = vertex.columns(arena, arena.x, rng)
+    edits = vertex.score(arena, base, graph, 60, rng)
+    assert edits is not None
+    scored = graph.take(np.zeros(len(edits.rows), int))
+    arena.apply(scored, edits)
+    drawn = graph.take(np.zeros(200, int))
+    randomly_edited(arena, drawn, rng)
+    shares = []
+    for children in (scored, drawn):
+        children = children.take(np.flatnonzero(children.key))
+        arena.fit(children, 12, 1e-6)
+        shares.append(np.mean(arena.criterion(children) < arena.criterion(graph)[0] - 1))
+    assert shares[0] > 2 * shares[1]
+
+
+def test_every_edit_leaves_a_tidy_graph(problem: Problem) -> None:
+    arena, _ = arena_of(problem)
+    graphs = random_graphs(arena, 200, 2)
+    for _ in range(5):
+        randomly_edited(arena, graphs, np.random.default_rng(5))
+        graphs = graphs.take(np.flatnonzero(graphs.key))
+        assert len(graphs) > 20
+        on = graphs.op >= 0
+        nodes = np.arange(arena.n_nodes)[:, None]
+        assert (graphs.src < arena.n_inputs + nodes)[on].all()
+        full = on.sum(axis=2)
+        assert (np.diff(on.astype(int), axis=2) <= 0).all()  # empty slots come last
+        assert (np.diff((full > 0).astype(int), axis=1) <= 0).all()  # so do empty nodes
+        assert (graphs.use <= (full > 0)).all()
+
+
+def test_no_cache_directory_to_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.disk_cache, "folder", lambda: None)
+    few = tuple(p for p in PRIMITIVES if p.name in ("add", "mult", "exp"))
+    module = engine.load.__wrapped__(few)
+    v, d = np.empty(2), np.empty((2, 2))
+    module.evaluate(1, np.array([1.0, 2.0]), np.array([3.0]), v, d)
+    np.testing.assert_array_equal(v, [3, 6])
+
+
+def test_space_holds_parallel_edges() -> None:
+    space = SearchSpace(1, 1, 1, resolve(["none", "add", "sin"]), ("sum",), None, 2)
+    model = Model(
+        space, OBJECTIVES["real"], np.array([1, 2]), np.zeros((2, 1)), np.ones((1, 1)),
+        np.zeros(1),
+    )  # fmt: skip
+    x = np.linspace(0, 1, 5)[:, None]
+    np.testing.assert_allclose(model.predict(x), x + np.sin(x))

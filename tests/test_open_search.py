@@ -1,0 +1,219 @@
+"""The automatic search: it finds laws, tells the truth and keeps its promises."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+
+from autora.skl.darts import DARTSRegressor
+
+Law = Callable[[np.ndarray], np.ndarray]
+
+
+def data(law: Law, inputs: int, rows: int = 150, seed: int = 0) -> tuple:
+    X = np.random.default_rng(seed).uniform(0.5, 3, (rows, inputs))
+    return X, law(X)
+
+
+def saturation(X: np.ndarray) -> np.ndarray:
+    return 3 * X[:, 0] / (X[:, 0] + 1.5)
+
+
+LAWS: dict[str, tuple[Law, int]] = {
+    "michaelis_menten": (saturation, 1),
+    "power": (lambda X: 2 * X[:, 0] ** 0.8, 1),
+    "weber_fechner": (lambda X: np.log(X[:, 1] / X[:, 0]), 2),
+    "product": (lambda X: X[:, 0] * X[:, 1] / X[:, 2], 3),
+    "learning": (lambda X: 1 - 0.7 * np.exp(-0.5 * X[:, 0] * X[:, 1]), 2),
+    "tutorial": (lambda X: 2 * X[:, 0] + np.exp(5 * X[:, 1]), 2),
+}
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_everyday_laws_are_found(name: str) -> None:
+    X, y = data(*LAWS[name])
+    model = DARTSRegressor(random_state=0, n_candidates=30_000).fit(X, y)
+    wide = np.random.default_rng(1).uniform(0.3, 4, (100, X.shape[1]))
+    truth = LAWS[name][0](wide)
+    assert np.mean((model.predict(X) - y) ** 2) < 1e-16 * np.var(y)
+    np.testing.assert_allclose(model.predict(wide), truth, rtol=1e-6)
+    assert len(list(model.model_.edges())) <= 6
+
+
+@pytest.fixture(scope="module")
+def noisy() -> tuple[np.ndarray, np.ndarray]:
+    X, y = data(saturation, 1, 120)
+    return X, y + 0.05 * np.random.default_rng(2).normal(size=120)
+
+
+@pytest.fixture(scope="module")
+def trained(noisy: tuple) -> DARTSRegressor:
+    return DARTSRegressor(random_state=0, n_candidates=6000).fit(*noisy)
+
+
+def test_noise_does_not_breed_complexity(trained: DARTSRegressor, noisy: tuple) -> None:
+    X, _ = noisy
+    assert trained.score(X, saturation(X)) > 0.995
+    assert len(list(trained.model_.edges())) <= 3
+
+
+def test_same_seed_same_bits(trained: DARTSRegressor, noisy: tuple) -> None:
+    again = DARTSRegressor(random_state=0, n_candidates=6000).fit(*noisy)
+    np.testing.assert_array_equal(again.predict(noisy[0]), trained.predict(noisy[0]))
+    np.testing.assert_array_equal(again.network_.alphas, trained.network_.alphas)
+
+
+def test_equations_table(trained: DARTSRegressor, noisy: tuple) -> None:
+    table = trained.equations_
+    columns = ["complexity", "loss", "criterion", "holdout", "equation", "architecture"]
+    assert list(table.columns) == columns
+    assert table.complexity.is_monotonic_increasing
+    assert len(table) >= 3
+    chosen = table.criterion.idxmin()
+    loss = np.mean((trained.predict(noisy[0]) - noisy[1]) ** 2)
+    assert table.loss[chosen] == pytest.approx(loss, rel=1e-6)
+    for text in table.equation:
+        sympy.sympify(text.replace("|x1|", "Abs(x1)").replace("|", ""))
+
+
+@pytest.mark.parametrize("selection", ["aic", "loss", "holdout", "callable"])
+def test_model_selection(selection: str, noisy: tuple) -> None:
+    chosen = (lambda table: table.index[0]) if selection == "callable" else selection
+    model = DARTSRegressor(random_state=0, n_candidates=3000, model_selection=chosen)
+    model.fit(*noisy)
+    table = model.equations_
+    loss = np.mean((model.predict(noisy[0]) - noisy[1]) ** 2)
+    if selection == "holdout":
+        assert table.holdout.notna().all()
+        assert model.score(noisy[0], saturation(noisy[0])) > 0.95
+    else:
+        row = {"aic": None, "loss": table.loss.idxmin(), "callable": 0}[selection]
+        losses = table.loss.to_numpy() if row is None else [table.loss[row]]
+        assert np.isclose(losses, loss, rtol=1e-5).any()
+
+
+def test_a_selection_that_names_no_row(noisy: tuple) -> None:
+    model = DARTSRegressor(
+        random_state=0, n_candidates=500, model_selection=lambda table: "nothing"
+    )
+    with pytest.raises(ValueError, match="model_selection must return a label"):
+        model.fit(*noisy)
+
+
+def test_a_row_can_be_made_the_model(noisy: tuple) -> None:
+    model = DARTSRegressor(random_state=0, n_candidates=3000).fit(*noisy)
+    table = model.equations_
+    assert model.select_equation(0) is model
+    loss = np.mean((model.predict(noisy[0]) - noisy[1]) ** 2)
+    assert loss == pytest.approx(table.loss[0], rel=1e-6)
+    model.set_params(max_epochs=0).fit(*noisy)  # the weights have moved along
+    again = np.mean((model.predict(noisy[0]) - noisy[1]) ** 2)
+    assert again == pytest.approx(loss, rel=1e-6)
+    for row in (-1, len(table), "0"):
+        with pytest.raises(ValueError, match="row must be one of"):
+            model.select_equation(row)
+
+
+def test_sample_again_and_return_to_the_mode() -> None:
+    X, y = data(*LAWS["product"])
+    model = DARTSRegressor(random_state=0, n_candidates=5000).fit(X, y)
+    before = model.network_.alphas
+    model.set_params(max_epochs=0, sampling_strategy="sample").fit(X, y)
+    assert np.isfinite(model.predict(X)).all()
+    model.set_params(sampling_strategy="max").fit(X, y)
+    np.testing.assert_array_equal(model.network_.alphas, before)
+    assert model.score(X, y) > 1 - 1e-12
+
+
+def test_warm_start_never_loses(noisy: tuple) -> None:
+    model = DARTSRegressor(random_state=0, n_candidates=2000, warm_start=True).fit(*noisy)
+    first = model.equations_.criterion.min()
+    model.fit(*noisy)
+    assert model.equations_.criterion.min() <= first + 1e-6
+
+
+def test_pickle(trained: DARTSRegressor, noisy: tuple) -> None:
+    copy = pickle.loads(pickle.dumps(trained))
+    np.testing.assert_array_equal(copy.predict(noisy[0]), trained.predict(noisy[0]))
+    assert copy.equations_.equals(trained.equations_)
+
+
+def test_max_time_is_kept(noisy: tuple) -> None:
+    DARTSRegressor(random_state=0, n_candidates=300).fit(*noisy)  # compiles
+    model = DARTSRegressor(random_state=0, max_time=0.2).fit(*noisy)
+    assert np.isfinite(model.predict(noisy[0])).all()
+
+
+def test_named_primitives_and_nothing_else(noisy: tuple) -> None:
+    model = DARTSRegressor(
+        primitives=["add", "mult", "tanh"],
+        aggregations=["sum"],
+        max_in_degree=2,
+        n_candidates=2000,
+        random_state=0,
+    ).fit(*noisy)
+    used = {edge.primitive.name for m in model.candidates_ for edge in m.edges()}
+    assert used <= {"add", "mult", "tanh"}
+    for found in model.candidates_:
+        assert not found.products.any()
+        targets = [edge.target for edge in found.edges()]
+        assert max(np.bincount(targets)) <= 2
+
+
+def test_counted_nodes_that_multiply() -> None:
+    X, y = data(*LAWS["product"])
+    model = DARTSRegressor(
+        num_graph_nodes=1,
+        primitives=["none", "add", "reciprocal"],
+        aggregations=["sum", "product"],
+        n_candidates=2000,
+        random_state=0,
+    ).fit(X, y)
+    assert model.score(X, y) > 1 - 1e-12
+    assert model.model_.space.n_nodes == 1
+    assert (model.model_.readout == 1).all()  # not trained unless asked for
+
+
+ODD: dict[str, Any] = {
+    "one row": (1, 1, lambda X: X[:, 0]),
+    "ten rows": (10, 2, lambda X: X[:, 0] ** 2),
+    "constant y": (30, 2, lambda X: np.full(len(X), 4.0)),
+    "zeros": (30, 2, lambda X: np.zeros(len(X))),
+    "large units": (60, 2, lambda X: 1e9 * X[:, 0]),
+    "small units": (60, 2, lambda X: 1e-9 * X[:, 0]),
+    "30 inputs": (100, 30, lambda X: X[:, 3] * X[:, 7]),
+    "many rows": (20_000, 2, lambda X: X[:, 0] + np.sin(X[:, 1])),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_data(name: str) -> None:
+    rows, inputs, law = ODD[name]
+    X, y = data(law, inputs, rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        model = DARTSRegressor(random_state=0, n_candidates=4000).fit(X, y)
+    scale = max(np.abs(y).max(), 1e-300)
+    np.testing.assert_allclose(model.predict(X) / scale, y / scale, atol=1e-6)
+
+
+def test_duplicate_and_constant_columns() -> None:
+    X, y = data(LAWS["product"][0], 3)
+    X = np.column_stack([X, X[:, 0], np.full(len(X), 2.0), 1e6 * X[:, 1]])
+    model = DARTSRegressor(random_state=0, n_candidates=8000).fit(X, y)
+    assert model.score(X, y) > 1 - 1e-9
+
+
+def test_several_outputs_fall_back() -> None:
+    X, y = data(LAWS["product"][0], 3)
+    model = DARTSRegressor(
+        random_state=0, max_epochs=2, param_updates_per_epoch=5, n_candidates=30
+    ).fit(X, np.column_stack([y, 2 * y]))
+    assert model.predict(X).shape == (150, 2)
+    assert model.model_.space.n_nodes == 2
