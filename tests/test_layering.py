@@ -30,6 +30,7 @@ ORDER = [
     "relax",
     "compiled",
     "refit",
+    "coefficients",
     "select",
     "discretise",
     "search",

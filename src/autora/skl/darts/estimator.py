@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import fitting, openfit
+from .coefficients import with_errors
 from .model import Model
 from .objectives import OBJECTIVES
 from .outcome import Network, Result
@@ -301,6 +302,7 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
         kept = self._kept(earlier, what)
         result = self._run(params, what, problem, kept)
         self._store(result, what, fresh=kept is None)
+        self._errors = with_errors(problem, result.model)
         self._y_ndim, self._y_mean = np.ndim(y), targets.mean(axis=0)
 
     def _run(

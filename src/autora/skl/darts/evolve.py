@@ -25,6 +25,9 @@ SCREENING_ROWS = 64
 _SCREENING_STEPS, _SETTLING_STEPS, _POLISHING_STEPS = 12, 6, 40
 _PARENTS = 10
 _SCORED, _EDITED, _FRESH = 15, 12, 60
+#: Share of the parents that are drawn evenly over the complexities; how close to the best
+#: the others are.
+_SPREAD, _NEARNESS = 0.4, 6
 #: Graphs kept per complexity.
 _PER_SIZE = 4
 #: Relative error at which a fit counts as exact.
@@ -121,9 +124,9 @@ class Archive:
         order = np.argsort(self.criterion)
         if not len(order):
             return order
-        near = np.minimum(rng.exponential(len(order) / 6, count), len(order) - 1)
+        near = np.minimum(rng.exponential(len(order) / _NEARNESS, count), len(order) - 1)
         chosen = order[near.astype(int)]
-        spread = rng.random(count) < 0.4
+        spread = rng.random(count) < _SPREAD
         sizes = np.unique(self.level)
         for i in np.flatnonzero(spread):
             chosen[i] = rng.choice(np.flatnonzero(self.level == rng.choice(sizes)))

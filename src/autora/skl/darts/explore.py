@@ -20,6 +20,7 @@ from .primitives import Primitive
 from .refit import Fit, Problem
 from .search import Budget, Candidate
 from .search_space import SearchSpace
+from .table import thinned
 
 #: Rows that the search sees; what it finds is refitted on all.
 MOST_ROWS = 2000
@@ -100,16 +101,6 @@ def warm_up(frame: Frame, train_readout: bool, train_bias: bool) -> None:
     evolve(arena, Budget(candidates=600), Options(), rng)
 
 
-def _thinned(problem: Problem, rng: np.random.Generator) -> Problem:
-    if len(problem.x) <= MOST_ROWS:
-        return problem
-    rows = np.sort(rng.permutation(len(problem.x))[:MOST_ROWS])
-    weight = problem.weight[rows]
-    return problem._replace(
-        x=problem.x[rows], y=problem.y[rows], weight=weight / weight.mean()
-    )
-
-
 def _handed_on(archive: Archive) -> np.ndarray:
     """The best of every complexity and the best by criterion."""
     order = np.argsort(archive.criterion)
@@ -135,7 +126,13 @@ def space_for(frame: Frame, n_inputs: int, graphs: Graphs) -> SearchSpace:
     """The smallest space that contains all the graphs."""
     nodes = int((graphs.op[:, :, 0] >= 0).sum(axis=1).max(initial=1))
     return SearchSpace(
-        n_inputs, nodes, 1, frame.primitives, frame.aggregations, None, _copies(graphs)
+        n_inputs,
+        nodes,
+        1,
+        frame.primitives,
+        frame.aggregations,
+        frame.max_in_degree,
+        _copies(graphs),
     )
 
 
@@ -202,7 +199,7 @@ def explore(
     """
     units = _units(problem)
     warm_up(frame, problem.train_readout, problem.train_bias)
-    arena = arena_for(frame, _thinned(problem, rng), units)
+    arena = arena_for(frame, thinned(problem, MOST_ROWS, rng), units)
     fitted = 0
 
     def watch(archive: Archive, count: int) -> None:
@@ -289,7 +286,7 @@ def refit(
     slots = max(frame.max_in_degree, *_in_degrees(blank))
     wide = frame._replace(max_nodes=space.n_nodes, max_in_degree=slots)
     arena = arena_for(wide, problem, units)
-    same = [m for m in known if _same(m, blank)]
+    same = [m for m in known if same_graph(m, blank)]
     graphs = graphs_of(arena, same, units) if same else _draws(arena, blank, units, rng)
     arena.fit(graphs, _FINAL_STEPS, 1e-13)
     criterion = arena.criterion(graphs)
@@ -299,7 +296,7 @@ def refit(
     return model_of(arena, graphs, best, space, objective, units)
 
 
-def _same(model: Model, other: Model) -> bool:
+def same_graph(model: Model, other: Model) -> bool:
     """Whether two models are the same graph; a lone edge adds or multiplies alike."""
     if model.space != other.space:
         return False

@@ -13,18 +13,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .discretise import draw, mode, move_towards
+from .coefficients import snapped
+from .discretise import bounded, draw, mode, move_towards
 from .evolve import Options
-from .explore import Found, Frame, Progress, explore, refit
+from .explore import Found, Frame, Progress, explore, refit, same_graph
 from .model import Model
 from .objectives import Objective
 from .outcome import Network, Result, constant, no_history, warn_constant
 from .refit import Problem, without_traces
 from .search import Budget, Candidate
 from .selection import Row
-from .table import split, table_of
+from .table import split, table_of, thinned
 
 _DRAWS = 100
+#: Rows that decide whether a coefficient is round.
+MOST_ROWS_TO_SNAP = 20_000
 
 
 class Weights(NamedTuple):
@@ -76,7 +79,8 @@ def _sampled(
             architecture, aggregation = mode(network.alphas), mode(nodes)
         else:
             architecture, aggregation = draw(probability, rng), draw(nodes, rng)
-        asked = (architecture, aggregation)
+        bound = bounded(network.space, architecture, probability)
+        asked = (bound, aggregation)
         model = refit(
             plan.frame, network.space, network.objective, problem, asked, known, rng
         )
@@ -115,11 +119,23 @@ def run(
         candidates = found.candidates
     assert network is not None
     model = _sampled(plan, network, problem, known, rng) if known else None
-    if model is None:
+    if model is not None:
+        model = snapped(thinned(problem, MOST_ROWS_TO_SNAP, rng), model)
+        rows = [_updated(row, model, problem) for row in rows]
+    else:
         warn_constant()
         model = constant(network.space, objective, problem)
         return Result(network, model, no_history(network.alphas), candidates, False, rows)
     return Result(network, model, no_history(network.alphas), candidates, True, rows)
+
+
+def _updated(row: Row, model: Model, problem: Problem) -> Row:
+    """The row, if it is the model's, with the model's final coefficients."""
+    if not same_graph(row.model, model):
+        return row
+    square = (model.predict(problem.x) - problem.y)[:, 0] ** 2
+    loss = float(np.average(square, weights=problem.weight))
+    return row._replace(model=model, loss=loss)
 
 
 def _blank(found: Found, objective: Objective, darts_type: str) -> Network:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from sklearn.utils.validation import check_is_fitted
 
+from .coefficients import Place, term
 from .model import Model
 from .outcome import Network
 from .selection import Row
@@ -25,6 +26,7 @@ class Readings:
     model_: Model
     network_: Network
     _rows: list[Row]
+    _errors: list[tuple[Place, float, float]]
     n_features_in_: int
     _output_labels: list[str]
 
@@ -131,6 +133,27 @@ class Readings:
         check_is_fitted(self, "model_")
         return self._table(self._rows)
 
+    @property
+    def coefficients_(self) -> Any:
+        """The fitted coefficients with their standard errors, as a DataFrame.
+
+        Columns: ``term`` (where the coefficient stands), ``coefficient`` and
+        ``standard_error``, from the curvature of the squared error at the fit; infinite
+        where the data do not determine a coefficient, NaN where the outputs are
+        probabilities. They take the equation's structure as given.
+        """
+        import pandas as pd
+
+        check_is_fitted(self, "model_")
+        names = self._labels("input_labels", None)
+        return pd.DataFrame(
+            {
+                "term": [term(self.model_, place, names) for place, _, _ in self._errors],
+                "coefficient": [value for _, value, _ in self._errors],
+                "standard_error": [error for _, _, error in self._errors],
+            }
+        )
+
     def select_equation(self, row: int) -> Self:
         """Make a row of ``equations_`` the model.
 
@@ -146,7 +169,7 @@ class Readings:
             raise ValueError(
                 f"row must be one of 0 … {len(self._rows) - 1}, got {row!r}; see equations_"
             )
-        self.model_ = self._rows[row].model
+        self.model_, self._errors = self._rows[row].model, []
         self.network_ = self.network_.moved_to(self.model_)
         return self
 

@@ -91,6 +91,14 @@ def _nodes(
     return values[d:], tangents[d:]
 
 
+def tangents(
+    model: Model, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]]]:
+    """Latent nodes (K, n), their tangents (K, slots, n), and (edge, coefficient) slots."""
+    slots = _slots(model)
+    return (*_nodes(model, x, slots), slots)
+
+
 def _closed_form(problem: Problem, nodes: np.ndarray, model: Model) -> Model:
     """Least-squares read-out; the intercept is removed first, so large means do no harm."""
     root = np.sqrt(problem.weight)[:, None]

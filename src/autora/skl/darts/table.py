@@ -38,6 +38,13 @@ def split(
     return part(problem, np.sort(order[cut:])), part(problem, np.sort(order[:cut]))
 
 
+def thinned(problem: Problem, most: int, rng: np.random.Generator) -> Problem:
+    """At most so many rows, drawn at random."""
+    if len(problem.x) <= most:
+        return problem
+    return part(problem, np.sort(rng.permutation(len(problem.x))[:most]))
+
+
 def held_out_loss(model: Model, held: Problem | None) -> float:
     """Mean loss on rows that the search did not see; NaN without any."""
     if held is None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import arena as arena_module
 from .arena import Arena, Edits, Graphs
 
 #: Edit kinds of `kernel_graphs` used here.
@@ -178,8 +179,8 @@ def _criteria(
     extra = np.where(node < 0, float(a.train_readout), 0.0)
     change = price[None, :] - old[:, None] + extra[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        fit_free = n * np.log(free / a.unit + 1e-13)
-        fit_fixed = n * np.log(fixed / a.unit + 1e-13)
+        fit_free = n * np.log(free / a.unit + arena_module._FLOOR)
+        fit_fixed = n * np.log(fixed / a.unit + arena_module._FLOOR)
     weight = np.log(n)
     absorbs = ((product == 1) | (alone == 1)) & a.train_readout
     scaled = a.scales_itself[op][None, :] | absorbs[:, None]

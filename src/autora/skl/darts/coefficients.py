@@ -1,0 +1,242 @@
+"""All coefficients of a model as one vector: their errors, and those that are round.
+
+The edges' coefficients, the read-out and the bias are estimated together; the covariance is
+that of non-linear least squares, s² (JᵀJ)⁻¹ (Seber & Wild 1989, Nonlinear Regression,
+section 2.1). A coefficient whose estimate cannot be told from a round number becomes that
+number when the criterion agrees, and the others are fitted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from .model import Model
+from .refit import Problem, tangents
+
+#: Standard errors within which a round number is tried.
+_REACH = 2.5
+#: Relative distance within which a number is round in exact data.
+_EXACT = 1e-7
+#: Loss, as a share of the variance of y, below which data are exact.
+_NO_NOISE = 1e-18
+#: What a round number costs in the criterion, as a share of a free parameter: it takes
+#: fewer digits to write down, but not none.
+_PRICE = 0.5
+
+
+class Place(NamedTuple):
+    """Where a coefficient lives: an edge's, the read-out's (node) or the bias."""
+
+    kind: str  #: "edge", "readout" or "bias"
+    row: int = 0
+    column: int = 0
+
+
+def places(model: Model, problem: Problem) -> list[Place]:
+    """The coefficients that were fitted."""
+    found = [
+        Place("edge", e, i) for e, n in enumerate(model.sizes) for i in range(int(n))
+    ]
+    if problem.train_readout:
+        found += [
+            Place("readout", int(k), int(q)) for k, q in np.argwhere(model.readout)
+        ]
+    if problem.train_bias:
+        found += [Place("bias", 0, int(q)) for q in np.flatnonzero(model.bias)]
+    return found
+
+
+def term(model: Model, place: Place, input_names: Sequence[str]) -> str:
+    """What a coefficient belongs to, in words."""
+    if place.kind == "bias":
+        return "intercept"
+    if place.kind == "readout":
+        return f"read-out of k_{place.row + 1}"
+    space = model.space
+    names = [*input_names, *(f"k_{k + 1}" for k in range(space.n_nodes))]
+    primitive = space.primitives[model.architecture[place.row]]
+    kind = primitive.params[place.column]
+    target = f"k_{space.targets[place.row] + 1}"
+    return f"{kind} of {primitive.name}({names[space.sources[place.row]]}) in {target}"
+
+
+def with_errors(problem: Problem, model: Model) -> list[tuple[Place, float, float]]:
+    """Every fitted coefficient with its standard error."""
+    where = places(model, problem)
+    if model.objective.least_squares and not model.objective.probability:
+        errors = standard_errors(problem, model)
+    else:
+        errors = np.full(len(where), np.nan)
+    pairs = zip(where, values(model, where), errors, strict=True)
+    return [(place, float(value), float(error)) for place, value, error in pairs]
+
+
+def values(model: Model, where: Sequence[Place]) -> np.ndarray:
+    return np.array([_array(model, p)[_index(p)] for p in where], float)
+
+
+def with_values(model: Model, where: Sequence[Place], new: np.ndarray) -> Model:
+    arrays = {kind: getattr(model, kind).copy() for kind in ("edge", "readout", "bias")}
+    for place, value in zip(where, new, strict=True):
+        arrays[place.kind][_index(place)] = value
+    return model.replace(**arrays)
+
+
+def _array(model: Model, place: Place) -> np.ndarray:
+    return getattr(model, place.kind)
+
+
+def _index(place: Place) -> tuple[int, ...]:
+    return (place.column,) if place.kind == "bias" else (place.row, place.column)
+
+
+def jacobian(problem: Problem, model: Model, where: Sequence[Place]) -> np.ndarray:
+    """Derivatives of the read-out, shape (n · outputs, coefficients)."""
+    n, q = len(problem.x), model.space.n_outputs
+    nodes, slopes, slots = tangents(model, problem.x)
+    edges = np.einsum("kpn,kq->pnq", slopes, model.readout)
+    columns = []
+    for place in where:
+        column = np.zeros((n, q))
+        if place.kind == "edge":
+            column = edges[slots.index((place.row, place.column))]
+        elif place.kind == "readout":
+            column[:, place.column] = nodes[place.row]
+        else:
+            column[:, place.column] = 1.0
+        columns.append(column.ravel())
+    return np.array(columns).reshape(len(where), n * q).T
+
+
+def _residual(problem: Problem, model: Model) -> np.ndarray:
+    root = np.sqrt(problem.weight)[:, None]
+    return ((model.eta(problem.x) - problem.y) * root).ravel()
+
+
+def standard_errors(problem: Problem, model: Model) -> np.ndarray:
+    """Standard error of every place; infinite where the data do not determine it."""
+    where = places(model, problem)
+    with np.errstate(all="ignore"):
+        residual = _residual(problem, model)
+        jac = jacobian(problem, model, where)
+        jac = jac * np.sqrt(problem.weight).repeat(model.space.n_outputs)[:, None]
+        size = np.linalg.norm(jac, axis=0)
+    free = len(residual) - len(where)
+    if not len(where) or free <= 0 or not np.isfinite(jac).all():
+        return np.full(len(where), np.inf)
+    unit = np.where(size > 0, size, 1.0)
+    values_, vectors = np.linalg.eigh((jac / unit).T @ (jac / unit))
+    floor = 1e-12 * max(values_.max(), 1e-300)
+    undetermined = (vectors[:, values_ < floor] ** 2).sum(axis=1) > 1e-6
+    inverse = (vectors**2 / np.maximum(values_, floor)).sum(axis=1)
+    errors = np.sqrt(residual @ residual / free * inverse) / unit
+    return np.where(undetermined | (size == 0), np.inf, errors)
+
+
+def round_numbers() -> np.ndarray:
+    """Numbers that laws are written with, simplest first."""
+    whole = [float(i) for i in range(1, 13)]
+    simple = [0.5, 1.5, 2.5, 0.25, 0.75, 1 / 3, 2 / 3, 4 / 3, 0.1, 0.2]
+    circle = [np.pi, 2 * np.pi, 4 * np.pi, np.pi / 2, np.pi / 4]
+    inverse = [1 / c for c in circle] + [1 / 6, 1 / 8]
+    tenths = [i / 10 for i in range(3, 50) if i % 5]
+    tens = [20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0, 1000.0, 0.01, 0.05]
+    found: list[float] = []
+    for number in (*whole, *simple, *circle, *inverse, np.e, *tenths, *tens):
+        if number not in found:
+            found.append(float(number))
+    return np.array(found)
+
+
+_ROUND = round_numbers()
+
+
+def _candidates(value: float, error: float) -> list[float]:
+    """Round numbers that an estimate cannot be told from, simplest first."""
+    numbers = np.concatenate([[0.0], np.sign(value or 1.0) * _ROUND])
+    reach = np.maximum(_REACH * error, _EXACT * np.abs(numbers))
+    near = np.abs(numbers - value) <= reach
+    return [float(x) for x in numbers[near][:2]]
+
+
+def refitted(
+    problem: Problem, model: Model, where: Sequence[Place], steps: int = 60
+) -> Model:
+    """The model with only some of its coefficients fitted again."""
+    start = values(model, where)
+    if not len(start) or len(problem.x) * model.space.n_outputs < len(start):
+        return model
+    root = np.sqrt(problem.weight).repeat(model.space.n_outputs)[:, None]
+
+    def residual(new: np.ndarray) -> np.ndarray:
+        found = _residual(problem, with_values(model, where, new))
+        return np.where(np.isfinite(found), found, 1e100)
+
+    def slopes(new: np.ndarray) -> np.ndarray:
+        found = jacobian(problem, with_values(model, where, new), where) * root
+        return np.where(np.isfinite(found), found, 0.0)
+
+    with np.errstate(all="ignore"):
+        answer = least_squares(
+            residual, start, slopes, method="lm", x_scale="jac", max_nfev=steps
+        )
+    found = with_values(model, where, answer.x)
+    better = _loss(problem, found) <= _loss(problem, model)
+    return found if better else model
+
+
+def _loss(problem: Problem, model: Model) -> float:
+    with np.errstate(all="ignore"):
+        residual = _residual(problem, model)
+        loss = float(residual @ residual)
+    return loss if np.isfinite(loss) else np.inf
+
+
+def snapped(problem: Problem, model: Model) -> Model:
+    """The model with round coefficients where the data cannot tell the difference."""
+    mean = np.average(problem.y, axis=0, weights=problem.weight)
+    unit = float(problem.weight @ ((problem.y - mean) ** 2).sum(axis=1))
+    n = float(problem.weight.sum()) * model.space.n_outputs
+    if unit <= 0 or not model.objective.least_squares:
+        return model
+    fixed: set[Place] = set()
+    while True:
+        changed = _snap_one(problem, model, fixed, unit, n)
+        if changed is None:
+            return model
+        model = changed
+
+
+def _snap_one(
+    problem: Problem, model: Model, fixed: set[Place], unit: float, n: float
+) -> Model | None:
+    """Snap the coefficient for which that costs least; None where nothing can be."""
+    where = places(model, problem)
+    errors = standard_errors(problem, model)
+    current = values(model, where)
+    loss = _loss(problem, model)
+    allowed = np.log(max(n, 2)) * (1 - _PRICE)
+    best: tuple[float, Model, Place] | None = None
+    for place, value, error in zip(where, current, errors, strict=True):
+        if place in fixed or value in (0.0, *_ROUND, *-_ROUND):
+            continue
+        for number in _candidates(value, error if np.isfinite(error) else 0.0):
+            if number == 0.0 and place.kind != "bias":
+                continue  # a term without weight is for the search to remove
+            rest = [p for p in where if p != place and p not in fixed]
+            trial = with_values(model, [place], np.array([number]))
+            trial = refitted(problem, trial, rest)
+            cost = n * np.log(
+                (_loss(problem, trial) + _NO_NOISE * unit) / (loss + _NO_NOISE * unit)
+            )
+            if cost < allowed and (best is None or cost < best[0]):
+                best = (cost, trial, place)
+                break
+    if best is None:
+        return None
+    fixed.add(best[2])
+    return best[1]

@@ -1,0 +1,103 @@
+"""Standard errors and round coefficients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import curve_fit
+
+from autora.skl.darts import DARTSRegressor, coefficients
+from autora.skl.darts.model import Model
+from autora.skl.darts.objectives import OBJECTIVES
+from autora.skl.darts.primitives import resolve
+from autora.skl.darts.refit import Problem, levenberg_marquardt
+from autora.skl.darts.search_space import SearchSpace
+
+
+def decay(x: np.ndarray, w: float, a: float, b: float) -> np.ndarray:
+    return w * np.exp(a * x) + b
+
+
+def fitted(noise: float, truth: tuple[float, ...] = (2.0, -0.7, 1.0)) -> tuple:
+    """w·exp(a·x) + b on 80 rows, with its problem."""
+    rng = np.random.default_rng(0)
+    x = np.linspace(0, 3, 80)
+    y = decay(x, *truth) + noise * rng.normal(size=80)
+    problem = Problem(x[:, None], y[:, None], np.ones(80), True, True)
+    space = SearchSpace(1, 1, 1, resolve(["none", "scaled_exp"]))
+    start = Model(
+        space, OBJECTIVES["real"], np.array([1]), np.array([[-0.5]]), np.ones((1, 1)),
+        np.zeros(1),
+    )  # fmt: skip
+    return problem, levenberg_marquardt(problem, start, 100).model
+
+
+def test_standard_errors_are_those_of_scipy() -> None:
+    problem, model = fitted(0.05)
+    where = coefficients.places(model, problem)
+    assert [p.kind for p in where] == ["edge", "readout", "bias"]
+    errors = coefficients.standard_errors(problem, model)
+    _, covariance = curve_fit(decay, problem.x[:, 0], problem.y[:, 0], (2, -0.7, 1))
+    w, a, b = np.sqrt(np.diag(covariance))
+    np.testing.assert_allclose(errors, [a, w, b], rtol=1e-4)
+
+
+def test_jacobian_is_that_of_finite_differences() -> None:
+    problem, model = fitted(0.05)
+    where = coefficients.places(model, problem)
+    jac = coefficients.jacobian(problem, model, where)
+    now = coefficients.values(model, where)
+    for i, step in enumerate(1e-6 * np.eye(len(where))):
+        ahead = coefficients.with_values(model, where, now + step).eta(problem.x)
+        behind = coefficients.with_values(model, where, now - step).eta(problem.x)
+        np.testing.assert_allclose(jac[:, i], (ahead - behind)[:, 0] / 2e-6, atol=1e-7)
+
+
+def test_what_the_data_do_not_determine_has_an_infinite_error() -> None:
+    """Two nodes that are the same: only the sum of their weights is determined."""
+    x = np.linspace(0, 1, 20)[:, None]
+    problem = Problem(x, 2 * x + 0.01 * np.sin(50 * x), np.ones(20), True, False)
+    space = SearchSpace(1, 2, 1, resolve(["none", "add"]))
+    model = Model(
+        space, OBJECTIVES["real"], np.array([1, 1, 0]), np.zeros((3, 1)), np.ones((2, 1)),
+        np.zeros(1),
+    )  # fmt: skip
+    assert np.isinf(coefficients.standard_errors(problem, model)).all()
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.001, 0.02])
+def test_round_coefficients_are_found(noise: float) -> None:
+    problem, model = fitted(noise)
+    found = coefficients.snapped(problem, model)
+    where = coefficients.places(found, problem)
+    np.testing.assert_allclose(coefficients.values(found, where), [-0.7, 2, 1], atol=1e-9)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.001])
+def test_odd_coefficients_stay(noise: float) -> None:
+    problem, model = fitted(noise, (2.1234, -0.7351, 1.0789))
+    found = coefficients.snapped(problem, model)
+    now = coefficients.values(found, coefficients.places(found, problem))
+    np.testing.assert_allclose(now, [-0.7351, 2.1234, 1.0789], atol=0.003)
+    assert not set(np.abs(now)) & set(coefficients.round_numbers())
+
+
+def test_snapping_obeys_the_criterion() -> None:
+    """What rounding costs in fit is less than what a free parameter costs."""
+    problem, model = fitted(0.05)
+    before = coefficients._loss(problem, model)
+    after = coefficients._loss(problem, coefficients.snapped(problem, model))
+    n = len(problem.x)
+    assert n * np.log(after / before) < 3 * np.log(n)
+
+
+def test_the_estimator_reports_them() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0.5, 3, (100, 1))
+    y = 2.34 * np.log(X[:, 0]) + 0.02 * rng.normal(size=100)
+    model = DARTSRegressor(random_state=0, n_candidates=3000).fit(X, y)
+    table = model.coefficients_
+    assert list(table.columns) == ["term", "coefficient", "standard_error"]
+    row = table[table.term.str.startswith("read-out")].iloc[0]
+    assert abs(abs(row.coefficient) - 2.34) < 4 * row.standard_error + 0.01
+    assert 0 < row.standard_error < 0.05
