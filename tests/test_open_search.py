@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
+from sklearn.exceptions import ConvergenceWarning
 
 from autora.skl.darts import DARTSRegressor
 
@@ -144,10 +145,36 @@ def test_pickle(trained: DARTSRegressor, noisy: tuple) -> None:
     assert copy.equations_.equals(trained.equations_)
 
 
-def test_max_time_is_kept(noisy: tuple) -> None:
-    DARTSRegressor(random_state=0, n_candidates=300).fit(*noisy)  # compiles
-    model = DARTSRegressor(random_state=0, max_time=0.2).fit(*noisy)
+def test_a_budget_that_is_too_small_says_so(noisy: tuple) -> None:
+    model = DARTSRegressor(random_state=0, max_time=1e-3)
+    with pytest.warns(ConvergenceWarning, match="hardly a search") as caught:
+        model.fit(*noisy)
+    assert caught[0].filename == __file__
     assert np.isfinite(model.predict(noisy[0])).all()
+
+
+def test_nothing_to_monitor(noisy: tuple) -> None:
+    model = DARTSRegressor(random_state=0, n_candidates=1000, execution_monitor=print)
+    with pytest.warns(UserWarning, match="execution_monitor is not called") as caught:
+        model.fit(*noisy)
+    assert caught[0].filename == __file__
+
+
+def test_nothing_to_keep(noisy: tuple) -> None:
+    model = DARTSRegressor(random_state=0, n_candidates=1000, max_epochs=0)
+    with pytest.warns(UserWarning, match="not fitted: they are searched for"):
+        model.fit(*noisy)
+    assert model.score(*noisy) > 0.9
+
+
+def test_without_a_finite_graph_the_model_is_a_constant() -> None:
+    X, y = -np.arange(1.0, 20.0)[:, None], np.arange(19.0)
+    model = DARTSRegressor(primitives=["none", "ln"], n_candidates=500, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="best constant") as caught:
+        model.fit(X, y)
+    assert not model.converged_
+    np.testing.assert_allclose(model.predict(X), 9.0)
+    assert caught[-1].filename == __file__
 
 
 def test_named_primitives_and_nothing_else(noisy: tuple) -> None:

@@ -38,13 +38,9 @@ class Place(NamedTuple):
 
 def places(model: Model, problem: Problem) -> list[Place]:
     """The coefficients that were fitted."""
-    found = [
-        Place("edge", e, i) for e, n in enumerate(model.sizes) for i in range(int(n))
-    ]
+    found = [Place("edge", e, i) for e, n in enumerate(model.sizes) for i in range(int(n))]
     if problem.train_readout:
-        found += [
-            Place("readout", int(k), int(q)) for k, q in np.argwhere(model.readout)
-        ]
+        found += [Place("readout", int(k), int(q)) for k, q in np.argwhere(model.readout)]
     if problem.train_bias:
         found += [Place("bias", 0, int(q)) for q in np.flatnonzero(model.bias)]
     return found
@@ -132,8 +128,9 @@ def standard_errors(problem: Problem, model: Model) -> np.ndarray:
     values_, vectors = np.linalg.eigh((jac / unit).T @ (jac / unit))
     floor = 1e-12 * max(values_.max(), 1e-300)
     undetermined = (vectors[:, values_ < floor] ** 2).sum(axis=1) > 1e-6
-    inverse = (vectors**2 / np.maximum(values_, floor)).sum(axis=1)
-    errors = np.sqrt(residual @ residual / free * inverse) / unit
+    with np.errstate(all="ignore"):  # a coefficient of 1e200 may overflow: infinite
+        inverse = (vectors**2 / np.maximum(values_, floor)).sum(axis=1)
+        errors = np.sqrt(residual @ residual / free * inverse) / unit
     return np.where(undetermined | (size == 0), np.inf, errors)
 
 

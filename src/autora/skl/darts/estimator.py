@@ -35,7 +35,8 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
     With ``num_graph_nodes="auto"`` the search decides about the size of the graph: elites
     of every complexity are improved by the architecture gradient at discrete graphs, whose
     coefficients are refitted exactly, until the equation is exact, nothing improves or the
-    budget is spent. With an integer, the graph is that of DARTS: every node is the sum of
+    budget is spent; parameters of the mixture, its steps and its epochs do not apply. With
+    an integer, the graph is that of DARTS: every node is the sum of
     one primitive from every source, relaxed into a softmax mixture whose architecture
     weights and coefficients are trained in alternation; architectures are then sampled,
     refitted exactly and compared.
@@ -115,8 +116,8 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
     n_candidates : int or "auto", default="auto"
         Graphs that are refitted exactly. "auto": 500 after the relaxed search; where the
         graph's size is searched 60,000, or fewer once 20,000 bring no improvement, or as
-        many as ``max_time`` allows. 0 leaves the choice to the relaxed weights alone, as in
-        the original DARTS.
+        many as ``max_time`` allows. 0 leaves the choice among counted graphs to the relaxed
+        weights alone, as in the original DARTS.
     max_time : float or None, default=None
         Seconds after which the search over graphs ends. Results then depend on the speed
         of the machine; None keeps them reproducible. Compiling, once per machine, does not
@@ -319,6 +320,7 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
             return self._choice(rows, problem)
 
         if what.searches_openly:
+            self._warn_if_nothing_to_monitor()
             plan = open_plan(
                 params, what, choose, self._search_options, earlier is not None
             )
@@ -360,6 +362,16 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
             )
         return int(table.index.get_loc(label))
 
+    def _warn_if_nothing_to_monitor(self) -> None:
+        if self.execution_monitor is not None:
+            warnings.warn(
+                "execution_monitor is not called: a search over graphs of any size has no "
+                "epochs; give num_graph_nodes a number to train and watch a mixture, or "
+                "verbose=1 to see the best equation so far",
+                UserWarning,
+                stacklevel=5,
+            )
+
     def _warn_if_outputs_are_equal(self, what: Asked) -> None:
         if what.n_outputs > 1 and not what.train_readout:
             warnings.warn(
@@ -388,11 +400,15 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
                 if earlier is None
                 else "it was fitted on another search space, whose weights do not apply"
             )
+            then = (
+                "they are searched for"
+                if what.searches_openly
+                else "the architecture is sampled from initial, random weights"
+            )
             warnings.warn(
                 f"max_epochs={self.max_epochs} and arch_updates_per_epoch="
                 f"{self.arch_updates_per_epoch} ask to keep the architecture weights, "
-                f"but {why}: the architecture is sampled from initial, random weights. "
-                "Fit with both above 0 first.",
+                f"but {why}: {then}. Fit with both above 0 first.",
                 UserWarning,
                 stacklevel=4,
             )

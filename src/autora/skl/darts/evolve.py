@@ -32,6 +32,10 @@ _SPREAD, _NEARNESS = 0.4, 6
 _PER_SIZE = 4
 #: Relative error at which a fit counts as exact.
 EXACT = 1e-20
+#: Graphs that the first two populations fit; the next two fit twice as many, and so on.
+_PATIENCE = np.inf
+#: Fresh graphs of a generation without elites.
+_FIRST = 300
 #: Generations that still look for a simpler exact graph.
 _AFTERGLOW = 6
 #: Graphs that are simplified at the end.
@@ -131,6 +135,14 @@ class Archive:
         for i in np.flatnonzero(spread):
             chosen[i] = rng.choice(np.flatnonzero(self.level == rng.choice(sizes)))
         return np.unique(chosen)
+
+    def joined(self, other: Archive) -> Archive:
+        """This archive with the graphs of another one, which are not fitted again."""
+        self._polished |= other._polished
+        self._simplified |= other._simplified
+        self._merge(other.graphs)
+        self._set_bars()
+        return self
 
     def simplify(self, count: int) -> None:
         """Simplify the best few graphs; what has been simplified once stays out."""
@@ -236,6 +248,36 @@ def _unseen(graphs: Graphs, seen: dict[int, int]) -> Graphs:
     return graphs.take(np.array(keep, int))
 
 
+class _Population:
+    """One archive and the structures that it has seen, on its own sample of the rows."""
+
+    def __init__(self, arena: Arena, options: Options, rng: np.random.Generator) -> None:
+        rows = np.arange(arena.n_rows)
+        if len(rows) > SCREENING_ROWS:
+            rows = np.sort(rng.permutation(len(rows))[:SCREENING_ROWS])
+        self.screen = arena.rows(rows)
+        self.archive = Archive(arena, self.screen)
+        self.options, self.rng = options, rng
+        self.fitted = self.since_exact = 0
+        self._seen: dict[int, int] = {}
+
+    def step(self) -> int:
+        """One generation; the number of graphs fitted."""
+        archive, rng = self.archive, self.rng
+        alone = self.options.random_only or not len(archive.criterion)
+        families = [_from_nothing(self.screen, _FIRST if alone else _FRESH, rng)]
+        if not self.options.random_only:
+            families += _bred(self.screen, archive, self.options, rng)
+        children = _unseen(Graphs.join(families), self._seen)
+        self.screen.fit(children, _SCREENING_STEPS, 1e-6)
+        archive.add(children.take(archive.admits(children)))
+        if archive.exact:
+            archive.simplify(1)
+            self.since_exact += 1
+        self.fitted += len(children)
+        return len(children)
+
+
 def evolve(
     arena: Arena,
     budget: Budget,
@@ -244,33 +286,31 @@ def evolve(
     progress: Callable[[Archive, int], None] = lambda archive, fitted: None,
     seeds: Graphs | None = None,
 ) -> Archive:
-    """Search until the budget is spent or an exact graph has been found and trimmed."""
-    rows = np.arange(arena.n_rows)
-    if len(rows) > SCREENING_ROWS:
-        rows = np.sort(rng.permutation(len(rows))[:SCREENING_ROWS])
-    screen = arena.rows(rows)
-    archive = Archive(arena, screen)
+    """Search until the budget is spent or an exact graph has been found and trimmed.
+
+    A population that has not found an exact graph in its time gives way to a fresh one,
+    which starts from nothing; what it has found is kept.
+    """
+    population, kept = _Population(arena, options, rng), None
     if seeds is not None and len(seeds):
-        archive.add(keyed(arena, seeds))
-    seen: dict[int, int] = {}
-    start, fitted, since, after = time.perf_counter(), 0, 0, 0
+        population.archive.add(keyed(arena, seeds))
+    start, fitted, since, restarts, best = time.perf_counter(), 0, 0, 0, np.inf
     while True:
-        fresh = _FRESH if len(archive.criterion) and not options.random_only else 300
-        families = [_from_nothing(screen, fresh, rng)]
-        if not options.random_only:
-            families += _bred(screen, archive, options, rng)
-        children = _unseen(Graphs.join(families), seen)
-        screen.fit(children, _SCREENING_STEPS, 1e-6)
-        fitted += len(children)
-        improved = archive.add(children.take(archive.admits(children)))
-        since = 0 if improved else since + len(children)
-        if archive.exact:
-            archive.simplify(1)
-            after += 1
+        count = population.step()
+        archive = population.archive
+        fitted += count
+        value = archive.criterion.min(initial=np.inf)
+        since, best = (0, value) if value < best - 1e-9 else (since + count, best)
         if len(archive.criterion):
             progress(archive, fitted)
         spent = time.perf_counter() - start
-        done = after > _AFTERGLOW or not len(children) or since > budget.stall
+        done = population.since_exact > _AFTERGLOW or not count or since > budget.stall
         if done or fitted >= budget.candidates or spent >= budget.seconds:
-            archive.simplify(_SIMPLIFIED)
-            return archive
+            break
+        patience = _PATIENCE * 2 ** (restarts // 2)
+        if population.fitted >= patience and not archive.exact:
+            kept = archive if kept is None else kept.joined(archive)
+            population, restarts = _Population(arena, options, rng), restarts + 1
+    archive = archive if kept is None else kept.joined(archive)
+    archive.simplify(_SIMPLIFIED)
+    return archive

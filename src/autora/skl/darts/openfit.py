@@ -8,10 +8,12 @@ kept weights mean what they mean everywhere.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from .coefficients import snapped
 from .discretise import bounded, draw, mode, move_towards
@@ -26,6 +28,8 @@ from .selection import Row
 from .table import split, table_of, thinned
 
 _DRAWS = 100
+#: Fewer graphs than this are hardly a search.
+_FEWEST = 1000
 #: Rows that decide whether a coefficient is round.
 MOST_ROWS_TO_SNAP = 20_000
 
@@ -108,6 +112,7 @@ def run(
             plan.frame, objective, train, plan.budget, plan.options, rng, progress,
             known if plan.continues else [],
         )  # fmt: skip
+        _warn_if_hardly_searched(found)
         if found.candidates:
             rows = table_of(found.candidates, train, held)
             choice = rows[plan.choose(rows)].model
@@ -127,6 +132,16 @@ def run(
         model = constant(network.space, objective, problem)
         return Result(network, model, no_history(network.alphas), candidates, False, rows)
     return Result(network, model, no_history(network.alphas), candidates, True, rows)
+
+
+def _warn_if_hardly_searched(found: Found) -> None:
+    if found.fitted < _FEWEST and not found.exact:
+        warnings.warn(
+            f"the budget ended the search after {found.fitted} graphs, which is hardly a "
+            "search; raise max_time or n_candidates, or leave both at their defaults",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
 
 
 def _updated(row: Row, model: Model, problem: Problem) -> Row:

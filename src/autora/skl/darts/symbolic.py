@@ -24,7 +24,7 @@ def _namespace() -> SimpleNamespace:
         exp=sympy.exp,
         log=sympy.log,
         sqrt=sympy.sqrt,
-        power=lambda x, a: sympy.Abs(x) ** a,
+        power=lambda x, a: sympy.Abs(x) ** _whole(a),
         sin=sympy.sin,
         cos=sympy.cos,
         tanh=sympy.tanh,
@@ -38,6 +38,18 @@ def floats(values: Any) -> list[Any]:
     import sympy
 
     return [sympy.Float(float(v), 17) for v in values]
+
+
+def _whole(exponent: Any) -> Any:
+    """A whole exponent as an integer: |x|^4.0 is x^4, and SymPy should know."""
+    import sympy
+
+    is_whole = (
+        getattr(exponent, "is_Float", False)
+        and exponent == int(exponent)
+        and abs(exponent) < 100
+    )
+    return sympy.Integer(int(exponent)) if is_whole else exponent
 
 
 def symbols(names: Sequence[str]) -> list[Any]:

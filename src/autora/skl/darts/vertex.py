@@ -178,7 +178,7 @@ def _criteria(
     old = np.where((slot >= 0) & (node >= 0), a.cost[old_op], 0.0)
     extra = np.where(node < 0, float(a.train_readout), 0.0)
     change = price[None, :] - old[:, None] + extra[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         fit_free = n * np.log(free / a.unit + arena_module._FLOOR)
         fit_fixed = n * np.log(fixed / a.unit + arena_module._FLOOR)
     weight = np.log(n)
