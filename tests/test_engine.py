@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -214,3 +215,12 @@ def test_space_holds_parallel_edges() -> None:
     )  # fmt: skip
     x = np.linspace(0, 1, 5)[:, None]
     np.testing.assert_allclose(model.predict(x), x + np.sin(x))
+
+
+def test_old_programs_are_deleted(tmp_path: Path) -> None:
+    for i in range(engine._MOST_PROGRAMS + 3):
+        engine._written(f"x = {i}\n", tmp_path)
+    assert len(list(tmp_path.glob("kernel_*.py"))) == engine._MOST_PROGRAMS
+    assert not list(tmp_path.glob("*.tmp"))
+    newest = engine._written(f"x = {engine._MOST_PROGRAMS + 2}\n", tmp_path)
+    assert newest.exists()

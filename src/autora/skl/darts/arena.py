@@ -17,7 +17,7 @@ import numpy as np
 from .primitives import Primitive, builtin
 
 #: Relative error below which two fits count as equally exact.
-_FLOOR = 1e-13
+FLOOR = 1e-22
 #: Coefficients, in units of their data, outside this range smell of a limit that is
 #: approached only to imitate another function.
 _SMALLEST, _LARGEST = 1 / 200, 20.0
@@ -193,12 +193,20 @@ class Arena:
             self.x, self.y, self.root, self.n_params, self.train_readout, self.train_bias,
         )  # fmt: skip
 
-    def fit(self, graphs: Graphs, iterations: int, tolerance: float) -> None:
-        """Refit a batch in place."""
-        floor = 1e-29 * self.unit
+    def fit(
+        self,
+        graphs: Graphs,
+        steps: int,
+        tolerance: float,
+        hopeless: np.ndarray | None = None,
+    ) -> None:
+        """Refit a batch in place; ``hopeless`` (B,) are losses not worth a late step."""
+        limits = (steps, tolerance, 1e-29 * self.unit)
+        if hopeless is None:
+            hopeless = np.full(len(graphs), np.inf)
         self.kernel.fit_many(
-            self.data, iterations, tolerance, floor, graphs.structure, graphs.theta,
-            graphs.w, graphs.loss,
+            self.data, limits, hopeless, graphs.structure, graphs.theta, graphs.w,
+            graphs.loss,
         )  # fmt: skip
 
     def apply(self, graphs: Graphs, edits: Edits) -> None:
@@ -219,7 +227,7 @@ class Arena:
         """BIC of a batch plus a fine for coefficients of an unnatural size."""
         n = self.n_rows
         with np.errstate(invalid="ignore"):
-            misfit = n * np.log(graphs.loss / self.unit + _FLOOR)
+            misfit = n * np.log(graphs.loss / self.unit + FLOOR)
         total = misfit + np.log(n) * self.size(graphs) + 2 * self.strain(graphs)
         return np.where(np.isfinite(graphs.loss), total, np.inf)
 

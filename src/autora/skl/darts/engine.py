@@ -8,6 +8,7 @@ waits for the compiler.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -34,6 +35,8 @@ compiled = numba.njit(
     cache={cache}, nogil=True, error_model="numpy", fastmath={{"reassoc", "contract"}}
 )
 '''
+#: Programs kept in the cache directory: versions, and vocabularies with own primitives.
+_MOST_PROGRAMS = 8
 #: Parts of the program, in the order in which they are put together.
 TEMPLATES = (
     "kernel_algebra",
@@ -60,7 +63,17 @@ def _written(text: str, folder: Path) -> Path:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
         os.replace(temporary, path)
+        _prune(folder)
     return path
+
+
+def _prune(folder: Path) -> None:
+    """Delete all but the newest programs with their machine code."""
+    programs = sorted(folder.glob("kernel_*.py"), key=lambda path: -path.stat().st_mtime)
+    for path in programs[_MOST_PROGRAMS:]:
+        for old in (path, *folder.glob(f"__pycache__/{path.stem}.*")):
+            with contextlib.suppress(OSError):  # another process deleted it
+                old.unlink()
 
 
 def _imported(path: Path) -> ModuleType:

@@ -22,20 +22,22 @@ from .simplify import simplified
 #: Rows on which children are screened.
 SCREENING_ROWS = 64
 #: Steps on the sample, on all rows, and on all rows for graphs that matter.
-_SCREENING_STEPS, _SETTLING_STEPS, _POLISHING_STEPS = 12, 6, 40
+_SCREENING_STEPS, _SETTLING_STEPS, _POLISHING_STEPS = 16, 6, 40
 _PARENTS = 10
 _SCORED, _EDITED, _FRESH = 15, 12, 60
 #: Share of the parents that are drawn evenly over the complexities; how close to the best
 #: the others are.
-_SPREAD, _NEARNESS = 0.4, 6
+_SPREAD, _NEARNESS = 0.6, 6
 #: Graphs kept per complexity.
 _PER_SIZE = 4
 #: Relative error at which a fit counts as exact.
 EXACT = 1e-20
 #: Graphs that the first two populations fit; the next two fit twice as many, and so on.
-_PATIENCE = np.inf
+_PATIENCE = 6000
 #: Fresh graphs of a generation without elites.
 _FIRST = 300
+#: A child whose loss is this many times too large after a few steps is given up.
+_HOPELESS = 30.0
 #: Generations that still look for a simpler exact graph.
 _AFTERGLOW = 6
 #: Graphs that are simplified at the end.
@@ -61,12 +63,16 @@ class Archive:
         self._screened: dict[int, float] = {}
         self._simplified: set[int] = set()
         self._polished: set[int] = set()
+        self.out_of_budget = False
+
+    def bars(self, children: Graphs) -> np.ndarray:
+        """Screening losses that children must beat to enter."""
+        levels = self._levels(self.screen, children)
+        return np.array([self._screened.get(int(level), np.inf) for level in levels])
 
     def admits(self, children: Graphs) -> np.ndarray:
         """Children whose screening promises a place, best first."""
-        size = self._levels(self.screen, children)
-        bar = np.array([self._screened.get(s, np.inf) for s in size])
-        promising = np.flatnonzero(children.loss < bar)
+        promising = np.flatnonzero(children.loss < self.bars(children))
         return promising[np.argsort(children.loss[promising])]
 
     @staticmethod
@@ -269,7 +275,8 @@ class _Population:
         if not self.options.random_only:
             families += _bred(self.screen, archive, self.options, rng)
         children = _unseen(Graphs.join(families), self._seen)
-        self.screen.fit(children, _SCREENING_STEPS, 1e-6)
+        hopeless = _HOPELESS * archive.bars(children)
+        self.screen.fit(children, _SCREENING_STEPS, 1e-6, hopeless)
         archive.add(children.take(archive.admits(children)))
         if archive.exact:
             archive.simplify(1)
@@ -305,7 +312,8 @@ def evolve(
             progress(archive, fitted)
         spent = time.perf_counter() - start
         done = population.since_exact > _AFTERGLOW or not count or since > budget.stall
-        if done or fitted >= budget.candidates or spent >= budget.seconds:
+        out_of_budget = fitted >= budget.candidates or spent >= budget.seconds
+        if done or out_of_budget:
             break
         patience = _PATIENCE * 2 ** (restarts // 2)
         if population.fitted >= patience and not archive.exact:
@@ -313,4 +321,5 @@ def evolve(
             population, restarts = _Population(arena, options, rng), restarts + 1
     archive = archive if kept is None else kept.joined(archive)
     archive.simplify(_SIMPLIFIED)
+    archive.out_of_budget = out_of_budget and not done
     return archive

@@ -20,6 +20,7 @@ With one output the Jacobian needs a single backward sweep per step.
 
 HUGE = 1e120
 PATIENCE = 12
+EARLY = 5
 LEAST_DAMPING = 1e-13
 
 
@@ -212,8 +213,12 @@ def linearise(data, graph, w, work, rank, matrix, gradient):
 
 
 @compiled
-def fit_one(data, iterations, tolerance, floor, graph, theta, w, work, small):
-    """Fit one graph in place; its weighted sum of squares."""
+def fit_one(data, limits, hopeless, graph, theta, w, work, small):
+    """Fit one graph in place; its weighted sum of squares.
+
+    After ``EARLY`` steps a fit whose loss is above ``hopeless`` is given up.
+    """
+    iterations, tolerance, floor = limits
     matrix, gradient, step, trial, w_trial = small
     n_inputs, use = data[0].shape[0], graph[3]
     if not forward(n_inputs, graph, theta, work):
@@ -239,6 +244,8 @@ def fit_one(data, iterations, tolerance, floor, graph, theta, w, work, small):
         if not fresh:
             damping, rejected = damping * 4, rejected + 1
             continue
+        if done >= EARLY and better > hopeless:
+            iterations = done
         settled = current - better <= tolerance * current
         accept(trial, w_trial, theta, w)
         current = better
@@ -249,12 +256,13 @@ def fit_one(data, iterations, tolerance, floor, graph, theta, w, work, small):
 
 
 @compiled
-def fit_many(data, iterations, tolerance, floor, graphs, theta, w, loss):
+def fit_many(data, limits, hopeless, graphs, theta, w, loss):
     """Fit a batch of graphs; ``theta`` (B, K, S, P) is start and result.
 
     ``w`` (B, 1 + K) receives bias and read-out, ``loss`` (B,) the weighted sum of squares,
-    infinite where the start has no finite value. A fit ends when a step gains less than
-    ``tolerance`` of the loss or the loss falls below ``floor``.
+    infinite where the start has no finite value. ``limits`` are the largest number of
+    steps, the share of the loss that a step must gain for the fit to go on and the loss
+    that is low enough; ``hopeless`` (B,) see `fit_one`.
     """
     agg, src, op, use = graphs
     n_graphs, n_nodes, n_slots = op.shape
@@ -271,9 +279,7 @@ def fit_many(data, iterations, tolerance, floor, graphs, theta, w, loss):
         for k in range(1 + n_nodes):
             w[b, k] = 0.0
         graph = (agg[b], src[b], op[b], use[b])
-        loss[b] = fit_one(
-            data, iterations, tolerance, floor, graph, theta[b], w[b], work, small
-        )
+        loss[b] = fit_one(data, limits, hopeless[b], graph, theta[b], w[b], work, small)
 
 
 @compiled

@@ -135,7 +135,7 @@ def run(
 
 
 def _warn_if_hardly_searched(found: Found) -> None:
-    if found.fitted < _FEWEST and not found.exact:
+    if found.out_of_budget and 0 < found.fitted < _FEWEST:
         warnings.warn(
             f"the budget ended the search after {found.fitted} graphs, which is hardly a "
             "search; raise max_time or n_candidates, or leave both at their defaults",

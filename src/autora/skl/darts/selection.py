@@ -19,7 +19,7 @@ SELECTIONS = ("bic", "aic", "loss", "holdout")
 #: A more complicated model must reduce the loss by this share to get a row.
 _LEAST_GAIN = 1e-3
 #: Relative error below which two fits count as equally exact.
-_FLOOR = 1e-13
+_FLOOR = 1e-22
 
 
 class Row(NamedTuple):
@@ -42,7 +42,7 @@ def complexity(model: Model, train_readout: bool) -> float:
 def front(rows: Sequence[Row], unit: float) -> list[Row]:
     """The best row per complexity, simplest first, without those that gain nothing.
 
-    ``unit`` is the loss of the best constant; below its 1e-13 part all fits are equal.
+    ``unit`` is the loss of the best constant; below its 1e-22 part all fits are equal.
     """
     kept: list[Row] = []
     for row in sorted(rows, key=lambda r: (r.complexity, r.loss)):

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import arena as arena_module
-from .arena import Arena, Edits, Graphs
+from .arena import FLOOR, Arena, Edits, Graphs
 
 #: Edit kinds of `kernel_graphs` used here.
 _SET, _NEW_NODE, _DELETE, _HIDDEN, _MULTIPLY, KEEP = 0, 1, 2, 3, 6, 8
@@ -179,8 +178,8 @@ def _criteria(
     extra = np.where(node < 0, float(a.train_readout), 0.0)
     change = price[None, :] - old[:, None] + extra[:, None]
     with np.errstate(all="ignore"):
-        fit_free = n * np.log(free / a.unit + arena_module._FLOOR)
-        fit_fixed = n * np.log(fixed / a.unit + arena_module._FLOOR)
+        fit_free = n * np.log(free / a.unit + FLOOR)
+        fit_fixed = n * np.log(fixed / a.unit + FLOOR)
     weight = np.log(n)
     absorbs = ((product == 1) | (alone == 1)) & a.train_readout
     scaled = a.scales_itself[op][None, :] | absorbs[:, None]
