@@ -213,9 +213,15 @@ def warm_up(name: str, system: System) -> None:
         _warm.add(name)
 
 
+def _darts(options: dict[str, Any]) -> Darts:
+    """Private search options and, under "parameters", the estimator's own."""
+    rest = {name: value for name, value in options.items() if name != "parameters"}
+    return Darts(rest, options.get("parameters", {}))
+
+
 def systems(names: list[str], ablations: dict[str, dict[str, Any]]) -> dict[str, System]:
     """The systems of these names, in their order."""
-    known = {name: Darts(options) for name, options in {**VARIANTS, **ablations}.items()}
+    known = {name: _darts(options) for name, options in {**VARIANTS, **ablations}.items()}
     table: dict[str, System] = {**known, OPERON: operon}
     unknown = [name for name in names if name not in table]
     if unknown:

@@ -28,8 +28,8 @@ _SCORED, _EDITED, _FRESH = 15, 12, 60
 #: Share of the parents that are drawn evenly over the complexities; how close to the best
 #: the others are.
 _SPREAD, _NEARNESS = 0.6, 6
-#: Graphs kept per complexity.
-_PER_SIZE = 4
+#: Graphs kept per complexity, and in all where complexities are not told apart.
+_PER_SIZE, _MIXED = 4, 60
 #: Relative error at which a fit counts as exact.
 EXACT = 1e-20
 #: Graphs that the first two populations fit; the next two fit twice as many, and so on.
@@ -47,16 +47,20 @@ _SIMPLIFIED = 4
 class Options(NamedTuple):
     """Ingredients that benchmarks switch off, one by one."""
 
-    gradient: bool = True
-    random_only: bool = False
-    mutation: bool = True
+    gradient: bool = True  #: children by predicted gain
+    random_only: bool = False  #: the control: nothing but fresh graphs
+    mutation: bool = True  #: children by random edits
+    compound: bool = True  #: edits that bring a node of two sources
+    per_size: bool = True  #: elites of every complexity, not just the best
+    restarts: bool = True  #: fresh populations
+    simplify: bool = True  #: trimming of what was found
 
 
 class Archive:
     """The best graphs of every complexity, fitted on all rows."""
 
-    def __init__(self, arena: Arena, screen: Arena) -> None:
-        self.arena, self.screen = arena, screen
+    def __init__(self, arena: Arena, screen: Arena, options: Options) -> None:
+        self.arena, self.screen, self.options = arena, screen, options
         self.graphs = arena.empty(0)
         self.criterion = np.zeros(0)
         self.level = np.zeros(0, int)
@@ -75,8 +79,9 @@ class Archive:
         promising = np.flatnonzero(children.loss < self.bars(children))
         return promising[np.argsort(children.loss[promising])]
 
-    @staticmethod
-    def _levels(arena: Arena, graphs: Graphs) -> np.ndarray:
+    def _levels(self, arena: Arena, graphs: Graphs) -> np.ndarray:
+        if not self.options.per_size:
+            return np.zeros(len(graphs), int)
         return np.round(arena.size(graphs)).astype(int)
 
     def add(self, graphs: Graphs) -> bool:
@@ -87,6 +92,10 @@ class Archive:
         self._polish()
         self._set_bars()
         return bool(self.criterion.min(initial=np.inf) < before - 1e-9)
+
+    def _most(self) -> int:
+        """Graphs kept per complexity."""
+        return _PER_SIZE if self.options.per_size else _MIXED
 
     def _merge(self, graphs: Graphs) -> None:
         """The best few per complexity of what there was and what is new."""
@@ -100,7 +109,7 @@ class Archive:
         for size in np.unique(level):
             members = np.flatnonzero(level == size)
             rank[members] = np.arange(len(members))
-        keep = np.flatnonzero(rank < _PER_SIZE)
+        keep = np.flatnonzero(rank < self._most())
         self.graphs, self.level = joined.take(keep), level[keep]
         self.criterion = self.arena.criterion(self.graphs)
 
@@ -126,7 +135,7 @@ class Archive:
         self._screened = {}
         for size in np.unique(self.level):
             members = self.level == size
-            worst = copies.loss[members].max() if members.sum() >= _PER_SIZE else np.inf
+            worst = copies.loss[members].max() if members.sum() >= self._most() else np.inf
             self._screened[int(size)] = worst
 
     def parents(self, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -152,7 +161,7 @@ class Archive:
 
     def simplify(self, count: int) -> None:
         """Simplify the best few graphs; what has been simplified once stays out."""
-        for i in np.argsort(self.criterion)[:count]:
+        for i in np.argsort(self.criterion)[: count if self.options.simplify else 0]:
             graph = self.graphs.take([i])
             if (key := int(graph.key[0])) not in self._simplified:
                 simple = simplified(self.arena, self.screen, graph)
@@ -236,7 +245,7 @@ def _bred(
         base = vertex.columns(arena, arena.x, rng)
         for i in chosen:
             graph = archive.graphs.take([i])
-            edits = vertex.score(arena, base, graph, _SCORED, rng)
+            edits = vertex.score(arena, base, graph, _SCORED, rng, options.compound)
             if edits is not None and len(edits.rows):
                 family = archive.graphs.take(np.full(len(edits.rows), i))
                 arena.apply(family, edits)
@@ -262,7 +271,7 @@ class _Population:
         if len(rows) > SCREENING_ROWS:
             rows = np.sort(rng.permutation(len(rows))[:SCREENING_ROWS])
         self.screen = arena.rows(rows)
-        self.archive = Archive(arena, self.screen)
+        self.archive = Archive(arena, self.screen, options)
         self.options, self.rng = options, rng
         self.fitted = self.since_exact = 0
         self._seen: dict[int, int] = {}
@@ -315,7 +324,7 @@ def evolve(
         out_of_budget = fitted >= budget.candidates or spent >= budget.seconds
         if done or out_of_budget:
             break
-        patience = _PATIENCE * 2 ** (restarts // 2)
+        patience = _PATIENCE * 2 ** (restarts // 2) if options.restarts else np.inf
         if population.fitted >= patience and not archive.exact:
             kept = archive if kept is None else kept.joined(archive)
             population, restarts = _Population(arena, options, rng), restarts + 1

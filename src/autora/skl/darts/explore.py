@@ -25,6 +25,8 @@ from .table import thinned
 #: Rows that the search sees; what it finds is refitted on all.
 MOST_ROWS = 2000
 _FINAL_STEPS = 100
+#: Steps on all rows where the search has seen only some of them, but enough.
+_LAST_STEPS = 8
 #: Candidates handed on beside the best of every complexity.
 _KEPT = 40
 #: Starts of the refit of an architecture that was drawn, not found.
@@ -223,7 +225,7 @@ def explore(
         return Found(space, [], fitted, False, archive.out_of_budget)
     full = arena_for(frame, problem, units)
     graphs = archive.graphs.take(_handed_on(archive))
-    full.fit(graphs, _FINAL_STEPS, 1e-13)
+    full.fit(graphs, _FINAL_STEPS if len(problem.x) <= MOST_ROWS else _LAST_STEPS, 1e-13)
     graphs = graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))
     criterion = full.criterion(graphs)
     graphs = graphs.take(np.argsort(criterion, kind="stable"))

@@ -112,11 +112,17 @@ def _pairs(
 
 
 def score(
-    arena: Arena, base: Columns, graph: Graphs, count: int, rng: np.random.Generator
+    arena: Arena,
+    base: Columns,
+    graph: Graphs,
+    count: int,
+    rng: np.random.Generator,
+    compound: bool = True,
 ) -> Edits | None:
     """About ``count`` promising edits of a single fitted graph, drawn by their score.
 
-    ``base`` is the dictionary over the inputs, shared by all graphs of a generation.
+    ``base`` is the dictionary over the inputs, shared by all graphs of a generation;
+    without ``compound`` no edit brings a node of two sources.
     """
     a = arena
     structure = tuple(array[0] for array in graph.structure)
@@ -125,7 +131,7 @@ def score(
         return None
     values = work[0]
     live = int((graph.op[0, :, 0] >= 0).sum())
-    pairs, made = _pairs(a, values, a.n_inputs + live, rng)
+    pairs, made = _pairs(a, values, a.n_inputs + live if compound else 0, rng)
     more = columns(a, np.concatenate([values[a.n_inputs : a.n_inputs + live], made]), rng)
     book = Columns(*(np.concatenate(parts) for parts in zip(base, more, strict=True)))
     late = np.arange(len(book.op)) >= len(base.op)
