@@ -76,9 +76,6 @@ class Edits(NamedTuple):
     coefs: np.ndarray  #: (B, P)
     amplitude: np.ndarray  #: (B,)
 
-    def take(self, index: np.ndarray) -> Edits:
-        return Edits(*(field[index] for field in self))
-
 
 @dataclass(frozen=True, eq=False)
 class Arena:

@@ -20,8 +20,6 @@ from importlib import resources
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
-
 from . import disk_cache
 from .codegen import evaluator
 from .primitives import Primitive
@@ -101,9 +99,3 @@ def load(primitives: tuple[Primitive, ...]) -> ModuleType:
     folder = Path(tempfile.mkdtemp(prefix="darts-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return _imported(_written(source(primitives, cache=False), folder))
-
-
-@lru_cache(maxsize=8)
-def n_params(primitives: tuple[Primitive, ...]) -> np.ndarray:
-    """Number of coefficients of each primitive."""
-    return np.array([p.n_params for p in primitives])

@@ -304,6 +304,8 @@ class DARTSRegressor(Readings, RegressorMixin, BaseEstimator):
         result = self._run(params, what, problem, kept)
         self._store(result, what, fresh=kept is None)
         self._errors = with_errors(problem, result.model)
+        if result.rows:
+            self._row_errors = [with_errors(problem, row.model) for row in result.rows]
         self._y_ndim, self._y_mean = np.ndim(y), targets.mean(axis=0)
 
     def _run(

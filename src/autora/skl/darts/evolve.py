@@ -84,14 +84,12 @@ class Archive:
             return np.zeros(len(graphs), int)
         return np.round(arena.size(graphs)).astype(int)
 
-    def add(self, graphs: Graphs) -> bool:
-        """Take in children that passed the screening; whether the best one improved."""
-        before = self.criterion.min(initial=np.inf)
+    def add(self, graphs: Graphs) -> None:
+        """Take in children that passed the screening."""
         self.arena.fit(graphs, _SETTLING_STEPS, 1e-4)
         self._merge(graphs)
         self._polish()
         self._set_bars()
-        return bool(self.criterion.min(initial=np.inf) < before - 1e-9)
 
     def _most(self) -> int:
         """Graphs kept per complexity."""
@@ -139,7 +137,7 @@ class Archive:
             self._screened[int(size)] = worst
 
     def parents(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Indices: half by criterion, half spread over the complexities."""
+        """Indices: some by criterion, some spread over the complexities."""
         order = np.argsort(self.criterion)
         if not len(order):
             return order
@@ -209,7 +207,7 @@ def randomly_edited(arena: Arena, graphs: Graphs, rng: np.random.Generator) -> N
 def keyed(arena: Arena, graphs: Graphs) -> Graphs:
     """Graphs that came from elsewhere, tidied and hashed."""
     rows = np.zeros((len(graphs), 8), np.int64)
-    rows[:, 0], rows[:, 7] = vertex.KEEP, -1
+    rows[:, 0], rows[:, 7] = arena.kernel.KEEP, -1
     nothing = np.zeros((len(graphs), arena.max_params))
     arena.apply(graphs, Edits(rows, nothing, np.ones(len(graphs))))
     return graphs.take(np.flatnonzero(graphs.key))

@@ -47,7 +47,6 @@ class Found(NamedTuple):
     space: SearchSpace
     candidates: list[Candidate]  #: best criterion first
     fitted: int  #: candidates that were refitted
-    exact: bool
     out_of_budget: bool  #: ended by the clock or the number of candidates
 
 
@@ -106,13 +105,9 @@ def warm_up(frame: Frame, train_readout: bool, train_bias: bool) -> None:
 
 def _handed_on(archive: Archive) -> np.ndarray:
     """The best of every complexity and the best by criterion."""
-    order = np.argsort(archive.criterion)
-    per_size = {int(s): i for i, s in reversed(list(enumerate(archive.level)))}
-    for i in order[::-1]:
-        size = int(archive.level[i])
-        if archive.graphs.loss[i] <= archive.graphs.loss[per_size[size]]:
-            per_size[size] = int(i)
-    return np.array(sorted({*order[:_KEPT].tolist(), *per_size.values()}), int)
+    by_loss = np.argsort(archive.graphs.loss)
+    _, first = np.unique(archive.level[by_loss], return_index=True)
+    return np.union1d(by_loss[first], np.argsort(archive.criterion)[:_KEPT])
 
 
 def _copies(graphs: Graphs) -> int:
@@ -222,7 +217,7 @@ def explore(
     archive = evolve(arena, budget, options, rng, watch, _seeds(arena, known, units))
     if not len(archive.criterion):
         space = SearchSpace(arena.n_inputs, 1, 1, frame.primitives, frame.aggregations)
-        return Found(space, [], fitted, False, archive.out_of_budget)
+        return Found(space, [], fitted, archive.out_of_budget)
     full = arena_for(frame, problem, units)
     graphs = archive.graphs.take(_handed_on(archive))
     full.fit(graphs, _FINAL_STEPS if len(problem.x) <= MOST_ROWS else _LAST_STEPS, 1e-13)
@@ -239,7 +234,7 @@ def explore(
         )
         for i, value in enumerate(np.sort(criterion, kind="stable"))
     ]  # fmt: skip
-    return Found(space, candidates, fitted, archive.exact, archive.out_of_budget)
+    return Found(space, candidates, fitted, archive.out_of_budget)
 
 
 def _seeds(arena: Arena, known: Sequence[Model], units: _Units) -> Graphs:

@@ -21,7 +21,7 @@ from .refit import Problem, without_traces
 from .search import Budget, Candidate, Setting, random_coefs, refit, search, slope_units
 from .search_space import SearchSpace
 from .selection import Row
-from .table import split, table_of
+from .table import split, table_of, thinned
 
 #: Rows up to which one step sees all of them when batch_size="auto".
 FULL_BATCH = 512
@@ -153,15 +153,6 @@ def _train(
     return state, relax.History(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _screening(problem: Problem, rng: np.random.Generator) -> Problem:
-    if len(problem.x) <= SCREENING_ROWS:
-        return problem
-    rows = np.sort(rng.permutation(len(problem.x))[:SCREENING_ROWS])
-    return problem._replace(
-        x=problem.x[rows], y=problem.y[rows], weight=problem.weight[rows]
-    )
-
-
 def _chosen(
     setting: Setting,
     network: Network,
@@ -222,7 +213,9 @@ def _search(
     if not (plan.search_architecture and plan.n_candidates):
         return [], [], state
     train, held = split(setting.problem, plan.holds_out, rng)
-    screening = setting._replace(problem=_screening(train, rng), max_iter=SCREENING_STEPS)
+    screening = setting._replace(
+        problem=thinned(train, SCREENING_ROWS, rng), max_iter=SCREENING_STEPS
+    )
     budget = Budget(plan.n_candidates, plan.max_time)
     found = search(
         screening, state.alphas, plan.darts_type, budget, rng, observer.candidate

@@ -27,6 +27,7 @@ class Readings:
     network_: Network
     _rows: list[Row]
     _errors: list[tuple[Place, float, float]]
+    _row_errors: list[list[tuple[Place, float, float]]]
     n_features_in_: int
     _output_labels: list[str]
 
@@ -169,7 +170,7 @@ class Readings:
             raise ValueError(
                 f"row must be one of 0 … {len(self._rows) - 1}, got {row!r}; see equations_"
             )
-        self.model_, self._errors = self._rows[row].model, []
+        self.model_, self._errors = self._rows[row].model, self._row_errors[row]
         self.network_ = self.network_.moved_to(self.model_)
         return self
 

@@ -14,18 +14,30 @@ import numpy as np
 
 from .arena import Arena, Edits, Graphs
 
-_SET, _DELETE, _SHOW, _VARIANT = 0, 2, 4, 7
 _STEPS, _SCREENING_STEPS, _SHORTLIST = 40, 15, 6
 _EXPONENTS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
 
 
-def _starts(arena: Arena, op: int, source: int, old: np.ndarray) -> list[np.ndarray]:
-    """Coefficients to begin with when a cheaper primitive takes an edge over."""
+def _starts(
+    arena: Arena, op: int, before: int, source: int, old: np.ndarray
+) -> list[np.ndarray]:
+    """Coefficients to begin with when a cheaper primitive takes an edge over.
+
+    An imitation has the slope of what it imitates, or its opposite.
+    """
+    slope = 1.0 / arena.scale[source]
+    slopes = [old[0], -old[0], slope] if arena.form[before, 0] else [slope]
+    if not arena.form[op, 0]:
+        slopes = slopes[:1]
+    return [start for slope in slopes for start in _starts_at(arena, op, slope, old)]
+
+
+def _starts_at(arena: Arena, op: int, slope: float, old: np.ndarray) -> list[np.ndarray]:
     primitive = arena.primitives[op]
     start = np.zeros(arena.max_params)
     at = 0
     if arena.form[op, 0]:
-        start[at] = 1.0 / arena.scale[min(source, len(arena.scale) - 1)]
+        start[at] = slope
         at += 1
     if arena.form[op, 1]:
         start[at] = old[0] if arena.form[op, 0] == 0 else 0.0
@@ -45,23 +57,23 @@ def tries(arena: Arena, graph: Graphs) -> Edits:
     """Every edit that makes a single graph cheaper."""
     rows: list[Sequence[Any]] = []
     coefs: list[np.ndarray] = []
-    zero = np.zeros(arena.max_params)
+    zero, kinds = np.zeros(arena.max_params), arena.kernel
     op, src, theta = graph.op[0], graph.src[0], graph.theta[0]
     for k in np.flatnonzero(graph.use[0]):
-        rows.append((_SHOW, k, 0, -1, 0, 0, 0, -1))
+        rows.append((kinds.SHOW, k, 0, -1, 0, 0, 0, -1))
         coefs.append(zero)
     for k, s in np.argwhere(op >= 0):
-        rows.append((_DELETE, k, s, -1, 0, 0, 0, -1))
+        rows.append((kinds.DELETE, k, s, -1, 0, 0, 0, -1))
         coefs.append(zero)
         old = op[k, s]
         for new in arena.allowed:
             if arena.cost[new] >= arena.cost[old]:
                 continue
             if arena.primitives[new].base == arena.primitives[old].base:
-                rows.append((_VARIANT, k, s, new, src[k, s], 0, 0, -1))
+                rows.append((kinds.VARIANT, k, s, new, src[k, s], 0, 0, -1))
                 coefs.append(zero)
-            for start in _starts(arena, new, src[k, s], theta[k, s]):
-                rows.append((_SET, k, s, new, src[k, s], 0, 0, -1))
+            for start in _starts(arena, new, old, src[k, s], theta[k, s]):
+                rows.append((kinds.SET, k, s, new, src[k, s], 0, 0, -1))
                 coefs.append(start)
     return Edits(np.array(rows, np.int64), np.array(coefs), np.ones(len(rows)))
 

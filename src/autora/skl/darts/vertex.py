@@ -14,8 +14,6 @@ import numpy as np
 
 from .arena import FLOOR, Arena, Edits, Graphs
 
-#: Edit kinds of `kernel_graphs` used here.
-_SET, _NEW_NODE, _DELETE, _HIDDEN, _MULTIPLY, KEEP = 0, 1, 2, 3, 6, 8
 #: Edits among which children are drawn.
 _SHORTLIST = 400
 #: New nodes made of two sources that are looked at per graph.
@@ -221,10 +219,10 @@ def _edits(
 ) -> Edits:
     node, slot = slots[row, :2].T
     size = len(row)
-    kind = np.full(size, _SET)
-    kind[(slot == -2)] = _MULTIPLY
-    kind[mode == 2] = _HIDDEN
-    kind[node < 0] = _NEW_NODE
+    kind = np.full(size, a.kernel.SET)
+    kind[(slot == -2)] = a.kernel.MULTIPLY
+    kind[mode == 2] = a.kernel.HIDDEN
+    kind[node < 0] = a.kernel.NEW_NODE
     rows = np.zeros((size, 8), np.int64)
     rows[:, 0], rows[:, 1], rows[:, 2] = kind, np.maximum(node, 0), np.maximum(slot, -1)
     rows[:, 3], rows[:, 4], rows[:, 7] = book.op[column], source[column], -1
