@@ -2,7 +2,7 @@
 
 This file is a template: `engine` puts the derivatives of the primitives in front of it and
 compiles the result (it is never imported as it stands). It does what `refit` does, for one
-output and a least-squares loss, a hundred times faster.
+output and a least-squares loss, some eighty times faster.
 
 A graph is four arrays: ``agg`` (K,) 0 for a sum and 1 for a product; ``src`` (K, S)
 sources, inputs first; ``op`` (K, S) primitive of each slot, −1 for an empty one; ``use``
