@@ -54,6 +54,7 @@ ORDER = [
     "graph",
     "monitor",
     "readings",
+    "base",
     "estimator",
     "__init__",
 ]

@@ -1,0 +1,211 @@
+"""What the estimators share: validate, call, store."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import fitting, openfit
+from .coefficients import with_errors
+from .model import Model
+from .objectives import Objective
+from .outcome import Network, Result
+from .progress import OpenProgress, Progress
+from .readings import Readings
+from .refit import Problem
+from .select import variance
+from .selection import Row, chosen
+from .settings import Asked, asked, closed_plan, keeps_weights, open_plan, vocabulary
+from .validation import check_parameters
+
+
+class Observed(NamedTuple):
+    """Data as a fit sees them."""
+
+    x: np.ndarray  #: (n, inputs)
+    targets: np.ndarray  #: (n, outputs)
+    objective: Objective
+    output_labels: list[str]
+
+
+class BaseDARTS(Readings, BaseEstimator):
+    """The fit; a subclass adds its parameters and how its model answers."""
+
+    #: Ingredients that benchmarks switch off; see `evolve.Options`.
+    _search_options: ClassVar[dict[str, Any]] = {}
+    arch_updates_per_epoch: int
+    execution_monitor: Any
+    max_epochs: int
+    model_selection: Any
+    random_state: Any
+    verbose: int
+    warm_start: bool
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Whatever is raised inside, the estimator stays as it was."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = before
+            raise
+
+    def _observed(self, X: Any, y: Any) -> Observed:
+        """Validated data; also what the output means."""
+        raise NotImplementedError
+
+    def _fit(self, X: Any, y: Any) -> None:
+        params = self.get_params(deep=False)
+        check_parameters(params)
+        vocabulary(params)
+        earlier = self._earlier()
+        x, targets, objective, self._output_labels = self._observed(X, y)
+        what = asked(params, objective, x.shape[1], targets.shape[1])
+        self._warn_if_outputs_are_equal(what)
+        weight = np.ones(len(x))
+        problem = Problem(x, targets, weight, what.train_readout, what.train_bias)
+        kept = self._kept(earlier, what)
+        result = self._run(params, what, problem, kept)
+        self._store(result, what, fresh=kept is None)
+        self._errors = with_errors(problem, result.model)
+        if result.rows:
+            self._row_errors = [with_errors(problem, row.model) for row in result.rows]
+        self._y_mean = targets.mean(axis=0)
+
+    def _run(
+        self,
+        params: dict[str, Any],
+        what: Asked,
+        problem: Problem,
+        earlier: tuple[Network, Model] | None,
+    ) -> Result:
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        rng = np.random.default_rng(seed)
+
+        def choose(rows: Sequence[Row]) -> int:
+            return self._choice(rows, problem)
+
+        if what.searches_openly:
+            self._warn_if_nothing_to_monitor()
+            plan = open_plan(
+                params, what, choose, self._search_options, earlier is not None
+            )
+            names = self._labels("input_labels", None)
+            with OpenProgress(self.verbose, plan.budget, names) as watch:
+                return openfit.run(plan, what.objective, problem, earlier, rng, watch)
+        space = what.space()
+        with Progress(self, space) as progress:
+            return fitting.run(
+                space,
+                what.objective,
+                problem,
+                closed_plan(params, what, choose, earlier is not None),
+                earlier,
+                rng,
+                progress.observer(),
+            )
+
+    def _store(self, result: Result, what: Asked, fresh: bool) -> None:
+        self.network_, self.model_ = result.network, result.model
+        self.history_, self.converged_ = result.history, result.converged
+        if result.candidates or fresh:
+            self.candidates_ = [c.fit.model for c in result.candidates[:50]]
+            self._rows = result.rows
+        self._asked = what
+
+    def _choice(self, rows: Sequence[Row], problem: Problem) -> int:
+        """The row that ``model_selection`` takes."""
+        if not callable(self.model_selection):
+            return chosen(
+                rows, self.model_selection, problem.weight.sum(), variance(problem)
+            )
+        table = self._table(rows)
+        label = self.model_selection(table)
+        if label not in table.index:
+            raise ValueError(
+                "model_selection must return a label of the table's index, "
+                f"{list(table.index)}, got {label!r}"
+            )
+        return int(table.index.get_loc(label))
+
+    def _warn_if_nothing_to_monitor(self) -> None:
+        if self.execution_monitor is not None:
+            warnings.warn(
+                "execution_monitor is not called: a search over graphs of any size has no "
+                "epochs; give num_graph_nodes a number to train and watch a mixture, or "
+                "verbose=1 to see the best equation so far",
+                UserWarning,
+                stacklevel=5,
+            )
+
+    def _warn_if_outputs_are_equal(self, what: Asked) -> None:
+        if what.n_outputs > 1 and not what.train_readout:
+            warnings.warn(
+                f"all {what.n_outputs} outputs share one read-out while "
+                "train_classifier_coefficients=False, so their predictions are equal; set "
+                "it to True to tell them apart",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _earlier(self) -> tuple[Network, Model, Asked] | None:
+        if not hasattr(self, "network_"):
+            return None
+        return self.network_, self.model_, self._asked
+
+    def _kept(
+        self, earlier: tuple[Network, Model, Asked] | None, what: Asked
+    ) -> tuple[Network, Model] | None:
+        """The earlier fit if this one builds on it."""
+        keeps = keeps_weights(self.get_params(deep=False))
+        if earlier is not None and earlier[2].weights_apply == what.weights_apply:
+            return earlier[:2] if keeps or self.warm_start else None
+        if keeps:
+            why = (
+                "the estimator is not fitted"
+                if earlier is None
+                else "it was fitted on another search space, whose weights do not apply"
+            )
+            then = (
+                "they are searched for"
+                if what.searches_openly
+                else "the architecture is sampled from initial, random weights"
+            )
+            warnings.warn(
+                f"max_epochs={self.max_epochs} and arch_updates_per_epoch="
+                f"{self.arch_updates_per_epoch} ask to keep the architecture weights, "
+                f"but {why}: {then}. Fit with both above 0 first.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+    def _predict_outputs(self, X: Any) -> np.ndarray:
+        """Predictions of shape (n, outputs), finite everywhere."""
+        check_is_fitted(self, "model_")
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        prediction = self.model_.predict(X)
+        undefined = ~np.isfinite(prediction).all(axis=1)
+        if undefined.any():
+            warnings.warn(
+                f"the equation has no finite value on {undefined.sum()} of {len(X)} rows "
+                f"(first: row {np.argmax(undefined)}), which lie outside its domain; the "
+                "mean of the training targets stands in for them",
+                UserWarning,
+                stacklevel=3,
+            )
+            prediction[undefined] = self._y_mean
+        return prediction
