@@ -30,6 +30,7 @@ ORDER = [
     "relax",
     "compiled",
     "refit",
+    "observations",
     "coefficients",
     "select",
     "discretise",

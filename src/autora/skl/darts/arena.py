@@ -89,7 +89,7 @@ class Arena:
     y : ndarray of shape (n,)
         Standardised to mean 0 and variance 1 where the read-out is trained.
     root : ndarray of shape (n,)
-        Square roots of the rows' weights, whose mean is 1.
+        Square roots of the rows' weights.
     """
 
     kernel: ModuleType
@@ -107,6 +107,11 @@ class Arena:
     @property
     def n_inputs(self) -> int:
         return len(self.x)
+
+    @cached_property
+    def n_observations(self) -> float:
+        """Sum of the rows' weights: what n means in a criterion."""
+        return float(self.root @ self.root)
 
     @property
     def n_rows(self) -> int:
@@ -222,7 +227,7 @@ class Arena:
 
     def criterion(self, graphs: Graphs) -> np.ndarray:
         """BIC of a batch plus a fine for coefficients of an unnatural size."""
-        n = self.n_rows
+        n = self.n_observations
         with np.errstate(invalid="ignore"):
             misfit = n * np.log(graphs.loss / self.unit + FLOOR)
         total = misfit + np.log(n) * self.size(graphs) + 2 * self.strain(graphs)

@@ -16,6 +16,7 @@ from . import fitting, openfit
 from .coefficients import with_errors
 from .model import Model
 from .objectives import Objective
+from .observations import canonical
 from .outcome import Network, Result
 from .progress import OpenProgress, Progress
 from .readings import Readings
@@ -31,6 +32,7 @@ class Observed(NamedTuple):
 
     x: np.ndarray  #: (n, inputs)
     targets: np.ndarray  #: (n, outputs)
+    weight: np.ndarray  #: (n,), as it was given
     objective: Objective
     output_labels: list[str]
 
@@ -58,19 +60,20 @@ class BaseDARTS(Readings, BaseEstimator):
             self.__dict__ = before
             raise
 
-    def _observed(self, X: Any, y: Any) -> Observed:
+    def _observed(self, X: Any, y: Any, sample_weight: Any) -> Observed:
         """Validated data; also what the output means."""
         raise NotImplementedError
 
-    def _fit(self, X: Any, y: Any) -> None:
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         params = self.get_params(deep=False)
         check_parameters(params)
         vocabulary(params)
         earlier = self._earlier()
-        x, targets, objective, self._output_labels = self._observed(X, y)
-        what = asked(params, objective, x.shape[1], targets.shape[1])
+        seen = self._observed(X, y, sample_weight)
+        x, targets, weight = canonical(seen.x, seen.targets, seen.weight)
+        self._output_labels = seen.output_labels
+        what = asked(params, seen.objective, x.shape[1], targets.shape[1])
         self._warn_if_outputs_are_equal(what)
-        weight = np.ones(len(x))
         problem = Problem(x, targets, weight, what.train_readout, what.train_bias)
         kept = self._kept(earlier, what)
         result = self._run(params, what, problem, kept)
@@ -78,7 +81,7 @@ class BaseDARTS(Readings, BaseEstimator):
         self._errors = with_errors(problem, result.model)
         if result.rows:
             self._row_errors = [with_errors(problem, row.model) for row in result.rows]
-        self._y_mean = targets.mean(axis=0)
+        self._y_mean = np.average(targets, axis=0, weights=weight)
 
     def _run(
         self,

@@ -121,7 +121,7 @@ def standard_errors(problem: Problem, model: Model) -> np.ndarray:
         jac = jacobian(problem, model, where)
         jac = jac * np.sqrt(problem.weight).repeat(model.space.n_outputs)[:, None]
         size = np.linalg.norm(jac, axis=0)
-    free = len(residual) - len(where)
+    free = problem.weight.sum() * model.space.n_outputs - len(where)
     if not len(where) or free <= 0 or not np.isfinite(jac).all():
         return np.full(len(where), np.inf)
     unit = np.where(size > 0, size, 1.0)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from .base import BaseDARTS, Observed
 from .objectives import OBJECTIVES
+from .observations import checked_weights
 from .primitives import Primitive
 from .readings import numbered
 from .validation import check_targets, choice
@@ -244,7 +245,7 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         self.warm_start = warm_start
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Search for an equation of y in the columns of X.
 
         Without architecture updates (``max_epochs=0`` or ``arch_updates_per_epoch=0``) an
@@ -255,6 +256,11 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         ----------
         X : array-like or DataFrame of shape (n, inputs)
         y : array-like, Series or DataFrame of shape (n,) or (n, outputs)
+        sample_weight : array-like of shape (n,), default=None
+            How much every row counts. Whole numbers say how often it was observed: 2 is
+            the same as the row twice, 0 the same as no such row. Where they are not all
+            whole only their ratios matter, and the number of observations, which
+            criteria and standard errors depend on, is the number of rows above 0.
 
         Raises
         ------
@@ -263,10 +269,10 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
             raised, an earlier fit stays as it was.
         """
         with self._all_or_nothing():
-            self._fit(X, y)
+            self._fit(X, y, sample_weight)
         return self
 
-    def _observed(self, X: Any, y: Any) -> Observed:
+    def _observed(self, X: Any, y: Any, sample_weight: Any) -> Observed:
         objective = OBJECTIVES[choice("output_type", self.output_type)]
         labels = _output_labels(y)
         X, y = validate_data(
@@ -275,7 +281,9 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         targets = np.asarray(y, float).reshape(len(X), -1)
         check_targets(targets, objective)
         self._y_ndim = np.ndim(y)
-        return Observed(X, targets, objective, labels or numbered("y", targets.shape[1]))
+        weight = checked_weights(sample_weight, len(X))
+        labels = labels or numbered("y", targets.shape[1])
+        return Observed(X, targets, weight, objective, labels)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predictions in double precision, shaped like the y of the fit.

@@ -69,7 +69,9 @@ class _Units(NamedTuple):
 def _units(problem: Problem) -> _Units:
     y = problem.y[:, 0]
     shift = float(np.average(y, weights=problem.weight)) if problem.train_bias else 0.0
-    scale = float(np.sqrt(np.mean((y - shift) ** 2))) if problem.train_readout else 1.0
+    scale = 1.0
+    if problem.train_readout:
+        scale = float(np.sqrt(np.average((y - shift) ** 2, weights=problem.weight)))
     return _Units(shift if problem.train_readout else 0.0, scale if scale > 0 else 1.0)
 
 

@@ -56,8 +56,10 @@ def _scale(problem: Problem, objective: Objective, centred: bool) -> float:
     """The unit of y: its spread, or its size where the read-out has no intercept."""
     if not objective.least_squares:
         return 1.0
-    y = problem.y - problem.y.mean(axis=0) if centred else problem.y
-    scale = float(np.sqrt(np.mean(y**2)))
+    y, weight = problem.y, problem.weight
+    if centred:
+        y = y - np.average(y, axis=0, weights=weight)
+    scale = float(np.sqrt(np.average(np.mean(y**2, axis=1), weights=weight)))
     return scale if np.isfinite(scale) and scale > 0 else 1.0
 
 
@@ -95,8 +97,8 @@ def _relaxed_data(
     data = relax.Data(
         x=_padded(problem.x, size),
         y=_padded(problem.y, size),
-        train=_padded(train, size),
-        valid=_padded(valid, size),
+        train=_padded(train * problem.weight, size),
+        valid=_padded(valid * problem.weight, size),
         scale=np.float32(scale),
     )
     return data, batch

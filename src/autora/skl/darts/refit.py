@@ -34,7 +34,7 @@ class Problem(NamedTuple):
 
     x: np.ndarray  #: (n, inputs)
     y: np.ndarray  #: (n, outputs)
-    weight: np.ndarray  #: (n,), mean 1
+    weight: np.ndarray  #: (n,), their sum is the number of observations
     train_readout: bool = False
     train_bias: bool = False
 

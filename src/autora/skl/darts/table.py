@@ -19,10 +19,9 @@ _FEWEST_ROWS_TO_SPLIT = 8
 
 
 def part(problem: Problem, rows: np.ndarray) -> Problem:
-    """Some rows of a problem, weights rescaled to mean 1."""
-    weight = problem.weight[rows]
+    """Some rows of a problem."""
     return problem._replace(
-        x=problem.x[rows], y=problem.y[rows], weight=weight / weight.mean()
+        x=problem.x[rows], y=problem.y[rows], weight=problem.weight[rows]
     )
 
 

@@ -174,7 +174,7 @@ def _criteria(
     fixed: np.ndarray,
 ) -> np.ndarray:
     """Predicted criteria (3, rows, columns): amplitude 1, free, through a hidden node."""
-    n = a.n_rows
+    n = a.n_observations
     node, slot, product, alone = slots.T
     price = a.cost[op] + np.where(pair >= 0, 1.0, 0.0)
     old_op = graph.op[0][np.maximum(node, 0), np.maximum(slot, 0)]
