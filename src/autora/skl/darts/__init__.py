@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .estimator import DARTSRegressor
@@ -15,15 +16,24 @@ from .primitives import (
 )
 
 if TYPE_CHECKING:
+    from .animation import SearchAnimation
+    from .display_fit import FitDisplay, ResidualDisplay
+    from .display_search import ArchitectureDisplay, EquationsDisplay, HistoryDisplay
     from .monitor import DARTSExecutionMonitor
 
 __all__ = [
     "PRIMITIVES",
     "SCIENCE",
+    "ArchitectureDisplay",
     "DARTSExecutionMonitor",
     "DARTSRegressor",
     "DARTSType",
+    "EquationsDisplay",
+    "FitDisplay",
+    "HistoryDisplay",
     "Primitive",
+    "ResidualDisplay",
+    "SearchAnimation",
     "known_primitives",
     "register_primitive",
 ]
@@ -36,9 +46,19 @@ class DARTSType(StrEnum):
     FAIR = "fair"  #: one sigmoid per primitive, arXiv 1911.12126
 
 
-def __getattr__(name: str) -> Any:
-    if name == "DARTSExecutionMonitor":
-        from .monitor import DARTSExecutionMonitor
+#: Where the pictures live, which are imported when asked for.
+_LAZY = {
+    "ArchitectureDisplay": "display_search",
+    "DARTSExecutionMonitor": "monitor",
+    "EquationsDisplay": "display_search",
+    "FitDisplay": "display_fit",
+    "HistoryDisplay": "display_search",
+    "ResidualDisplay": "display_fit",
+    "SearchAnimation": "animation",
+}
 
-        return DARTSExecutionMonitor
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

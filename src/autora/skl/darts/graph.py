@@ -15,17 +15,17 @@ import graphviz
 
 from .model import Edge, Model
 from .render import ModelGraph
+from .style import BLUE, GREEN, INK, LINE, MUTED, PALE
 from .symbolic import edge_expression, floats, link_text, node_symbols, symbols, text
 
 _FONT = "Helvetica"
-_INK, _LINE, _MUTED = "#222222", "#5F6B76", "#9AA3AB"
 #: Fill and border of the three kinds of node. Hues of the Okabe–Ito palette, which
 #: colour-blind readers tell apart; the shapes differ as well.
 _STYLES = {
-    "input": {"shape": "box", "fillcolor": "#DCEBF7", "color": "#0072B2"},
-    "unused": {"fillcolor": "#F4F5F6", "color": "#C5CBD0", "fontcolor": _MUTED},
+    "input": {"shape": "box", "fillcolor": "#DCEBF7", "color": BLUE},
+    "unused": {"fillcolor": "#F4F5F6", "color": PALE, "fontcolor": MUTED},
     "latent": {"shape": "ellipse", "fillcolor": "#FCEFD2", "color": "#C98A00"},
-    "output": {"shape": "box", "fillcolor": "#D8F0E6", "color": "#009E73"},
+    "output": {"shape": "box", "fillcolor": "#D8F0E6", "color": GREEN},
 }
 
 
@@ -80,7 +80,7 @@ def model_graph(
 
 
 def _canvas() -> ModelGraph:
-    font = {"fontname": _FONT, "fontcolor": _INK}
+    font = {"fontname": _FONT, "fontcolor": INK}
     return ModelGraph(
         "model",
         format="svg",
@@ -100,7 +100,7 @@ def _canvas() -> ModelGraph:
             "margin": "0.16,0.06",
             "height": "0.45",
         },
-        edge_attr=font | {"fontsize": "11", "color": _LINE, "arrowsize": "0.7"},
+        edge_attr=font | {"fontsize": "11", "color": LINE, "arrowsize": "0.7"},
     )
 
 

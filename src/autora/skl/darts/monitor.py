@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .plot import edge_labels, plot_architecture, plot_loss, relaxed_weights
 from .search_space import SearchSpace
 
 
@@ -119,12 +120,11 @@ class DARTSExecutionMonitor:
                 "no epoch has been recorded: pass execution_monitor="
                 "monitor.execution_monitor to DARTSRegressor and call fit first"
             )
-        from .plot import plot_architecture, plot_loss
-
         labels = self._edge_labels(self._space)
         loss_ax = plot_loss(self.epoch_history, self.loss_history, self.train_loss_history)
+        weights = relaxed_weights(np.stack(self.arch_weight_history), self._darts_type)
         arch_fig, arch_axes = plot_architecture(
-            self.epoch_history, self._weights(), self.primitives, labels
+            self.epoch_history, weights, self.primitives, labels
         )
         return SimpleNamespace(
             loss_fig=loss_ax.figure,
@@ -132,15 +132,6 @@ class DARTSExecutionMonitor:
             arch_fig=arch_fig,
             arch_axes=arch_axes,
         )
-
-    def _weights(self) -> np.ndarray:
-        """What the relaxed graph multiplies with, shape (epochs, edges, primitives)."""
-        alphas = np.stack(self.arch_weight_history)
-        if self._darts_type == "fair":
-            # Numbers beyond ±500 are 0 and 1 anyway and would only overflow.
-            return 1 / (1 + np.exp(-np.clip(alphas, -500, 500)))
-        raw = np.exp(alphas - alphas.max(axis=-1, keepdims=True))
-        return raw / raw.sum(axis=-1, keepdims=True)
 
     def _edge_labels(self, space: SearchSpace) -> list[str]:
         """Names such as "x1 → k_1", one per edge."""
@@ -151,9 +142,4 @@ class DARTSExecutionMonitor:
             raise ValueError(
                 f"input_labels has {len(names)} names, the data {space.n_inputs} inputs"
             )
-        nodes = [*map(str, names), *(f"k_{k + 1}" for k in range(space.n_nodes))]
-        pairs = zip(space.sources, space.targets, strict=True)
-        labels = [f"{nodes[source]} → k_{target + 1}" for source, target in pairs]
-        if space.n_parallel == 1:
-            return labels
-        return [f"{label} ({i % space.n_parallel + 1})" for i, label in enumerate(labels)]
+        return edge_labels(space, names)

@@ -21,7 +21,7 @@ from .evolve import Options
 from .explore import Found, Frame, Progress, explore, refit, same_graph
 from .model import Model
 from .objectives import Objective
-from .outcome import Network, Result, constant, no_history, warn_constant
+from .outcome import Network, Result, SearchHistory, constant, warn_constant
 from .refit import Problem, without_traces
 from .search import Budget, Candidate
 from .selection import Row
@@ -93,6 +93,25 @@ def _sampled(
     return None
 
 
+class _Recorder:
+    """Passes progress on and remembers the best so far."""
+
+    def __init__(self, watch: Callable[[Progress], None]) -> None:
+        self._watch = watch
+        self._seen: list[tuple[int, float, float]] = []
+
+    def __call__(self, seen: Progress) -> None:
+        now = (seen.fitted, seen.error, seen.criterion)
+        if self._seen and self._seen[-1][2] <= now[2]:
+            now = (now[0], *self._seen[-1][1:])
+        self._seen.append(now)
+        self._watch(seen)
+
+    def history(self) -> SearchHistory:
+        refits, error, criterion = np.array(self._seen, float).reshape(-1, 3).T
+        return SearchHistory(refits.astype(int), error, criterion)
+
+
 def run(
     plan: OpenPlan,
     objective: Objective,
@@ -106,10 +125,11 @@ def run(
     rows: list[Row] = []
     known = [] if earlier is None else [earlier[1]]
     network = None if earlier is None else earlier[0]
+    recorder = _Recorder(progress)
     if plan.search_architecture or network is None:
         train, held = split(problem, plan.holds_out, rng)
         found = explore(
-            plan.frame, objective, train, plan.budget, plan.options, rng, progress,
+            plan.frame, objective, train, plan.budget, plan.options, rng, recorder,
             known if plan.continues else [],
         )  # fmt: skip
         _warn_if_hardly_searched(found)
@@ -123,6 +143,7 @@ def run(
             network = _blank(found, objective, plan.darts_type)
         candidates = found.candidates
     assert network is not None
+    history = recorder.history()
     model = _sampled(plan, network, problem, known, rng) if known else None
     if model is not None:
         model = snapped(thinned(problem, MOST_ROWS_TO_SNAP, rng), model)
@@ -130,8 +151,8 @@ def run(
     else:
         warn_constant()
         model = constant(network.space, objective, problem)
-        return Result(network, model, no_history(network.alphas), candidates, False, rows)
-    return Result(network, model, no_history(network.alphas), candidates, True, rows)
+        return Result(network, model, history, candidates, False, rows)
+    return Result(network, model, history, candidates, True, rows)
 
 
 def _warn_if_hardly_searched(found: Found) -> None:

@@ -68,10 +68,21 @@ class Observer(NamedTuple):
     candidate: Callable[[Candidate], None] = lambda best: None
 
 
+class SearchHistory(NamedTuple):
+    """The best equation after every generation of an open search; shapes (generations,).
+
+    "Best" is by criterion, as everywhere in the search.
+    """
+
+    refits: np.ndarray  #: graphs refitted so far
+    error: np.ndarray  #: loss of the best so far, as a share of the variance of y
+    criterion: np.ndarray  #: BIC of the best so far
+
+
 class Result(NamedTuple):
     network: Network
     model: Model
-    history: relax.History
+    history: relax.History | SearchHistory
     candidates: list[Candidate]
     converged: bool
     rows: list[Row] = []  # noqa: RUF012 - never changed

@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import style
+from .search_space import SearchSpace
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-#: Okabe–Ito colours, which colour-blind readers tell apart; yellow is too pale for lines.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-_DASHES = ("-", "--", ":")
-_GREY = "#9AA3AB"
 #: Inches per panel of the architecture weights, and panels side by side.
 _PANEL, _COLUMNS = (2.3, 1.8), 5
-#: Loss spans that a linear axis would flatten, as the ratio of largest to smallest.
-_LOG_RATIO = 10
 
 
 def plot_loss(
@@ -43,22 +39,27 @@ def plot_loss(
     matplotlib.axes.Axes
         Its loss axis is logarithmic when the loss is positive and spans a factor of ten.
     """
-    ax = _new_axes((6.0, 3.6)) if ax is None else ax
-    curves = [(valid_loss, "validation", _COLOURS[0], "-")]
+    ax = style.new_axes() if ax is None else ax
+    curves = [(valid_loss, "validation", style.BLUE, "-")]
     if train_loss is not None:
-        curves.insert(0, (train_loss, "training", _COLOURS[5], "--"))
+        curves.insert(0, (train_loss, "training", style.ORANGE, "--"))
     for loss, label, colour, dashes in curves:
         ax.plot(
-            epochs, loss, dashes, color=colour, lw=1.6, label=label, marker=_dot(epochs)
+            epochs,
+            loss,
+            dashes,
+            color=colour,
+            lw=style.STRONG,
+            label=label,
+            marker=_dot(epochs),
         )
-    values = np.concatenate([np.asarray(curve[0], dtype=float) for curve in curves])
-    values = values[np.isfinite(values)]
-    if values.size and values.min() > 0 and values.max() > _LOG_RATIO * values.min():
-        _log_scale(ax)
+    if style.spans_decades(np.concatenate([np.asarray(c[0], float) for c in curves])):
+        style.log_scale(ax)
     ax.set(xlabel="epoch", ylabel="loss")
-    _tidy(ax)
+    style.whole_ticks(ax)
+    style.tidy(ax)
     if len(curves) > 1:
-        ax.legend(frameon=False)
+        ax.legend(frameon=False, fontsize=style.TICK)
     return ax
 
 
@@ -87,26 +88,49 @@ def plot_architecture_weights(
     -------
     matplotlib.axes.Axes
     """
-    ax = _new_axes((5.0, 3.4)) if ax is None else ax
+    ax = style.new_axes((5.0, 3.4)) if ax is None else ax
     weights = np.asarray(weights, dtype=float)
     strongest = int(np.argmax(weights[-1]))
-    for i, (name, style) in enumerate(zip(primitives, _styles(primitives), strict=True)):
-        width, order = (2.4, 3) if i == strongest else (1.1, 2)
+    for i, (name, look) in enumerate(
+        zip(primitives, style.styles(primitives), strict=True)
+    ):
+        width, order = (style.STRONG + 0.4, 3) if i == strongest else (style.THIN, 2)
         ax.plot(
             epochs,
             weights[:, i],
             lw=width,
             zorder=order,
-            label=name,
+            label=style.plain(name),
             marker=_dot(epochs),
-            **style,
+            **look,
         )
     ax.set_ylim(-0.03, 1.03)
     ax.locator_params(axis="y", nbins=4)
     if title:
-        ax.set_title(_plain(title), fontsize=10)
-    _tidy(ax)
+        ax.set_title(style.plain(title), fontsize=style.TITLE)
+    style.whole_ticks(ax)
+    style.tidy(ax)
     return ax
+
+
+def relaxed_weights(alphas: np.ndarray, darts_type: str) -> np.ndarray:
+    """What the relaxed graph multiplies with, of the shape (…, primitives) of alphas."""
+    alphas = np.asarray(alphas, dtype=float)
+    if darts_type == "fair":
+        # Numbers beyond ±500 are 0 and 1 anyway and would only overflow.
+        return 1 / (1 + np.exp(-np.clip(alphas, -500, 500)))
+    raw = np.exp(alphas - alphas.max(axis=-1, keepdims=True))
+    return raw / raw.sum(axis=-1, keepdims=True)
+
+
+def edge_labels(space: SearchSpace, input_names: Sequence[str]) -> list[str]:
+    """Names such as "x1 → k_1", one per edge."""
+    nodes = [*map(str, input_names), *(f"k_{k + 1}" for k in range(space.n_nodes))]
+    pairs = zip(space.sources, space.targets, strict=True)
+    labels = [f"{nodes[source]} → k_{target + 1}" for source, target in pairs]
+    if space.n_parallel == 1:
+        return labels
+    return [f"{label} ({i % space.n_parallel + 1})" for i, label in enumerate(labels)]
 
 
 def plot_architecture(
@@ -114,8 +138,9 @@ def plot_architecture(
     weights: np.ndarray,
     primitives: Sequence[str],
     edge_labels: Sequence[str],
-) -> tuple[Figure, np.ndarray]:
-    """Draw one small panel per edge on a new figure, with one legend beside them.
+    figure: Any = None,
+) -> tuple[Any, np.ndarray]:
+    """Draw one small panel per edge, with one legend beside them.
 
     Parameters
     ----------
@@ -124,28 +149,25 @@ def plot_architecture(
         Between 0 and 1.
     primitives : sequence of str of length n_primitives
     edge_labels : sequence of str of length n_edges
+    figure : Figure or SubFigure, default=None
+        Empty; None makes a new one of a size that suits the panels.
 
     Returns
     -------
-    figure : matplotlib.figure.Figure
+    figure : Figure or SubFigure
     axes : ndarray of Axes, shape (n_edges,)
     """
-    import matplotlib.pyplot as plt
-
     n = len(edge_labels)
     columns = min(_COLUMNS, n, max(2, int(np.ceil(np.sqrt(n)))))
     rows = -(-n // columns)
-    # The legend, one line per primitive, must fit beside few panels too.
-    height = max(rows * _PANEL[1] + 0.4, 0.21 * len(primitives) + 0.6)
-    figure, grid = plt.subplots(
-        rows,
-        columns,
-        figsize=(columns * _PANEL[0] + 1.8, height),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
+    if figure is None:
+        import matplotlib.pyplot as plt
+
+        # The legend, one line per primitive, must fit beside few panels too.
+        height = max(rows * _PANEL[1] + 0.4, 0.21 * len(primitives) + 0.6)
+        size = (columns * _PANEL[0] + 1.8, height)
+        figure = plt.figure(figsize=size, layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     axes = grid.ravel()
     for e, label in enumerate(edge_labels):
         plot_architecture_weights(epochs, weights[:, e], primitives, label, axes[e])
@@ -156,71 +178,26 @@ def plot_architecture(
     # Among many primitives every weight is small: zoom in, on all panels alike.
     top = float(np.clip(np.nanmax(weights), 0.1, 1))
     axes[0].set_ylim(-0.03 * top, 1.05 * top)
-    figure.supxlabel("epoch", fontsize=11)
-    figure.supylabel("weight", fontsize=11)
+    figure.supxlabel("epoch", fontsize=style.LABEL)
+    figure.supylabel("weight", fontsize=style.LABEL)
     _legend_beside(figure, axes[0])
     return figure, axes[:n]
 
 
-def _legend_beside(figure: Figure, ax: Axes) -> None:
+def _legend_beside(figure: Any, ax: Axes) -> None:
     """One legend for panels that share their lines; the bold line is no news in it."""
     lines = ax.get_lines()
     names = [str(line.get_label()) for line in lines]
     legend = figure.legend(
-        lines, names, loc="outside right upper", frameon=False, fontsize=10
+        lines, names, loc="outside right upper", frameon=False, fontsize=style.TICK
     )
     for handle in legend.get_lines():
         handle.set_linewidth(2)
 
 
-def _new_axes(size: tuple[float, float]) -> Axes:
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=size, layout="constrained")[1]
-
-
-def _styles(primitives: Sequence[str]) -> list[dict[str, Any]]:
-    """A colour and dash pattern per primitive; "none" is always grey."""
-    styles: list[dict[str, Any]] = []
-    i = 0
-    for name in primitives:
-        if name == "none":
-            styles.append({"color": _GREY, "linestyle": "-"})
-            continue
-        dash = _DASHES[i // len(_COLOURS) % len(_DASHES)]
-        styles.append({"color": _COLOURS[i % len(_COLOURS)], "linestyle": dash})
-        i += 1
-    return styles
-
-
 def _dot(epochs: Sequence[int]) -> str:
     """A line of one point is invisible without a marker."""
     return "o" if len(epochs) == 1 else ""
-
-
-def _plain(text: str) -> str:
-    """Keep matplotlib from reading dollar signs in a name as mathematics."""
-    return text.replace("$", r"\$")
-
-
-def _log_scale(ax: Axes) -> None:
-    """Logarithmic losses with plain numbers, for the span may be less than a decade."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
-    ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
-
-
-def _tidy(ax: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True, min_n_ticks=1))
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(True, color="#E6E9EB", lw=0.6)
-    ax.set_axisbelow(True)
-    ax.tick_params(labelsize=9)
 
 
 def layout_pdf(layout: dict[str, Any]) -> bytes:
@@ -305,5 +282,5 @@ def _draw_text(ax: Axes, op: dict[str, Any], colour: str, size: float) -> None:
         size *= max(room / actual, 0.7)
     align = {"c": "center", "l": "left", "r": "right"}[op["align"]]
     x, y = op["pt"]
-    style: dict[str, Any] = {"color": colour, "fontproperties": font, "fontsize": size}
-    ax.text(x, y, shown, ha=align, va="baseline", parse_math=False, **style)
+    look: dict[str, Any] = {"color": colour, "fontproperties": font, "fontsize": size}
+    ax.text(x, y, shown, ha=align, va="baseline", parse_math=False, **look)

@@ -1,0 +1,76 @@
+"""Every picture this package can draw, made anew in docs/images/."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+
+from autora.skl.darts import (
+    ArchitectureDisplay,
+    DARTSRegressor,
+    EquationsDisplay,
+    FitDisplay,
+    HistoryDisplay,
+    ResidualDisplay,
+    SearchAnimation,
+)
+
+OUT = Path(__file__).resolve().parent.parent / "docs" / "images"
+
+
+def save(display, name: str) -> None:
+    path = OUT / f"{name}.png"
+    display.figure_.savefig(path, dpi=100)
+    plt.close("all")
+    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
+
+
+# Time per trial falls with practice: one input, a counted graph.
+rng = np.random.default_rng(0)
+trials = pd.DataFrame({"trials": np.sort(rng.uniform(1, 40, 80))})
+seconds = 0.6 + 2.5 * np.exp(-0.15 * trials["trials"])
+seconds = (seconds + 0.06 * rng.normal(size=80)).rename("seconds")
+counted = {
+    "train_classifier_coefficients": True,
+    "train_classifier_bias": True,
+    "random_state": 0,
+}
+learning = DARTSRegressor(
+    num_graph_nodes=1,
+    primitives=["none", "mult", "linear_exp", "linear_logistic", "linear_ln"],
+    **counted,
+).fit(trials, seconds)
+save(FitDisplay.from_estimator(learning, trials, seconds), "curve")
+save(ResidualDisplay.from_estimator(learning, trials, seconds), "residuals")
+
+# Two inputs and the open search: a surface, the table of equations.
+X = pd.DataFrame(rng.uniform(0.5, 3, (200, 2)), columns=["dose", "delay"])
+y = X["dose"] * (2 + np.cos(2 * X["delay"])) / (1 + X["dose"])
+y = (y + 0.01 * rng.normal(size=200)).rename("effect")
+effect = DARTSRegressor(random_state=0).fit(X, y)
+save(FitDisplay.from_estimator(effect, X, y), "surface")
+save(FitDisplay.from_estimator(effect, X, y, kind="observed"), "observed")
+save(EquationsDisplay.from_estimator(effect), "equations")
+save(HistoryDisplay.from_estimator(effect), "history-open")
+
+# A counted graph has epochs: losses, weights, and a film of them.
+X = rng.uniform(-2, 2, (200, 2))
+y = np.sin(2 * X[:, 0]) + 0.8 * X[:, 1] + 0.05 * rng.normal(size=200)
+relaxed = DARTSRegressor(
+    num_graph_nodes=2,
+    primitives=["none", "add", "subtract", "mult", "linear_sin", "linear_exp", "relu"],
+    arch_learning_rate_max=0.01,
+    max_epochs=150,
+    **counted,
+).fit(X, y)
+save(HistoryDisplay.from_estimator(relaxed), "history-counted")
+save(ArchitectureDisplay.from_estimator(relaxed), "architecture")
+
+film = SearchAnimation.from_estimator(relaxed)
+path = film.save(OUT / "search.gif", dpi=80)
+print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")

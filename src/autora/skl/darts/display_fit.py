@@ -1,0 +1,338 @@
+"""Pictures of a fit: predictions beside data, and what is left over.
+
+They take any fitted scikit-learn estimator, so that theorists can be compared.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.metrics import r2_score, root_mean_squared_error
+
+from . import style
+from .display import Display, FitData, finite
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+KINDS = ("auto", "observed", "curve", "surface")
+#: Points of a curve, and of a surface along each input.
+_CURVE, _SURFACE = 400, 120
+_LEVELS = 12
+#: Points beyond this number are drawn as pixels and faint.
+_MANY = 1500
+
+
+class FitDisplay(Display):
+    """Predictions beside the data.
+
+    Kinds: "observed" draws observed against predicted values; "curve" the prediction as a
+    function of the only input, with the data; "surface" as a function of two inputs, as
+    contours, with the data in the same colours (or in space, on three-dimensional axes).
+
+    Parameters
+    ----------
+    kind : {"observed", "curve", "surface"}
+    X : ndarray of shape (n, inputs)
+    y_true, y_pred : ndarray of shape (n, outputs)
+        For a classifier 0 or 1 and the probability of every class.
+    inputs, outputs : sequence of str
+        Names.
+    grid : ndarray of shape (points, inputs), default=None
+        Where the curve or surface is known; a surface's points fill a square row by row.
+    grid_pred : ndarray of shape (points, outputs), default=None
+        Values that are not finite leave gaps.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+    figure_ : matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from autora.skl.darts import FitDisplay
+    >>> FitDisplay.from_estimator(fitted, X, y)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        X: np.ndarray,
+        y_true: np.ndarray,
+        y_pred: np.ndarray,
+        inputs: list[str],
+        outputs: list[str],
+        grid: np.ndarray | None = None,
+        grid_pred: np.ndarray | None = None,
+    ) -> None:
+        self.kind, self.X, self.y_true, self.y_pred = kind, X, y_true, y_pred
+        self.inputs, self.outputs = inputs, outputs
+        self.grid, self.grid_pred = grid, grid_pred
+        self._size = style.SQUARE if kind == "observed" else style.SIZE
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        kind: str = "auto",
+        output: str | int | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw the predictions of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : fitted regressor or classifier
+        X : array-like or DataFrame of shape (n, inputs)
+        y : array-like of shape (n,) or (n, outputs)
+        kind : {"auto", "observed", "curve", "surface"}, default="auto"
+            "auto": a curve for one input, a surface for two inputs and one output, else
+            observed against predicted.
+        output : str, int or None, default=None
+            Name or number of one output (for a classifier: class) to draw; None draws all.
+        ax : matplotlib.axes.Axes, default=None
+            None draws on a new figure.
+
+        Returns
+        -------
+        FitDisplay
+
+        Raises
+        ------
+        ValueError
+            If the kind is unknown or does not suit the number of inputs or outputs.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
+        data = FitData(estimator, X, y, output)
+        kind = _suitable(kind, data)
+        grid = grid_pred = None
+        if kind != "observed":
+            low, high = data.X.min(axis=0), data.X.max(axis=0)
+            points = _CURVE if kind == "curve" else _SURFACE
+            sides = [np.linspace(a, b, points) for a, b in zip(low, high, strict=True)]
+            grid = np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1)
+            grid_pred = data.on_grid(grid)
+        display = cls(
+            kind,
+            data.X,
+            data.y_true,
+            data.y_pred,
+            data.inputs,
+            data.outputs,
+            grid,
+            grid_pred,
+        )
+        return display.plot(ax)
+
+    def _draw(self, ax: Axes) -> None:
+        {"observed": self._observed, "curve": self._curve, "surface": self._surface}[
+            self.kind
+        ](ax)
+
+    def _observed(self, ax: Axes) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        for q, name in enumerate(self.outputs):
+            truth, found = self.y_true[:, q], self.y_pred[:, q]
+            score = f"R² = {_rounded(r2_score(truth, found))}"
+            label = score if len(self.outputs) == 1 else f"{style.plain(name)}: {score}"
+            ax.plot(found, truth, label=label, **_dots(q, len(found)))
+        ends = finite([self.y_true, self.y_pred])
+        ends = np.array([ends.min(), ends.max()])
+        pad = 0.04 * (np.ptp(ends) or 1.0) * np.array([-1, 1])
+        ax.plot(ends + pad, ends + pad, color=style.LINE, lw=style.THIN, zorder=1)
+        ax.set(xlim=ends + pad, ylim=ends + pad, aspect="equal")
+        name = style.plain(self.outputs[0]) if len(self.outputs) == 1 else "output"
+        ax.set(xlabel=f"{name}, predicted", ylabel=f"{name}, observed")
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(5))
+        style.tidy(ax)
+        ax.legend(frameon=False, fontsize=style.TICK, loc="upper left", handletextpad=0.2)
+
+    def _curve(self, ax: Axes) -> None:
+        assert self.grid is not None and self.grid_pred is not None
+        alone = len(self.outputs) == 1
+        for q, name in enumerate(self.outputs):
+            ax.plot(self.X[:, 0], self.y_true[:, q], **_dots(q, len(self.X)))
+            colour = style.VERMILION if alone else style.COLOURS[q % len(style.COLOURS)]
+            line = style.DASHES[q // len(style.COLOURS) % len(style.DASHES)]
+            ax.plot(
+                self.grid[:, 0], self.grid_pred[:, q], line, color=colour,
+                lw=style.STRONG, label=style.plain(name), zorder=3,
+            )  # fmt: skip
+        ax.set_xlabel(style.plain(self.inputs[0]))
+        ax.set_ylabel(style.plain(self.outputs[0]) if alone else "output")
+        # A pole of the equation must not flatten the data.
+        seen = finite([self.y_true, self.y_pred])
+        pad = 0.25 * (np.ptp(seen) or 1.0)
+        low, high = ax.get_ylim()
+        ax.set_ylim(max(low, seen.min() - pad), min(high, seen.max() + pad))
+        style.tidy(ax)
+        if not alone:
+            ax.legend(frameon=False, fontsize=style.TICK)
+
+    def _surface(self, ax: Axes) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        assert self.grid is not None and self.grid_pred is not None
+        side = round(len(self.grid) ** 0.5)
+        x1, x2 = (column.reshape(side, side) for column in self.grid.T)
+        values = np.ma.masked_invalid(self.grid_pred[:, 0].reshape(side, side))
+        truth = self.y_true[:, 0]
+        seen = finite([truth, self.y_pred[:, 0]])
+        low, high = seen.min(), seen.max()
+        if high <= low:
+            low, high = low - 0.5, high + 0.5
+        look: dict[str, Any] = {"cmap": style.COLOUR_MAP, "vmin": low, "vmax": high}
+        names = [style.plain(name) for name in (*self.inputs, *self.outputs)]
+        ax.set(xlabel=names[0], ylabel=names[1])
+        if ax.name == "3d":
+            space: Any = ax
+            space.plot_surface(x1, x2, values, alpha=0.85, lw=0, **look)
+            space.scatter(*self.X.T, truth, color=style.INK, s=8, depthshade=False)
+            space.set_zlabel(names[2])
+            return
+        levels = MaxNLocator(_LEVELS).tick_values(low, high)
+        filled = ax.contourf(x1, x2, values, levels, extend="both", **look)
+        ax.contour(x1, x2, values, levels, colors="white", linewidths=0.4, alpha=0.6)
+        many = len(truth) > _MANY
+        ax.scatter(
+            self.X[:, 0], self.X[:, 1], c=truth, s=8 if many else 26, edgecolors="white",
+            linewidths=0.3 if many else 0.9, rasterized=many, zorder=3, clip_on=False,
+            **look,
+        )  # fmt: skip
+        bar = ax.figure.colorbar(filled, ax=ax, pad=0.02)
+        bar.set_label(names[2], size=style.LABEL)
+        bar.ax.tick_params(labelsize=style.TICK)
+        bar.outline.set_visible(False)
+        style.tidy(ax)
+        ax.grid(False)
+
+
+class ResidualDisplay(Display):
+    """Residuals (observed − predicted) against predictions, and their distribution.
+
+    Parameters
+    ----------
+    y_true, y_pred : ndarray of shape (n, outputs)
+    outputs : sequence of str
+        Names.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Of the residuals.
+    ax_histogram_ : matplotlib.axes.Axes
+        Of their distribution, to the right; the line is the normal distribution with mean
+        0 and the same mean square.
+    figure_ : matplotlib.figure.Figure
+    """
+
+    def __init__(self, y_true: np.ndarray, y_pred: np.ndarray, outputs: list[str]) -> None:
+        self.y_true, self.y_pred, self.outputs = y_true, y_pred, outputs
+        self.residuals = y_true - y_pred
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        output: str | int | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
+        """Draw the residuals of a fitted regressor.
+
+        Parameters
+        ----------
+        estimator : fitted regressor
+        X : array-like or DataFrame of shape (n, inputs)
+        y : array-like of shape (n,) or (n, outputs)
+        output : str, int or None, default=None
+            Name or number of one output to draw; None draws all.
+        ax : matplotlib.axes.Axes, default=None
+            None draws on a new figure. The distribution stands to its right.
+
+        Returns
+        -------
+        ResidualDisplay
+        """
+        data = FitData(estimator, X, y, output)
+        data.refuse_classes("residuals")
+        return cls(data.y_true, data.y_pred, data.outputs).plot(ax)
+
+    def _draw(self, ax: Axes) -> None:
+        self.ax_histogram_ = side = ax.inset_axes((1.03, 0, 0.24, 1), sharey=ax)
+        bins = np.histogram_bin_edges(finite(self.residuals), "auto")
+        alone = len(self.outputs) == 1
+        for q, name in enumerate(self.outputs):
+            residuals, colour = self.residuals[:, q], style.COLOURS[q % len(style.COLOURS)]
+            rmse = root_mean_squared_error(self.y_true[:, q], self.y_pred[:, q])
+            label = f"root mean square {_rounded(rmse)}"
+            label = label if alone else f"{style.plain(name)}: {_rounded(rmse)}"
+            ax.plot(self.y_pred[:, q], residuals, label=label, **_dots(q, len(residuals)))
+            look: dict[str, Any] = {"color": colour, "orientation": "horizontal"}
+            side.hist(residuals, list(bins), density=True, alpha=0.35, **look)
+            if rmse > 0:
+                at = np.linspace(bins[0], bins[-1], 200)
+                bell = np.exp(-0.5 * (at / rmse) ** 2) / (rmse * np.sqrt(2 * np.pi))
+                side.plot(bell, at, color=colour, lw=style.THIN)
+        for axes in (ax, side):
+            axes.axhline(0, color=style.LINE, lw=style.THIN, zorder=1)
+            style.tidy(axes)
+        name = style.plain(self.outputs[0]) if alone else "output"
+        ax.set(xlabel=f"{name}, predicted", ylabel="observed − predicted")
+        side.set_xticks([])
+        side.set_xlabel("density", fontsize=style.LABEL, labelpad=17)
+        side.tick_params(labelleft=False, left=False)
+        side.spines[["left", "bottom"]].set_visible(False)
+        ax.legend(frameon=False, fontsize=style.TICK, handletextpad=0.2)
+
+
+def _suitable(kind: str, data: FitData) -> str:
+    """The kind that "auto" means, or the one asked for if it can be drawn."""
+    count, outputs = data.X.shape[1], len(data.outputs)
+    if kind == "auto":
+        kind = {1: "curve", 2: "surface"}.get(count, "observed")
+        kind = "observed" if kind == "surface" and outputs > 1 else kind
+    needed = {"curve": 1, "surface": 2}.get(kind, count)
+    if count != needed:
+        raise ValueError(
+            f"kind={kind!r} needs {needed} input{'s' * (needed > 1)}, X has {count}; use "
+            "kind='observed', or PartialDependenceDisplay of sklearn.inspection"
+        )
+    if kind == "surface" and outputs > 1:
+        raise ValueError(
+            f"kind='surface' draws one output of {data.outputs}; choose it by output="
+        )
+    if kind == "observed":
+        data.refuse_classes("observed values to compare with")
+    return kind
+
+
+def _dots(q: int, count: int) -> dict[str, Any]:
+    """Points of output number q; faint pixels where there are many."""
+    many = count > _MANY
+    return {
+        "marker": style.MARKERS[q % len(style.MARKERS)],
+        "color": style.COLOURS[q % len(style.COLOURS)],
+        "ls": "",
+        "ms": 2.5 if many else 5,
+        "mew": 0,
+        "alpha": 0.25 if many else 0.6,
+        "rasterized": many,
+        "zorder": 2,
+    }
+
+
+def _rounded(value: float) -> str:
+    """Few digits, but never a rounded-up 1."""
+    if 0.999 < value < 1:
+        return "1 − " + f"{1 - value:.1e}".replace("e-0", "e-")
+    return f"{value:.3g}"

@@ -1,0 +1,112 @@
+"""The look of all pictures: colours, sizes and the tidying of axes.
+
+matplotlib is imported when a picture is drawn, not with the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Okabe–Ito colours, which colour-blind readers tell apart; yellow is too pale for lines.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, BLACK = COLOURS
+DASHES = ("-", "--", ":")
+#: Shapes tell outputs apart where a print has no colour.
+MARKERS = "osD^vP"
+INK, LINE, MUTED, PALE, GRID = "#222222", "#5F6B76", "#9AA3AB", "#C5CBD0", "#E6E9EB"
+#: Values of a surface, from low to high.
+COLOUR_MAP = "cividis"
+#: Inches; font sizes in points: titles and axis labels, ticks and legends, small print.
+SIZE, WIDE, SQUARE = (6.0, 4.0), (9.0, 4.0), (4.6, 4.4)
+TITLE, LABEL, TICK, SMALL = 10, 10, 9, 8
+#: Widths of lines in points: the one that matters, others.
+STRONG, THIN = 2.0, 1.2
+#: A span that a linear axis would flatten, as the ratio of largest to smallest.
+_LOG_RATIO = 10
+#: Decades within which a logarithmic axis can afford plain numbers.
+_PLAIN_DECADES = 3
+
+
+def new_axes(size: tuple[float, float] = SIZE) -> Axes:
+    """Axes on a new figure whose layout makes room for what is beside them."""
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def plain(text: Any) -> str:
+    """A name on one line that matplotlib shows as it is.
+
+    Dollars would start mathematics; a leading underscore would hide a legend's entry.
+    """
+    shown = " ".join(str(text).split()).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
+
+
+def shortened(text: str, most: int) -> str:
+    """At most so many characters, the last one a dot-dot-dot where some are missing."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def styles(names: Sequence[str]) -> list[dict[str, Any]]:
+    """A colour and dash pattern per primitive; "none" is always grey."""
+    found: list[dict[str, Any]] = []
+    i = 0
+    for name in names:
+        if name == "none":
+            found.append({"color": MUTED, "linestyle": "-"})
+            continue
+        dash = DASHES[i // len(COLOURS) % len(DASHES)]
+        found.append({"color": COLOURS[i % len(COLOURS)], "linestyle": dash})
+        i += 1
+    return found
+
+
+def spans_decades(values: Any) -> bool:
+    """Whether positive values need a logarithmic axis."""
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)]
+    return bool(values.size and 0 < values.min() * _LOG_RATIO < values.max())
+
+
+def log_scale(ax: Axes) -> None:
+    """A logarithmic y axis; plain numbers where its span is short."""
+    from matplotlib.ticker import (
+        LogFormatterMathtext,
+        LogLocator,
+        NullFormatter,
+        StrMethodFormatter,
+    )
+
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    if high > low * 10**_PLAIN_DECADES:
+        ax.yaxis.set_major_locator(LogLocator(numticks=7))
+        ax.yaxis.set_major_formatter(LogFormatterMathtext())
+    else:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def tidy(ax: Axes) -> None:
+    """Axes without a box, with a faint grid behind the data."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(True, color=GRID, lw=0.6)
+    ax.set_axisbelow(True)
+    ax.tick_params(labelsize=TICK)
+    ax.xaxis.label.set_fontsize(LABEL)
+    ax.yaxis.label.set_fontsize(LABEL)
+
+
+def whole_ticks(ax: Axes, most: int = 4) -> None:
+    """Few whole numbers on the x axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=most, integer=True, min_n_ticks=1))
