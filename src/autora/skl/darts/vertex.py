@@ -8,6 +8,7 @@ scores themselves are computed in `kernel_scores`.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -31,39 +32,53 @@ class Columns(NamedTuple):
     coefs: np.ndarray  #: (columns, P)
 
 
+class _Template(NamedTuple):
+    """The primitives of a dictionary, some several times, and what is drawn for each."""
+
+    op: np.ndarray
+    coefs: np.ndarray  #: (size, P), what is not drawn
+    slope: np.ndarray  #: place of a drawn slope, −1 without
+    shift: np.ndarray  #: place of a drawn shift, −1 without
+    tail: np.ndarray  #: place of a drawn exponent, −1 without
+    turn: np.ndarray  #: which of the drawn exponents
+
+
+@lru_cache(maxsize=2)
+def _template(arena: Arena) -> _Template:
+    rows: list[tuple] = []
+    for op in arena.allowed:
+        slope, shift, n_params = arena.form[op].tolist()
+        straight, power = arena.straight[op], arena.primitives[op].base == "power"
+        count = (1, 2, 3, 4)[min(n_params, 3)]
+        if power:
+            count = 5 if n_params == 1 else 3
+        coefs = np.zeros(arena.max_params)
+        coefs[:slope] = coefs[slope + shift : n_params] = 1.0
+        places = (
+            0 if slope and not straight else -1,
+            slope if shift else -1,
+            n_params - 1 if power else -1,
+        )
+        rows += [(op, coefs, *places, i) for i in range(1 if straight else count)]
+    return _Template(*(np.array(column) for column in zip(*rows, strict=True)))
+
+
 def _variants_drawn(
     arena: Arena, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Primitives of the dictionary, some several times, with drawn coefficients.
+    """Primitives of the dictionary with drawn coefficients.
 
     Slopes and shifts are in units of the source.
     """
-    ops: list[int] = []
-    coefs: list[np.ndarray] = []
-    for op in arena.allowed:
-        primitive = arena.primitives[op]
-        count = (1, 2, 3, 4)[min(primitive.n_params, 3)]
-        if arena.straight[op]:
-            count = 1
-        tails = rng.permutation(_EXPONENTS)
-        if primitive.base == "power":
-            count = 5 if primitive.n_params == 1 else 3
-        for i in range(count):
-            row = np.zeros(arena.max_params)
-            at = 0
-            if arena.form[op, 0]:
-                sign = 1.0 if primitive.base == "add" else rng.choice((-1.0, 1.0))
-                size = 1.0 if primitive.base == "add" else np.exp(rng.normal(0.0, 1.2))
-                row[at] = sign * size
-                at += 1
-            if arena.form[op, 1]:
-                row[at] = rng.normal(0.0, 1.0)
-                at += 1
-            for j in range(at, primitive.n_params):
-                row[j] = tails[i % len(tails)] if primitive.base == "power" else 1.0
-            ops.append(int(op))
-            coefs.append(row)
-    return np.array(ops), np.array(coefs)
+    t = _template(arena)
+    size, coefs = len(t.op), t.coefs.copy()
+    slopes = rng.choice((-1.0, 1.0), size) * np.exp(rng.normal(0.0, 1.2, size))
+    shifts = rng.normal(0.0, 1.0, size)
+    tails = rng.permutation(_EXPONENTS)[t.turn % len(_EXPONENTS)]
+    for place, drawn in ((t.slope, slopes), (t.shift, shifts), (t.tail, tails)):
+        has = np.flatnonzero(place >= 0)
+        coefs[has, place[has]] = drawn[has]
+    return t.op, coefs
 
 
 def columns(arena: Arena, sources: np.ndarray, rng: np.random.Generator) -> Columns:
