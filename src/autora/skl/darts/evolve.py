@@ -23,7 +23,8 @@ from .simplify import simplified
 SCREENING_ROWS = 64
 #: Steps on the sample, on all rows, and on all rows for graphs that matter.
 _SCREENING_STEPS, _SETTLING_STEPS, _POLISHING_STEPS = 16, 6, 40
-_PARENTS = 10
+#: Parents of a generation, and of the first, after which each has one more.
+_PARENTS, _FIRST_PARENTS = 10, 2
 _SCORED, _EDITED, _FRESH = 15, 12, 60
 #: Share of the parents that are drawn evenly over the complexities; how close to the best
 #: the others are.
@@ -34,12 +35,12 @@ _PER_SIZE, _MIXED = 4, 60
 EXACT = 1e-20
 #: Graphs that the first two populations fit; the next two fit twice as many, and so on.
 _PATIENCE = 6000
-#: Fresh graphs of a generation without elites.
-_FIRST = 300
+#: Fresh graphs of a generation of the control.
+_ALONE = 300
 #: A child whose loss is this many times too large after a few steps is given up.
 _HOPELESS = 30.0
-#: Generations that still look for a simpler exact graph.
-_AFTERGLOW = 6
+#: Graphs that are still fitted after an exact one, in search of a simpler one.
+_AFTERGLOW = 150
 #: Graphs that are simplified at the end.
 _SIMPLIFIED = 4
 
@@ -226,13 +227,12 @@ def _from_nothing(arena: Arena, count: int, rng: np.random.Generator) -> Graphs:
 
 
 def _bred(
-    arena: Arena, archive: Archive, options: Options, rng: np.random.Generator
+    arena: Arena, elites: Graphs, options: Options, rng: np.random.Generator
 ) -> list[Graphs]:
     """Children of elites."""
-    chosen = archive.parents(_PARENTS, rng)
     families = []
     if options.mutation:
-        parents = archive.graphs.take(np.repeat(chosen, _EDITED))
+        parents = elites.take(np.repeat(np.arange(len(elites)), _EDITED))
         twice = rng.random(len(parents)) < 0.3
         randomly_edited(arena, parents, rng)
         again = np.flatnonzero(twice & (parents.key != 0))
@@ -241,11 +241,11 @@ def _bred(
         families += [parents.take(np.flatnonzero(~twice)), part]
     if options.gradient:
         base = vertex.columns(arena, arena.x, rng)
-        for i in chosen:
-            graph = archive.graphs.take([i])
+        for i in range(len(elites)):
+            graph = elites.take([i])
             edits = vertex.score(arena, base, graph, _SCORED, rng, options.compound)
             if edits is not None and len(edits.rows):
-                family = archive.graphs.take(np.full(len(edits.rows), i))
+                family = elites.take(np.full(len(edits.rows), i))
                 arena.apply(family, edits)
                 families.append(family)
     return families
@@ -271,25 +271,35 @@ class _Population:
         self.screen = arena.rows(rows)
         self.archive = Archive(arena, self.screen, options)
         self.options, self.rng = options, rng
-        self.fitted = self.since_exact = 0
+        self.fitted = self.since_exact = self.generation = 0
         self._seen: dict[int, int] = {}
 
     def step(self) -> int:
         """One generation; the number of graphs fitted."""
         archive, rng = self.archive, self.rng
-        alone = self.options.random_only or not len(archive.criterion)
-        families = [_from_nothing(self.screen, _FIRST if alone else _FRESH, rng)]
-        if not self.options.random_only:
-            families += _bred(self.screen, archive, self.options, rng)
+        alone = self.options.random_only
+        families = [_from_nothing(self.screen, _ALONE if alone else _FRESH, rng)]
+        if not alone:
+            families += _bred(self.screen, self._parents(), self.options, rng)
         children = _unseen(Graphs.join(families), self._seen)
         hopeless = _HOPELESS * archive.bars(children)
         self.screen.fit(children, _SCREENING_STEPS, 1e-6, hopeless)
         archive.add(children.take(archive.admits(children)))
         if archive.exact:
             archive.simplify(1)
-            self.since_exact += 1
+            self.since_exact += len(children)
         self.fitted += len(children)
+        self.generation += 1
         return len(children)
+
+    def _parents(self) -> Graphs:
+        """Elites to breed from; the first of all is the graph without edges."""
+        if len(self.archive.criterion):
+            count = min(_FIRST_PARENTS + self.generation, _PARENTS)
+            return self.archive.graphs.take(self.archive.parents(count, self.rng))
+        blank = self.screen.empty(1)
+        self.screen.fit(blank, 0, 0.0)
+        return blank
 
 
 def evolve(

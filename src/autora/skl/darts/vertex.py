@@ -101,7 +101,7 @@ def columns(arena: Arena, sources: np.ndarray, rng: np.random.Generator) -> Colu
         finite,
         np.tile(ops, m),
         np.repeat(np.arange(m), size),
-        coefs.reshape(m * size, -1),
+        coefs.reshape(m * size, arena.max_params),
     )
 
 
