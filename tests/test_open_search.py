@@ -94,9 +94,11 @@ def test_model_selection(selection: str, noisy: tuple) -> None:
         assert table.holdout.notna().all()
         assert model.score(noisy[0], saturation(noisy[0])) > 0.95
     else:
-        row = {"aic": None, "loss": table.loss.idxmin(), "callable": 0}[selection]
-        losses = table.loss.to_numpy() if row is None else [table.loss[row]]
+        losses = [table.loss[0]] if selection == "callable" else table.loss
         assert np.isclose(losses, loss, rtol=1e-5).any()
+    if selection == "loss":
+        # Coefficients are made round at a price that the data cannot tell.
+        assert loss <= 1.02 * table.loss.min()
 
 
 def test_a_selection_that_names_no_row(noisy: tuple) -> None:
