@@ -238,12 +238,3 @@ def test_duplicate_and_constant_columns() -> None:
     X = np.column_stack([X, X[:, 0], np.full(len(X), 2.0), 1e6 * X[:, 1]])
     model = DARTSRegressor(random_state=0, n_candidates=8000).fit(X, y)
     assert model.score(X, y) > 1 - 1e-9
-
-
-def test_several_outputs_fall_back() -> None:
-    X, y = data(LAWS["product"][0], 3)
-    model = DARTSRegressor(
-        random_state=0, max_epochs=2, param_updates_per_epoch=5, n_candidates=30
-    ).fit(X, np.column_stack([y, 2 * y]))
-    assert model.predict(X).shape == (150, 2)
-    assert model.model_.space.n_nodes == 2

@@ -6,6 +6,7 @@ from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .classifier import DARTSClassifier
 from .estimator import DARTSRegressor
 from .primitives import (
     PRIMITIVES,
@@ -25,6 +26,7 @@ __all__ = [
     "PRIMITIVES",
     "SCIENCE",
     "ArchitectureDisplay",
+    "DARTSClassifier",
     "DARTSExecutionMonitor",
     "DARTSRegressor",
     "DARTSType",

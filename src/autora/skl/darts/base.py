@@ -42,6 +42,7 @@ class BaseDARTS(Readings, BaseEstimator):
 
     #: Ingredients that benchmarks switch off; see `evolve.Options`.
     _search_options: ClassVar[dict[str, Any]] = {}
+    _STAND_IN: ClassVar[str] = "means of the training targets"
     arch_updates_per_epoch: int
     execution_monitor: Any
     max_epochs: int
@@ -60,12 +61,16 @@ class BaseDARTS(Readings, BaseEstimator):
             self.__dict__ = before
             raise
 
+    def _settings(self) -> dict[str, Any]:
+        """The parameters as the fit takes them."""
+        return self.get_params(deep=False)
+
     def _observed(self, X: Any, y: Any, sample_weight: Any) -> Observed:
         """Validated data; also what the output means."""
         raise NotImplementedError
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
-        params = self.get_params(deep=False)
+        params = self._settings()
         check_parameters(params)
         vocabulary(params)
         earlier = self._earlier()
@@ -196,19 +201,27 @@ class BaseDARTS(Readings, BaseEstimator):
         tags.non_deterministic = self.random_state is None
         return tags
 
-    def _predict_outputs(self, X: Any) -> np.ndarray:
-        """Predictions of shape (n, outputs), finite everywhere."""
+    def _outputs(self, X: Any) -> np.ndarray:
+        """What the equation says, shape (n, outputs), finite everywhere."""
         check_is_fitted(self, "model_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        prediction = self.model_.predict(X)
+        prediction = self._read(X)
         undefined = ~np.isfinite(prediction).all(axis=1)
         if undefined.any():
             warnings.warn(
                 f"the equation has no finite value on {undefined.sum()} of {len(X)} rows "
-                f"(first: row {np.argmax(undefined)}), which lie outside its domain; the "
-                "mean of the training targets stands in for them",
+                f"(first: row {np.argmax(undefined)}), which lie outside its domain; "
+                f"{self._STAND_IN} stand in for them",
                 UserWarning,
                 stacklevel=3,
             )
-            prediction[undefined] = self._y_mean
+            prediction[undefined] = self._stand_in()
         return prediction
+
+    def _read(self, X: np.ndarray) -> np.ndarray:
+        """Outputs of shape (n, outputs), not finite where the equation is undefined."""
+        return self.model_.predict(X)
+
+    def _stand_in(self) -> np.ndarray:
+        """Outputs, shape (outputs,), where the equation is undefined."""
+        return self._y_mean

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import least_squares
 
+from . import objectives
 from .model import Model
 from .refit import Problem, tangents
 
@@ -46,12 +47,18 @@ def places(model: Model, problem: Problem) -> list[Place]:
     return found
 
 
-def term(model: Model, place: Place, input_names: Sequence[str]) -> str:
-    """What a coefficient belongs to, in words."""
+def term(
+    model: Model,
+    place: Place,
+    input_names: Sequence[str],
+    output_names: Sequence[str] = (),
+) -> str:
+    """What a coefficient belongs to, in words; of several outputs also to which."""
+    belongs = f" in {output_names[place.column]}" if len(output_names) > 1 else ""
     if place.kind == "bias":
-        return "intercept"
+        return f"intercept{belongs}"
     if place.kind == "readout":
-        return f"read-out of k_{place.row + 1}"
+        return f"read-out of k_{place.row + 1}{belongs}"
     space = model.space
     names = [*input_names, *(f"k_{k + 1}" for k in range(space.n_nodes))]
     primitive = space.primitives[model.architecture[place.row]]
@@ -63,7 +70,7 @@ def term(model: Model, place: Place, input_names: Sequence[str]) -> str:
 def with_errors(problem: Problem, model: Model) -> list[tuple[Place, float, float]]:
     """Every fitted coefficient with its standard error."""
     where = places(model, problem)
-    if model.objective.least_squares and not model.objective.probability:
+    if model.objective.least_squares or model.objective.likelihood:
         errors = standard_errors(problem, model)
     else:
         errors = np.full(len(where), np.nan)
@@ -116,22 +123,45 @@ def _residual(problem: Problem, model: Model) -> np.ndarray:
 def standard_errors(problem: Problem, model: Model) -> np.ndarray:
     """Standard error of every place; infinite where the data do not determine it."""
     where = places(model, problem)
+    if not len(where):
+        return np.zeros(0)
     with np.errstate(all="ignore"):
-        residual = _residual(problem, model)
         jac = jacobian(problem, model, where)
-        jac = jac * np.sqrt(problem.weight).repeat(model.space.n_outputs)[:, None]
         size = np.linalg.norm(jac, axis=0)
-    free = problem.weight.sum() * model.space.n_outputs - len(where)
-    if not len(where) or free <= 0 or not np.isfinite(jac).all():
+        unit = np.where((size > 0) & np.isfinite(size), size, 1.0)
+        information, scale = _information(problem, model, jac / unit)
+    if scale is None or not np.isfinite(information).all():
         return np.full(len(where), np.inf)
-    unit = np.where(size > 0, size, 1.0)
-    values_, vectors = np.linalg.eigh((jac / unit).T @ (jac / unit))
+    values_, vectors = np.linalg.eigh(information)
     floor = 1e-12 * max(values_.max(), 1e-300)
     undetermined = (vectors[:, values_ < floor] ** 2).sum(axis=1) > 1e-6
     with np.errstate(all="ignore"):  # a coefficient of 1e200 may overflow: infinite
         inverse = (vectors**2 / np.maximum(values_, floor)).sum(axis=1)
-        errors = np.sqrt(residual @ residual / free * inverse) / unit
+        errors = np.sqrt(scale * inverse) / unit
     return np.where(undetermined | (size == 0), np.inf, errors)
+
+
+def _information(
+    problem: Problem, model: Model, jac: np.ndarray
+) -> tuple[np.ndarray, float | None]:
+    """Fisher information up to a scale: the variance of least squares, 1 of a likelihood.
+
+    The scale is None where there are not more observations than coefficients.
+    """
+    n, q = len(problem.x), model.space.n_outputs
+    weight = problem.weight.repeat(q)
+    if not model.objective.likelihood:
+        residual = _residual(problem, model)
+        free = weight.sum() - jac.shape[1]
+        scale = residual @ residual / free if free > 0 else None
+        return (jac * weight[:, None]).T @ jac, scale
+    eta = model.eta(problem.x)
+    _, curvature = model.objective.slopes(objectives.NUMPY, eta, problem.y)
+    found = (jac * (weight * curvature.ravel())[:, None]).T @ jac
+    if model.objective.competing:
+        mean = np.einsum("nqp,nq->np", jac.reshape(n, q, -1), curvature)
+        found -= (mean * (problem.weight / curvature.sum(axis=1))[:, None]).T @ mean
+    return found, 1.0
 
 
 def round_numbers() -> np.ndarray:

@@ -23,6 +23,8 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
     An equation is a graph: every latent node combines primitives of the inputs and of
     earlier latent nodes; the output is a linear read-out of the latent nodes.
 
+    Several outputs share the latent nodes; each has its own read-out.
+
     With ``num_graph_nodes="auto"`` the search decides about the size of the graph: elites
     of every complexity are improved by the architecture gradient at discrete graphs, whose
     coefficients are refitted exactly, until the equation is exact, nothing improves or the
@@ -38,8 +40,8 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         Rows per step of the relaxed search. None takes all; "auto" all up to 512 rows,
         else 512.
     num_graph_nodes : int or "auto", default="auto"
-        Number of latent nodes. "auto" searches graphs of any size up to five nodes; for
-        several outputs, or an ``output_type`` other than "real", it means 2.
+        Number of latent nodes. "auto" searches graphs of any size: up to five nodes for
+        each output, as many as the criterion pays for.
     output_type : {"real", "sigmoid", "probability", "probability_sample", \
 "probability_distribution"}, default="real"
         What the output means. "sigmoid" and "probability": logistic link, squared error;
@@ -92,7 +94,7 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         takes `SCIENCE` where graphs of any size are searched, else `PRIMITIVES`.
     train_classifier_coefficients, train_classifier_bias : bool or "auto", default="auto"
         Train the read-out of the latent nodes and its bias; else they stay 1 and 0.
-        "auto" trains them with ``num_graph_nodes="auto"``.
+        "auto" trains them with ``num_graph_nodes="auto"`` and always for classes.
     execution_monitor : callable or None, default=None
         Called after every epoch with the keywords epoch, train_loss, valid_loss, alphas,
         space and darts_type; see `DARTSExecutionMonitor`.
@@ -299,7 +301,7 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         -------
         ndarray of shape (n,) or (n, outputs)
         """
-        prediction = self._predict_outputs(X)
+        prediction = self._outputs(X)
         return prediction[:, 0] if self._y_ndim == 1 else prediction
 
     def __sklearn_tags__(self) -> Any:

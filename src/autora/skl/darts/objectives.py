@@ -35,9 +35,13 @@ class Objective:
         ``loss(m, eta, y)``: loss of each row, shape (n,).
     slopes : callable
         ``slopes(m, eta, y)``: derivative of the loss in eta and a Gauss–Newton curvature
-        that is nowhere negative, each of shape (n, outputs).
+        that is nowhere negative, each of shape (n, outputs): its diagonal where outputs
+        do not compete.
     likelihood : bool
         The loss is a negative log-likelihood rather than a squared error.
+    competing : bool
+        Outputs share what there is, as under a softmax: with curvature c the Gauss–Newton
+        matrix of a row is diag(c) − c·cᵀ/Σc.
     probability : bool
         Targets must lie in [0, 1].
     """
@@ -47,12 +51,22 @@ class Objective:
     loss: Callable[..., Any]
     slopes: Callable[..., tuple[Any, Any]]
     likelihood: bool = False
+    competing: bool = False
     probability: bool = False
 
     @property
     def least_squares(self) -> bool:
         """True when a trained read-out has a closed form."""
         return self.name == "real"
+
+    def inverse(self, y: Any, margin: float = 1e-9) -> Any:
+        """Read-out values (n, outputs) for the targets, kept off 0 and 1 by a margin."""
+        if not self.probability:
+            return y
+        p = np.clip(y, margin, 1 - margin)
+        if self.competing:
+            return np.log(p) - np.log(p).mean(axis=-1, keepdims=True)
+        return np.log(p / (1 - p))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (objective, (self.name,))
@@ -80,7 +94,6 @@ def _bernoulli_slopes(m: Any, eta: Any, y: Any) -> tuple[Any, Any]:
 
 def _multinomial_slopes(m: Any, eta: Any, y: Any) -> tuple[Any, Any]:
     p, total = m.softmax(eta), y.sum(axis=-1, keepdims=True)
-    # diag(p) dominates the true curvature diag(p) − ppᵀ, so that steps stay safe.
     return total * p - y, total * p
 
 
@@ -119,6 +132,7 @@ OBJECTIVES = {
             loss=lambda m, eta, y: -(y * m.log_softmax(eta)).sum(axis=-1),
             slopes=_multinomial_slopes,
             likelihood=True,
+            competing=True,
             probability=True,
         ),
     )

@@ -10,22 +10,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from . import explore, working
 from .coefficients import snapped
 from .discretise import bounded, draw, mode, move_towards
 from .evolve import Options
-from .explore import Found, Frame, Progress, explore, refit, same_graph
+from .explore import Found, Frame, Progress, same_graph
 from .model import Model
 from .objectives import Objective
 from .outcome import Network, Result, SearchHistory, constant, warn_constant
 from .refit import Problem, without_traces
 from .search import Budget, Candidate
 from .selection import Row
-from .table import split, table_of, thinned
+from .table import mean_loss, split, table_of, thinned
 
 _DRAWS = 100
 #: Fewer graphs than this are hardly a search.
@@ -55,6 +56,12 @@ class OpenPlan(NamedTuple):
     continues: bool
 
 
+def _engine(objective: Objective, problem: Problem) -> Any:
+    """The module that searches: `explore` for one real output, else `working`."""
+    plain = objective.least_squares and problem.y.shape[1] == 1
+    return explore if plain else working
+
+
 def _weights(found: Found, choice: Model, darts_type: str) -> Weights:
     """Weights whose mode is the choice and whose draws reflect all candidates."""
     space = found.space
@@ -78,6 +85,7 @@ def _sampled(
 ) -> Model | None:
     """The sampled architecture with refitted coefficients; None if none is finite."""
     probability, nodes = network.weights, network.node_weights
+    engine = _engine(network.objective, problem)
     for attempt in range(_DRAWS):
         if attempt == 0 and plan.sampling_strategy == "max":
             architecture, aggregation = mode(network.alphas), mode(nodes)
@@ -85,7 +93,7 @@ def _sampled(
             architecture, aggregation = draw(probability, rng), draw(nodes, rng)
         bound = bounded(network.space, architecture, probability)
         asked = (bound, aggregation)
-        model = refit(
+        model = engine.refit(
             plan.frame, network.space, network.objective, problem, asked, known, rng
         )
         if model is not None:
@@ -128,7 +136,8 @@ def run(
     recorder = _Recorder(progress)
     if plan.search_architecture or network is None:
         train, held = split(problem, plan.holds_out, rng)
-        found = explore(
+        engine = _engine(objective, problem)
+        found = engine.explore(
             plan.frame, objective, train, plan.budget, plan.options, rng, recorder,
             known if plan.continues else [],
         )  # fmt: skip
@@ -169,9 +178,7 @@ def _updated(row: Row, model: Model, problem: Problem) -> Row:
     """The row, if it is the model's, with the model's final coefficients."""
     if not same_graph(row.model, model):
         return row
-    square = (model.predict(problem.x) - problem.y)[:, 0] ** 2
-    loss = float(np.average(square, weights=problem.weight))
-    return row._replace(model=model, loss=loss)
+    return row._replace(model=model, loss=mean_loss(model, problem))
 
 
 def _blank(found: Found, objective: Objective, darts_type: str) -> Network:

@@ -97,17 +97,13 @@ def no_history(alphas: np.ndarray) -> relax.History:
 def constant(space: SearchSpace, objective: Objective, problem: Problem) -> Model:
     """The best constant: what is left when no architecture has a finite value."""
     mean = np.average(problem.y, axis=0, weights=problem.weight)
-    if objective.probability:
-        mean = np.clip(mean, 1e-9, 1 - 1e-9)
-        softmax = objective.name == "probability_distribution"
-        mean = np.log(mean) if softmax else np.log(mean / (1 - mean))
     return Model(
         space,
         objective,
         np.full(space.n_edges, -1),
         np.zeros((space.n_edges, space.max_params)),
         np.zeros((space.n_nodes, space.n_outputs)),
-        mean,
+        objective.inverse(mean),
     )
 
 

@@ -139,17 +139,17 @@ class Readings:
         """The fitted coefficients with their standard errors, as a DataFrame.
 
         Columns: ``term`` (where the coefficient stands), ``coefficient`` and
-        ``standard_error``, from the curvature of the squared error at the fit; infinite
-        where the data do not determine a coefficient, NaN where the outputs are
-        probabilities. They take the equation's structure as given.
+        ``standard_error``, from the curvature of the squared error or the likelihood at
+        the fit; infinite where the data do not determine a coefficient, NaN where squared
+        errors of probabilities were fitted. They take the equation's structure as given.
         """
         import pandas as pd
 
         check_is_fitted(self, "model_")
-        names = self._labels("input_labels", None)
+        names = self._labels("input_labels", None), self._labels("output_labels", None)
         return pd.DataFrame(
             {
-                "term": [term(self.model_, place, names) for place, _, _ in self._errors],
+                "term": [term(self.model_, place, *names) for place, _, _ in self._errors],
                 "coefficient": [value for _, value, _ in self._errors],
                 "standard_error": [error for _, _, error in self._errors],
             }

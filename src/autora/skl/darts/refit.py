@@ -16,6 +16,7 @@ import numpy as np
 from . import objectives
 from .jets import differentiate
 from .model import Model
+from .objectives import Objective
 
 #: Damping increases in a row after which the fit gives up.
 _PATIENCE = 12
@@ -37,6 +38,18 @@ class Problem(NamedTuple):
     weight: np.ndarray  #: (n,), their sum is the number of observations
     train_readout: bool = False
     train_bias: bool = False
+    sparse_readout: bool = False  #: read-out weights that are 0 stay 0
+
+    def closed_form(self, objective: Objective) -> bool:
+        """Whether the trained read-out is solved for rather than stepped along."""
+        trained = self.train_readout or self.train_bias
+        return trained and objective.least_squares and not self.sparse_readout
+
+    def trained_weights(self, model: Model) -> np.ndarray:
+        """Which read-out weights are fitted, shape (nodes, outputs)."""
+        if not self.train_readout:
+            return np.zeros(model.readout.shape, bool)
+        return (model.readout != 0) | (not self.sparse_readout)
 
 
 class Fit(NamedTuple):
@@ -133,13 +146,17 @@ def _project(problem: Problem, nodes: np.ndarray, jacobian: np.ndarray) -> np.nd
     return scaled / np.maximum(root, 1e-150)[None, :, None]
 
 
-def _readout_columns(problem: Problem, nodes: np.ndarray) -> np.ndarray:
+def _readout_columns(problem: Problem, model: Model, nodes: np.ndarray) -> np.ndarray:
     """Jacobian rows of a read-out that is trained by the same steps as the edges."""
     n, q = len(problem.x), problem.y.shape[1]
-    columns = nodes if problem.train_readout else np.zeros((0, n))
+    places = problem.trained_weights(model)
     if problem.train_bias:
-        columns = np.concatenate([columns, np.ones((1, n))])
-    return np.einsum("cn,oq->conq", columns, np.eye(q)).reshape(-1, n, q)
+        places = np.concatenate([places, np.ones((1, q), bool)])
+    rows, outputs = np.nonzero(places)
+    columns = np.zeros((len(rows), n, q))
+    sources = np.concatenate([nodes, np.ones((1, n))])
+    columns[np.arange(len(rows)), :, outputs] = sources[rows]
+    return columns
 
 
 def _linearise(problem: Problem, model: Model) -> _Point | None:
@@ -147,17 +164,19 @@ def _linearise(problem: Problem, model: Model) -> _Point | None:
     slots = _slots(model)
     objective = model.objective
     trained = problem.train_readout or problem.train_bias
+    closed = problem.closed_form(objective)
     with np.errstate(all="ignore"):
         nodes, tangents = _nodes(model, problem.x, slots)
         if not ((np.abs(nodes) < _HUGE).all() and (np.abs(tangents) < _HUGE).all()):
             return None
-        if trained and objective.least_squares:
+        if closed:
             model = _closed_form(problem, nodes, model)
         jacobian = np.einsum("kpn,kq->pnq", tangents, model.readout)
-        if trained and objective.least_squares and slots:
+        if closed and slots:
             jacobian = _project(problem, nodes, jacobian)
-        elif trained and not objective.least_squares:
-            jacobian = np.concatenate([jacobian, _readout_columns(problem, nodes)])
+        elif trained and not closed:
+            columns = _readout_columns(problem, model, nodes)
+            jacobian = np.concatenate([jacobian, columns])
         eta = nodes.T @ model.readout + model.bias
         losses = objective.loss(objectives.NUMPY, eta, problem.y)
         gradient, curvature = objective.slopes(objectives.NUMPY, eta, problem.y)
@@ -175,9 +194,11 @@ def _moved(problem: Problem, model: Model, step: np.ndarray) -> Model:
     rest = step[len(slots) :]
     readout, bias = model.readout, model.bias
     if len(rest):
-        if problem.train_readout:
-            readout = readout + rest[: readout.size].reshape(readout.shape)
-            rest = rest[readout.size :]
+        places = problem.trained_weights(model)
+        count = int(places.sum())
+        readout = readout.copy()
+        readout[places] += rest[:count]
+        rest = rest[count:]
         if problem.train_bias:
             bias = bias + rest
     return model.replace(edge=edge, readout=readout, bias=bias)
@@ -192,7 +213,12 @@ def _normal_equations(
     with np.errstate(all="ignore"):
         matrix = (flat * (point.curvature * weight).ravel()) @ flat.T
         gradient = flat @ (point.gradient * weight).ravel()
-    diagonal = np.sqrt(np.diag(matrix))
+        if point.model.objective.competing:
+            # total·(diag(p) − p·pᵀ), the curvature of a softmax, is diag(c) − c·cᵀ/Σc.
+            total = np.maximum(point.curvature.sum(axis=1), 1e-300)
+            mean = np.einsum("pnq,nq->pn", point.jacobian, point.curvature)
+            matrix = matrix - (mean * (weight[:, 0] / total)) @ mean.T
+    diagonal = np.sqrt(np.maximum(np.diag(matrix), 0.0))
     unit = 1 / np.where(diagonal > 0, diagonal, np.inf)
     return matrix * unit * unit[:, None], gradient * unit, unit
 

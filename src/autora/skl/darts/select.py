@@ -16,7 +16,7 @@ def n_coefficients(model: Model, problem: Problem) -> int:
     edges = sum(edge.primitive.n_params for edge in model.edges())
     return (
         edges
-        + problem.train_readout * model.readout.size
+        + int(problem.trained_weights(model).sum())
         + problem.train_bias * model.bias.size
     )
 
@@ -36,12 +36,20 @@ def bic(model: Model, loss: float, problem: Problem) -> float:
     """
     if not np.isfinite(loss):
         return np.inf
+    size = n_coefficients(model, problem) + 0.5 * len(list(model.edges()))
+    return misfit(model, loss, problem) + float(price(problem) * size)
+
+
+def misfit(model: Model, loss: float, problem: Problem) -> float:
+    """−2 log-likelihood, up to a constant: the first term of an information criterion."""
     n = problem.weight.sum()
     if model.objective.likelihood:
-        fit = 2 * n * loss
-    else:
-        unit = variance(problem)
-        unit = unit if unit > 0 else max(float(np.mean(problem.y**2)), 1.0)
-        fit = n * np.log(loss / unit + _FLOOR)
-    size = n_coefficients(model, problem) + 0.5 * len(list(model.edges()))
-    return float(fit + np.log(max(n, 2)) * size)
+        return float(2 * n * loss)
+    unit = variance(problem)
+    unit = unit if unit > 0 else max(float(np.mean(problem.y**2)), 1.0)
+    return float(n * problem.y.shape[1] * np.log(loss / unit + _FLOOR))
+
+
+def price(problem: Problem) -> float:
+    """What one coefficient costs in the Bayesian information criterion."""
+    return float(np.log(max(problem.weight.sum(), 2)))

@@ -7,12 +7,12 @@ complicated one.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from .model import Model
+from .model import Edge, Model
 
 #: How a row may be chosen, beside a callable.
 SELECTIONS = ("bic", "aic", "loss", "holdout")
@@ -32,11 +32,17 @@ class Row(NamedTuple):
 
 def complexity(model: Model, train_readout: bool) -> float:
     """Coefficients, plus half for every edge, plus half for every edge that bends."""
+    weights = train_readout * int((model.readout != 0).sum())
+    return complexity_of(model.edges()) + weights
+
+
+def complexity_of(edges: Iterable[Edge]) -> float:
+    """What edges add to the complexity of a model."""
     total = 0.0
-    for edge in model.edges():
+    for edge in edges:
         bends = edge.primitive.base not in ("add", "subtract")
         total += edge.primitive.n_params + 0.5 + 0.5 * bends
-    return total + train_readout * int((model.readout != 0).sum())
+    return total
 
 
 def front(rows: Sequence[Row], unit: float) -> list[Row]:
@@ -62,7 +68,9 @@ def values(rows: Sequence[Row], selection: str, n: float, unit: float) -> np.nda
         return np.array([row.loss for row in rows])
     if selection == "holdout":
         return np.array([row.holdout for row in rows])
-    misfit = np.log(np.array([row.loss for row in rows]) / unit + _FLOOR)
+    losses = np.array([row.loss for row in rows])
+    likelihood = rows[0].model.objective.likelihood
+    misfit = 2 * losses if likelihood else np.log(losses / unit + _FLOOR)
     return n * misfit + 2 * np.array([row.complexity for row in rows])
 
 

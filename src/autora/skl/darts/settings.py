@@ -48,8 +48,10 @@ class Asked(NamedTuple):
     @property
     def searches_openly(self) -> bool:
         """Whether the compiled search over open graphs serves."""
+        if self.n_nodes is None:
+            return True
         plain = self.n_outputs == 1 and self.objective.name == "real"
-        return plain and (self.n_nodes is None or "product" in self.aggregations)
+        return plain and "product" in self.aggregations
 
     @property
     def weights_apply(self) -> tuple:
@@ -76,10 +78,13 @@ class Asked(NamedTuple):
         )
 
 
-def is_open(params: dict[str, Any], objective: Objective, n_outputs: int) -> bool:
-    """The automatic search fits one output by least squares."""
-    automatic = params["num_graph_nodes"] == "auto"
-    return automatic and n_outputs == 1 and objective.name == "real"
+def is_open(params: dict[str, Any], n_outputs: int) -> bool:
+    """Whether the search decides about the size of the graph.
+
+    Several outputs of one read-out that is not trained would all be the same.
+    """
+    trains = params["train_classifier_coefficients"] in ("auto", True)
+    return params["num_graph_nodes"] == "auto" and (n_outputs == 1 or trains)
 
 
 def vocabulary(params: dict[str, Any], opens: bool = False) -> tuple[Primitive, ...]:
@@ -94,7 +99,7 @@ def asked(
     params: dict[str, Any], objective: Objective, n_inputs: int, n_outputs: int
 ) -> Asked:
     """Decide every "auto" that concerns the search space."""
-    opens = is_open(params, objective, n_outputs)
+    opens = is_open(params, n_outputs)
     automatic = params["num_graph_nodes"] == "auto"
     n_nodes = None if opens else params["num_graph_nodes"]
     aggregations = params["aggregations"]

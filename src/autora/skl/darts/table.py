@@ -44,13 +44,11 @@ def thinned(problem: Problem, most: int, rng: np.random.Generator) -> Problem:
     return part(problem, np.sort(rng.permutation(len(problem.x))[:most]))
 
 
-def held_out_loss(model: Model, held: Problem | None) -> float:
-    """Mean loss on rows that the search did not see; NaN without any."""
-    if held is None:
-        return np.nan
+def mean_loss(model: Model, problem: Problem) -> float:
+    """Weighted mean loss of a model."""
     with np.errstate(all="ignore"):
-        losses = model.objective.loss(objectives.NUMPY, model.eta(held.x), held.y)
-        return float(np.average(losses, weights=held.weight))
+        losses = model.objective.loss(objectives.NUMPY, model.eta(problem.x), problem.y)
+        return float(np.average(losses, weights=problem.weight))
 
 
 def table_of(
@@ -63,7 +61,7 @@ def table_of(
             complexity(c.fit.model, problem.train_readout),
             c.fit.loss,
             c.criterion,
-            held_out_loss(c.fit.model, held),
+            np.nan if held is None else mean_loss(c.fit.model, held),
         )
         for c in candidates
     ]

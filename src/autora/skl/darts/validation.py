@@ -122,7 +122,7 @@ def check_parameters(params: dict[str, Any]) -> None:
         value = params[name]
         if not isinstance(value, (bool, np.bool_)) and value != "auto":
             raise TypeError(f"{name} must be True, False or 'auto', got {value!r}")
-    for name in _CHOICES:
+    for name in [name for name in _CHOICES if name in params]:
         choice(name, params[name])
     for name, (word, allowed) in _OR_ELSE.items():
         value = params[name]

@@ -1,0 +1,186 @@
+"""Several outputs: shared latent nodes, one read-out each, in every reading."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+
+from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.assemble import Part, assembled, space_for, upright, whole
+from autora.skl.darts.model import Model
+from autora.skl.darts.objectives import OBJECTIVES
+from autora.skl.darts.primitives import lookup
+from autora.skl.darts.refit import Problem, levenberg_marquardt
+from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts.working import response
+
+Outputs = tuple[np.ndarray, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def outputs() -> Outputs:
+    X = np.random.default_rng(0).uniform(-2, 2, (150, 2))
+    product = X[:, 0] * X[:, 1]
+    return X, np.column_stack([product + np.exp(X[:, 0]), 3e4 * product, -product])
+
+
+@pytest.fixture(scope="module")
+def trained(outputs: Outputs) -> DARTSRegressor:
+    return DARTSRegressor(random_state=0, n_candidates=6000).fit(*outputs)
+
+
+def test_outputs_share_what_they_have_in_common(
+    trained: DARTSRegressor, outputs: Outputs
+) -> None:
+    X, y = outputs
+    wide = np.random.default_rng(1).uniform(-3, 3, (50, 2))
+    product = wide[:, 0] * wide[:, 1]
+    truth = np.column_stack([product + np.exp(wide[:, 0]), 3e4 * product, -product])
+    np.testing.assert_allclose(trained.predict(wide), truth, rtol=1e-6, atol=1e-6)
+    assert trained.predict(X).shape == y.shape
+    assert len(trained.model_.live_nodes()) == 2
+    assert (trained.model_.readout != 0).sum() == 4  # none that is not needed
+
+
+def test_every_reading_shows_every_output(
+    trained: DARTSRegressor, outputs: Outputs
+) -> None:
+    X = outputs[0]
+    lines = trained.model_repr().splitlines()
+    assert [line.split(" = ")[0] for line in lines[-3:]] == ["y1", "y2", "y3"]
+    values = [
+        sympy.lambdify(sympy.symbols("x1 x2", real=True), e)(*X.T) for e in trained.sympy()
+    ]
+    expected = trained.predict(X)
+    np.testing.assert_allclose(np.column_stack(values), expected, rtol=1e-9, atol=1e-9)
+    assert all(f"y_{{{i}}} = " in trained.latex() for i in (1, 2, 3))
+    source = trained.visualize_model().source
+    assert all(f"y{i}" in source for i in (1, 2, 3))
+    terms = list(trained.coefficients_.term)
+    assert all(any(t.endswith(f"in y{i}") for t in terms) for i in (1, 2, 3))
+    assert trained.equations_.equation.str.count(";").eq(2).all()
+
+
+def test_shares_of_outcomes(outputs: Outputs) -> None:
+    X = outputs[0]
+    p = np.exp(np.column_stack([2 * X[:, 0], X[:, 1] ** 2, np.zeros(150)]))
+    p /= p.sum(axis=1, keepdims=True)
+    kind = "probability_distribution"
+    model = DARTSRegressor(output_type=kind, n_candidates=6000, random_state=0).fit(X, p)
+    np.testing.assert_allclose(model.predict(X).sum(axis=1), 1)
+    np.testing.assert_allclose(model.predict(X), p, atol=1e-3)
+    assert model.model_repr().count("softmax(") == 3
+
+
+@pytest.mark.parametrize("kind", ["probability", "sigmoid", "probability_sample"])
+def test_the_automatic_search_serves_every_output_type(outputs: Outputs, kind: str) -> None:
+    X = outputs[0]
+    p = 1 / (1 + np.exp(1 - 2 * X[:, 0] * X[:, 1]))
+    model = DARTSRegressor(output_type=kind, n_candidates=3000, random_state=0).fit(X, p)
+    np.testing.assert_allclose(model.predict(X), p, atol=1e-3)
+    assert "x1*x2" in model.model_repr()
+
+
+def test_without_a_trained_read_out_nodes_are_counted(outputs: Outputs) -> None:
+    X, y = outputs
+    model = DARTSRegressor(
+        train_classifier_coefficients=False,
+        max_epochs=1,
+        param_updates_per_epoch=1,
+        n_candidates=5,
+    )
+    with pytest.warns(UserWarning, match="share one read-out"):
+        model.fit(X, y)
+    assert model.model_.space.n_nodes == 2
+
+
+def space(nodes: int, outputs: int = 1) -> SearchSpace:
+    names = ("none", "add", "subtract", "exp", "mult", "logistic")
+    primitives = tuple(lookup(name) for name in names)
+    return SearchSpace(2, nodes, outputs, primitives, ("sum", "product"))
+
+
+def drawn(seed: int, nodes: int = 3) -> Model:
+    rng = np.random.default_rng(seed)
+    where = space(nodes)
+    return Model(
+        where,
+        OBJECTIVES["real"],
+        rng.integers(0, 6, where.n_edges) * (rng.random(where.n_edges) < 0.6),
+        rng.normal(size=(where.n_edges, where.max_params)),
+        rng.normal(size=(nodes, 1)) * (rng.random((nodes, 1)) < 0.7),
+        rng.normal(size=1),
+        rng.integers(0, 2, nodes),
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_assembled_parts_keep_their_values(seed: int) -> None:
+    X = np.random.default_rng(9).normal(size=(20, 2))
+    first, second = drawn(seed), drawn(seed + 100)
+    parts = [whole(first), whole(second)]
+    where = space_for([parts], first.space, 2)
+    readouts = [
+        part.model.readout[list(part.reads)] * [[1.0, 0], [0, 1.0]][i]
+        for i, part in enumerate(parts)
+    ]
+    bias = np.concatenate([first.bias, second.bias])
+    joined = assembled(parts, where, first.objective, readouts, bias)
+    expected = np.concatenate([first.eta(X), second.eta(X)], axis=1)
+    np.testing.assert_allclose(joined.eta(X), expected, rtol=1e-10)
+    np.testing.assert_allclose(upright(first).eta(X), first.eta(X), rtol=1e-10)
+    assert Part(first, whole(first).reads).key == whole(first).key
+
+
+def test_zeros_of_a_sparse_read_out_stay() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 2))
+    where = space(2, 2)
+    architecture = np.zeros(where.n_edges, int)
+    architecture[[0, where.edges_into(1).start + 1]] = 1  # x1 and x2
+    start = Model(
+        where,
+        OBJECTIVES["real"],
+        architecture,
+        np.zeros((where.n_edges, where.max_params)),
+        np.eye(2),
+        np.zeros(2),
+    )
+    y = X @ [[2.0, 1.0], [1.0, 3.0]] + 1
+    dense = Problem(X, y, np.ones(40), True, True)
+    np.testing.assert_allclose(
+        levenberg_marquardt(dense, start, 50).model.readout, [[2, 1], [1, 3]], rtol=1e-9
+    )
+    sparse = levenberg_marquardt(dense._replace(sparse_readout=True), start, 50).model
+    assert (sparse.readout[[0, 1], [1, 0]] == 0).all()
+    for q in range(2):
+        design = np.column_stack([X[:, q], np.ones(40)])
+        expected = np.linalg.lstsq(design, y[:, q], rcond=None)[0]
+        found = [sparse.readout[q, q], sparse.bias[q]]
+        np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("kind", ["probability_sample", "sigmoid", "real"])
+def test_the_working_response_is_a_newton_step(kind: str) -> None:
+    """For a linear predictor one weighted least-squares fit is one scoring step."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    y = (rng.random((60, 1)) < 0.5).astype(float)
+    objective: Any = OBJECTIVES[kind]
+    eta = 0.3 * X[:, [0]]
+    problem = Problem(X, y, rng.uniform(0.5, 2, 60), True, True)
+    made = response(objective, eta, problem, 0)
+    design = np.column_stack([X, np.ones(60)])
+    root = np.sqrt(made.weight)[:, None]
+    found = np.linalg.lstsq(design * root, made.y * root, rcond=None)[0][:, 0]
+    from autora.skl.darts import objectives
+
+    slope, curvature = objective.slopes(objectives.NUMPY, eta, y)
+    weight = problem.weight[:, None]
+    step = np.linalg.solve(
+        design.T @ (design * weight * curvature), design.T @ (weight * slope)
+    )
+    np.testing.assert_allclose(found, [0.3, 0, 0] - step[:, 0], rtol=1e-7, atol=1e-9)
