@@ -1,6 +1,9 @@
 """A closed loop with the real AutoRA; runs where autora-core is installed."""
 
+import importlib.util
 import itertools
+import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -74,3 +77,40 @@ def test_value_types_are_understood():
         output_type=ValueType.PROBABILITY, num_graph_nodes=1, random_state=0
     ).fit(X, y)
     assert model.score(X, y) > 0.999
+
+
+def test_theorists_side_by_side(monkeypatch, capsys):
+    """The example's loop, shorter: what it reports is what the last models predict."""
+    pytest.importorskip("autora.experimentalist.novelty", reason="needs the extra 'autora'")
+    path = Path(__file__).resolve().parent.parent / "examples" / "autora_loop.py"
+    spec = importlib.util.spec_from_file_location("autora_loop", path)
+    example = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "autora_loop", example)
+    spec.loader.exec_module(example)
+    estimators = {
+        name: estimator
+        for name, estimator in example.theorists().items()
+        if not name.startswith("open search")
+    }
+    estimators["two counted nodes"].set_params(max_epochs=5, n_candidates=60)
+    table, state = example.closed_loop(estimators, 3, watch=example.compilations())
+    assert table["cycle"].tolist() == [1, 1, 2, 2, 3, 3]
+    assert table["rows"].tolist() == [10, 10, 20, 20, 30, 30]
+    assert len(state.models) == 6 and len(state.experiment_data) == 30
+    # 10, 20 and 30 rows: two row buckets.
+    assert table["programs"].iloc[-1] <= 2
+    last = table[table["cycle"] == 3]
+    assert last["r2"].min() > 0.99
+    ours = state.models[-2]
+    assert last["equation"].iloc[0].endswith(ours.model_repr().splitlines()[-1])
+    held_out = random_pool(state.variables, num_samples=500, random_state=10**6)
+    truth = example.exp_learning().ground_truth(held_out.copy()).iloc[:, -1]
+    assert last["r2"].iloc[0] == pytest.approx(ours.score(held_out, truth))
+    # Conditions that were chosen are conditions that the variables allow, each once.
+    chosen = state.experiment_data[list(held_out.columns)].iloc[10:]
+    for variable in state.variables.independent_variables:
+        assert chosen[variable.name].isin(variable.allowed_values).all()
+    assert not chosen.iloc[:10].duplicated().any()
+    assert len(capsys.readouterr().out.splitlines()) == 6
+    figure = example.picture(table, state, len(estimators))
+    assert len(figure.axes) == 3 and len(figure.axes[0].get_lines()) == 2
