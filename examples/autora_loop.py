@@ -90,7 +90,7 @@ def experiment_data(noise: float, seed: int) -> tuple[Any, Callable[..., State]]
 
 
 def experimentalist(per_cycle: int, n_theorists: int, seed: int) -> Callable[..., State]:
-    """Half of the conditions by novelty, half by disagreement; the first ones at random."""
+    """Half of the conditions by novelty, half by disagreement; at first random ones."""
     seeds = np.random.default_rng(seed)
 
     @on_state()
@@ -100,7 +100,7 @@ def experimentalist(per_cycle: int, n_theorists: int, seed: int) -> Callable[...
         draw = int(seeds.integers(2**31))
         pool = random_pool(variables, num_samples=POOL, random_state=draw)
         if not models:
-            return Delta(conditions=pool.head(per_cycle))
+            return Delta(conditions=pool.head(2 * per_cycle))
         seen = experiment_data[list(pool.columns)]
         # Distances count every condition in units of its spread.
         spread = pool.std()
@@ -162,7 +162,9 @@ def closed_loop(
                     "programs": watch(),
                 }
             )
-            print("{cycle:3} {rows:4} {r2:9.5f}  {theorist}: {equation}".format(**rows[-1]))
+            print(
+                "{cycle:3} {rows:4} {r2:10.5g}  {theorist}: {equation}".format(**rows[-1])
+            )
     return pd.DataFrame(rows), state
 
 
@@ -213,7 +215,12 @@ def picture(table: pd.DataFrame, state: Any, n_theorists: int) -> Any:
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     for i, (name, part) in enumerate(table.groupby("theorist", sort=False)):
         left.plot(part["rows"], 1 - part["r2"], "o-", ms=4, color=COLOURS[i], label=name)
-    left.set(yscale="log", xlabel="observations", ylabel="1 − R² on held-out conditions")
+    left.set(
+        yscale="log",
+        ylim=(1e-7, 1),
+        xlabel="observations",
+        ylabel="1 − R² on held-out conditions",
+    )
     left.grid(True, color=GRID, lw=0.6)
     left.spines[["top", "right"]].set_visible(False)
     left.legend(frameon=False)

@@ -95,9 +95,9 @@ def test_theorists_side_by_side(monkeypatch, capsys):
     estimators["two counted nodes"].set_params(max_epochs=5, n_candidates=60)
     table, state = example.closed_loop(estimators, 3, watch=example.compilations())
     assert table["cycle"].tolist() == [1, 1, 2, 2, 3, 3]
-    assert table["rows"].tolist() == [10, 10, 20, 20, 30, 30]
-    assert len(state.models) == 6 and len(state.experiment_data) == 30
-    # 10, 20 and 30 rows: two row buckets.
+    assert table["rows"].tolist() == [20, 20, 30, 30, 40, 40]
+    assert len(state.models) == 6 and len(state.experiment_data) == 40
+    # 20, 30 and 40 rows: two row buckets.
     assert table["programs"].iloc[-1] <= 2
     last = table[table["cycle"] == 3]
     assert last["r2"].min() > 0.99
@@ -107,7 +107,7 @@ def test_theorists_side_by_side(monkeypatch, capsys):
     truth = example.exp_learning().ground_truth(held_out.copy()).iloc[:, -1]
     assert last["r2"].iloc[0] == pytest.approx(ours.score(held_out, truth))
     # Conditions that were chosen are conditions that the variables allow, each once.
-    chosen = state.experiment_data[list(held_out.columns)].iloc[10:]
+    chosen = state.experiment_data[list(held_out.columns)].iloc[20:]
     for variable in state.variables.independent_variables:
         assert chosen[variable.name].isin(variable.allowed_values).all()
     assert not chosen.iloc[:10].duplicated().any()
