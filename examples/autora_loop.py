@@ -78,7 +78,8 @@ POOL = 200
 
 def experiment_data(noise: float, seed: int) -> tuple[Any, Callable[..., State]]:
     """The experiment of autora-synthetic and its runner on a state."""
-    experiment, seeds = exp_learning(), np.random.default_rng(seed)
+    # Noise must not come from the numbers that draw the conditions.
+    experiment, seeds = exp_learning(), np.random.default_rng([seed, 1])
 
     @on_state()
     def run(conditions: pd.DataFrame) -> Delta:
@@ -91,7 +92,7 @@ def experiment_data(noise: float, seed: int) -> tuple[Any, Callable[..., State]]
 
 def experimentalist(per_cycle: int, n_theorists: int, seed: int) -> Callable[..., State]:
     """Half of the conditions by novelty, half by disagreement; at first random ones."""
-    seeds = np.random.default_rng(seed)
+    seeds = np.random.default_rng([seed, 2])
 
     @on_state()
     def choose(
