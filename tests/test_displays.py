@@ -26,6 +26,7 @@ from sklearn.preprocessing import StandardScaler
 
 from autora.skl.darts import (
     ArchitectureDisplay,
+    DARTSClassifier,
     DARTSRegressor,
     EquationsDisplay,
     FitDisplay,
@@ -96,11 +97,15 @@ def test_history_of_epochs(two: SimpleNamespace) -> None:
 
 def test_history_of_an_open_search() -> None:
     history = SearchHistory(
-        np.array([300, 900, 1400]), np.array([0.5, 1e-3, 0.0]), np.array([-1.0, -5, -70])
+        np.array([300, 900, 1400, 1600]),
+        np.array([0.5, 1e-3, 0.0, 0.2]),
+        np.array([-1.0, -5, -70, -2]),
+        np.array([0, 0, 0, 1]),
     )
     shown = HistoryDisplay(history).plot()
     steps = shown.ax_.get_lines()[0]
-    np.testing.assert_array_equal(steps.get_xdata(), history.refits)
+    np.testing.assert_array_equal(steps.get_xdata(), history.refits[:3])
+    np.testing.assert_array_equal(shown.ax_.get_lines()[1].get_ydata(), [0.2])
     np.testing.assert_allclose(steps.get_ydata(), [0.5, 1e-3, 1e-34])
     assert shown.ax_.get_yscale() == "log"
     assert "graphs refitted" in drawn(shown.figure_)
@@ -109,14 +114,16 @@ def test_history_of_an_open_search() -> None:
 def test_the_recorder_keeps_the_best() -> None:
     passed: list[Any] = []
     recorder = _Recorder(passed.append)
-    for fitted, error, criterion in [(10, 0.5, -3.0), (20, 0.9, -1.0), (30, 0.1, -9.0)]:
+    generations = [(10, 0.5, -3), (20, 0.9, -1), (30, 0.1, -9), (15, 0.7, -2), (25, 0.8, 0)]
+    for fitted, error, criterion in generations:
         recorder(SimpleNamespace(fitted=fitted, error=error, criterion=criterion))  # type: ignore[arg-type]
     history = recorder.history()
-    np.testing.assert_array_equal(history.refits, [10, 20, 30])
-    np.testing.assert_array_equal(history.error, [0.5, 0.5, 0.1])
-    np.testing.assert_array_equal(history.criterion, [-3, -3, -9])
-    assert len(passed) == 3
-    assert len(pickle.loads(pickle.dumps(history)).refits) == 3
+    np.testing.assert_array_equal(history.refits, [10, 20, 30, 45, 55])
+    np.testing.assert_array_equal(history.error, [0.5, 0.5, 0.1, 0.7, 0.7])
+    np.testing.assert_array_equal(history.criterion, [-3, -3, -9, -2, -2])
+    np.testing.assert_array_equal(history.round, [0, 0, 0, 1, 1])
+    assert len(passed) == 5
+    assert len(pickle.loads(pickle.dumps(history)).refits) == 5
 
 
 def test_architecture(two: SimpleNamespace) -> None:
@@ -265,6 +272,20 @@ def test_any_regressor(two: SimpleNamespace, kind: str) -> None:
     np.testing.assert_array_equal(shown.y_pred[:, 0], other.predict(two.X))
     assert shown.outputs == ["rate_%$x$"]
     drawn(shown.figure_)
+
+
+def test_a_classifier_of_ours() -> None:
+    X = np.linspace(-2, 2, 60)[:, None]
+    words = np.array(["a", "b", "c"])[np.digitize(X[:, 0], [-0.7, 0.7])]
+    model = DARTSClassifier(
+        num_graph_nodes=1, primitives=["none", "mult"], max_epochs=2, n_candidates=4,
+        random_state=0,
+    ).fit(X, words)  # fmt: skip
+    shown = FitDisplay.from_estimator(model, X, words)
+    np.testing.assert_array_equal(shown.y_pred, model.predict_proba(X))
+    assert shown.outputs == ["P(a)", "P(b)", "P(c)"]
+    for display in DISPLAYS:
+        drawn(display.from_estimator(model).figure_)
 
 
 def test_classes() -> None:
