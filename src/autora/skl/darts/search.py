@@ -51,6 +51,13 @@ class Candidate(NamedTuple):
         return self.fit.model.aggregation
 
 
+class Searched(NamedTuple):
+    """What a search found."""
+
+    candidates: list[Candidate]  #: best first, those without a finite fit left out
+    interruption: KeyboardInterrupt | None = None  #: what ended it before its time
+
+
 class Setting(NamedTuple):
     """What a candidate is fitted to and how."""
 
@@ -211,15 +218,30 @@ def search(
     budget: Budget,
     rng: np.random.Generator,
     progress: Callable[[Candidate], None] = lambda best: None,
-) -> list[Candidate]:
-    """Refit distinct architectures until the budget is spent; the best come first.
+) -> Searched:
+    """Refit distinct architectures until the budget is spent or the user interrupts."""
+    found: list[Candidate] = []
+    try:
+        _searched(setting, alphas, darts_type, budget, rng, progress, found)
+    except KeyboardInterrupt as interruption:
+        found.sort(key=lambda c: c.criterion)
+        return Searched(found, interruption)
+    return Searched(_pruned_first(setting, found))
 
-    Architectures without a finite fit are left out, so the list may be empty.
-    """
+
+def _searched(
+    setting: Setting,
+    alphas: np.ndarray,
+    darts_type: str,
+    budget: Budget,
+    rng: np.random.Generator,
+    progress: Callable[[Candidate], None],
+    found: list[Candidate],
+) -> None:
+    """The loop of `search`; what is found is added to ``found`` at once."""
     probability = probabilities(alphas, darts_type)
     exact = _EXACT * variance(setting.problem)
     seen: set[bytes] = set()
-    found: list[Candidate] = []
     queue = [mode(alphas)]
     end = time.perf_counter() + budget.seconds
     while len(seen) < budget.candidates and time.perf_counter() < end:
@@ -245,7 +267,6 @@ def search(
             solved = found[0].fit.loss <= exact
             if solved and found[0].criterion >= before:
                 break
-    return _pruned_first(setting, found)
 
 
 def _pruned_first(setting: Setting, found: list[Candidate]) -> list[Candidate]:

@@ -10,7 +10,7 @@ the best model gives the next working response. Outputs share the latent nodes f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -60,6 +60,44 @@ class _Task(NamedTuple):
     rng: np.random.Generator
 
 
+class _Trail:
+    """What a search has found, and its progress in terms of the true loss."""
+
+    def __init__(
+        self, task: _Task, unit: np.ndarray, watch: Callable[[Progress], None]
+    ) -> None:
+        self.pool: list[Candidate] = []
+        self.fitted, self.out_of_budget = 0, False
+        self._watch, self._unit = watch, unit
+        empty = constant(_empty_space(task), task.objective, task.problem)
+        self._empty = fitted(task.problem, empty, 0)
+
+    @property
+    def best(self) -> Candidate:
+        return min(self.pool, key=_by_criterion, default=self._empty)
+
+    def add(self, candidates: Iterable[Candidate]) -> None:
+        """Keep every candidate as soon as it is there."""
+        for candidate in candidates:
+            self.pool.append(candidate)
+
+    def account(self, found: Found) -> None:
+        self.fitted += found.fitted
+        self.out_of_budget |= found.out_of_budget
+
+    def __call__(self, seen: Progress) -> None:
+        """Pass the progress of a search on one working response on."""
+        best, worst = self.best, self._empty.fit.loss
+        self._watch(
+            Progress(
+                self.fitted + seen.fitted,
+                best.fit.loss / worst if worst > 0 else 0.0,
+                best.criterion,
+                lambda: _in_units(best.fit.model, self._unit),
+            )
+        )
+
+
 def response(
     objective: Objective, eta: np.ndarray, problem: Problem, output: int
 ) -> Problem:
@@ -85,7 +123,7 @@ def _searched(
     eta: np.ndarray,
     share: Budget,
     known: Sequence[Model],
-    progress: Callable[[Progress], None],
+    trail: _Trail,
 ) -> list[Found]:
     """The compiled search on the working response of every output."""
     found: list[Found] = []
@@ -95,9 +133,12 @@ def _searched(
         found.append(
             search_one(
                 task.frame, OBJECTIVES["real"], problem, share, task.options, task.rng,
-                progress, seeds,
+                trail, seeds,
             )
         )  # fmt: skip
+        trail.account(found[-1])
+        if found[-1].interruption is not None:
+            break
     return found
 
 
@@ -111,12 +152,12 @@ def _one_output(model: Model, output: int) -> Model:
     return assembled([part], space, real, [weights], model.bias[[output]])
 
 
-def _single(task: _Task, found: Found) -> list[Candidate]:
+def _single(task: _Task, found: Found) -> Iterator[Candidate]:
     """One output: the models found, refitted under the true loss."""
     starts = [c.fit.model.replace(objective=task.objective) for c in found.candidates]
     short = sorted(starts[_REFITTED:], key=lambda model: complexity(model, True))
     starts = starts[:_REFITTED] + short[: _REFITTED // 4]
-    return [fitted(task.problem, model, _STEPS) for model in starts]
+    yield from (fitted(task.problem, model, _STEPS) for model in starts)
 
 
 def _several(task: _Task, found: Sequence[Found]) -> list[Candidate]:
@@ -142,23 +183,42 @@ def explore(
     task = _Task(frame, objective, small, options, rng)
     rounds = 1 if objective.least_squares else _ROUNDS
     share = Budget(*(limit / (rounds * len(unit)) for limit in budget))
-    eta, seeds = objective.inverse(small.y, _MARGIN), list(known)
-    found: list[Found] = []
-    pool: list[Candidate] = []
-    best = np.inf
+    trail = _Trail(task, unit, progress)
+    trail.add(fitted(small, _in_units(model, 1 / unit), _STEPS) for model in known)
+    interruption = None
+    try:
+        _rounds(task, share, rounds, list(known), trail)
+    except KeyboardInterrupt as stop:
+        if not trail.pool:
+            raise
+        interruption = stop
+    space, candidates = _handed_on(task, problem, unit, trail.pool)
+    return Found(space, candidates, trail.fitted, trail.out_of_budget, interruption)
+
+
+def _rounds(
+    task: _Task, share: Budget, rounds: int, seeds: list[Model], trail: _Trail
+) -> None:
+    """Search, refit under the true loss, take the next working response."""
+    eta = task.objective.inverse(task.problem.y, _MARGIN)
+    before = np.inf
     for _ in range(rounds):
-        found += _searched(task, eta, share, seeds, progress)
-        pool += _single(task, found[-1]) if len(unit) == 1 else _several(task, found)
-        leading = sorted(pool, key=_by_criterion)[:_POLISHED]
-        pool += [simpler(small, candidate) for candidate in leading]
-        top = min(pool, key=_by_criterion, default=None)
-        if top is None or not top.criterion < best - _LEAST_GAIN:
+        found = _searched(task, eta, share, seeds, trail)
+        one = task.problem.y.shape[1] == 1
+        trail.add(_single(task, found[0]) if one else _several(task, found))
+        if found[-1].interruption is not None:
+            raise found[-1].interruption
+        leading = sorted(trail.pool, key=_by_criterion)[:_POLISHED]
+        trail.add(simpler(task.problem, candidate) for candidate in leading)
+        best = trail.best
+        if not best.criterion < before - _LEAST_GAIN:
             break
-        best, seeds = top.criterion, [top.fit.model]
-        eta = top.fit.model.eta(small.x)
-    space, candidates = _handed_on(task, problem, unit, pool)
-    fits, out = sum(f.fitted for f in found), any(f.out_of_budget for f in found)
-    return Found(space, candidates, fits, out)
+        before, seeds = best.criterion, [best.fit.model]
+        eta = best.fit.model.eta(task.problem.x)
+
+
+def _in_units(model: Model, unit: np.ndarray) -> Model:
+    return model.replace(readout=model.readout * unit, bias=model.bias * unit)
 
 
 def _units(objective: Objective, problem: Problem) -> np.ndarray:
@@ -208,9 +268,9 @@ def _handed_on(
     steps = FEW_STEPS if len(problem.x) > len(task.problem.x) else 0
     found = []
     for model in models:
-        part = whole(model)
-        readout = model.readout[list(part.reads)] * unit
-        moved = assembled([part], space, task.objective, [readout], model.bias * unit)
+        part, readout = whole(model), model.readout[list(whole(model).reads)]
+        moved = assembled([part], space, task.objective, [readout], model.bias)
+        moved = _in_units(moved, unit)
         found.append(fitted(everything, moved, steps))
     return space, sorted(found, key=_by_criterion)
 
