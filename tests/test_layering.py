@@ -42,6 +42,7 @@ ORDER = [
     "engine",
     "arena",
     "vertex",
+    "random_edits",
     "simplify",
     "evolve",
     "explore",

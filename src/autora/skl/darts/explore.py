@@ -13,10 +13,11 @@ import numpy as np
 
 from . import engine
 from .arena import Arena, Graphs, table
-from .evolve import Archive, Options, evolve, starts
+from .evolve import Archive, Options, evolve
 from .model import Model
 from .objectives import Objective
 from .primitives import Primitive
+from .random_edits import starts
 from .refit import Fit, Problem
 from .search import Budget, Candidate
 from .search_space import SearchSpace
