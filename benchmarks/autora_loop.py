@@ -177,7 +177,8 @@ def main() -> None:
             in_its_own_process(interpreter, who, seed, options.cycles) for seed in seeds
         ]
         if peer:
-            about["Peer"] = results[who][0].get("versions", "unknown")
+            told = [run["versions"] for run in results[who] if "versions" in run]
+            about["Peer"] = next(iter(told), about.get("Peer", "unknown"))
         print(who, "done", file=sys.stderr)
     write_numbers(NAME, {"about": about, **results})
     body = report(results, options.cycles)
