@@ -29,7 +29,7 @@ class HistoryDisplay(Display):
     A fit of a counted graph shows training and validation loss over the epochs of the
     relaxed search. A search over open graphs shows the error of the best equation so far
     (by criterion, so that it may rise a little for a simpler equation) over the number of
-    graphs refitted; output types that are searched for in rounds have a line for each.
+    graphs refitted.
 
     Parameters
     ----------
@@ -84,18 +84,12 @@ class HistoryDisplay(Display):
             plot_loss(range(len(valid)), valid, train, ax)
             return
         refits, error = self.history.refits, np.maximum(self.history.error, _NO_ERROR)
-        for turn in np.unique(self.history.round):
-            at = self.history.round == turn
-            dot = "." if at.sum() == 1 else ""
-            ax.step(
-                refits[at], error[at], where="post", color=style.BLUE, lw=style.STRONG,
-                marker=dot,
-            )  # fmt: skip
+        ax.step(refits, error, where="post", color=style.BLUE, lw=style.STRONG)
         ax.plot(refits[-1:], error[-1:], "o", color=style.VERMILION, clip_on=False)
         style.log_scale(ax)
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter("{x:,.0f}")
-        ax.set(xlabel="graphs refitted", ylabel="error of the best (share of var y)")
+        ax.set(xlabel="graphs refitted", ylabel="error of the best (best constant: 1)")
         style.tidy(ax)
 
 

@@ -106,23 +106,18 @@ class _Recorder:
 
     def __init__(self, watch: Callable[[Progress], None]) -> None:
         self._watch = watch
-        self._seen: list[tuple[int, float, float, int]] = []
-        self._round = self._before = self._last = 0
+        self._seen: list[tuple[int, float, float]] = []
 
     def __call__(self, seen: Progress) -> None:
-        if seen.fitted <= self._last:
-            # The count starts anew, and so does what it is the error of.
-            self._round, self._before = self._round + 1, self._before + self._last
-        self._last = seen.fitted
-        best = (seen.error, seen.criterion)
-        if self._seen and self._seen[-1][3] == self._round:
-            best = min(best, self._seen[-1][1:3], key=lambda pair: pair[1])
-        self._seen.append((self._before + seen.fitted, *best, self._round))
+        now = (seen.fitted, seen.error, seen.criterion)
+        if self._seen and self._seen[-1][2] <= now[2]:
+            now = (now[0], *self._seen[-1][1:])
+        self._seen.append(now)
         self._watch(seen)
 
     def history(self) -> SearchHistory:
-        refits, error, criterion, turn = np.array(self._seen, float).reshape(-1, 4).T
-        return SearchHistory(refits.astype(int), error, criterion, turn.astype(int))
+        refits, error, criterion = np.array(self._seen, float).reshape(-1, 3).T
+        return SearchHistory(refits.astype(int), error, criterion)
 
 
 def run(

@@ -71,14 +71,12 @@ class Observer(NamedTuple):
 class SearchHistory(NamedTuple):
     """The best equation after every generation of an open search; shapes (generations,).
 
-    "Best" is by criterion, as everywhere in the search. Where working responses stand in
-    for y, the search goes in rounds, each with responses and a best of its own.
+    "Best" is by criterion, as everywhere in the search.
     """
 
     refits: np.ndarray  #: graphs refitted so far
-    error: np.ndarray  #: loss of the best so far, as a share of the variance of y
+    error: np.ndarray  #: loss of the best so far, as a share of the best constant's
     criterion: np.ndarray  #: BIC of the best so far
-    round: np.ndarray  #: number of the round, from 0
 
 
 class Result(NamedTuple):
