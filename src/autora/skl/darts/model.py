@@ -26,6 +26,7 @@ class Edge:
     target: int  #: latent node, 0 … K−1
     primitive: Primitive
     coefs: tuple[float, ...]
+    index: int = -1  #: number of the edge in its space
 
 
 def combine(terms: Sequence[Any], product: bool, zero: Any = 0.0) -> Any:
@@ -96,6 +97,7 @@ class Model:
                     int(self.space.targets[e]),
                     primitive,
                     tuple(float(c) for c in self.edge[e, : primitive.n_params]),
+                    e,
                 )
 
     def describe(self, input_names: Sequence[str]) -> str:
@@ -122,9 +124,19 @@ class Model:
                 live.add(source)
         return live
 
-    def evaluate(self, m: Any, inputs: list[Any], zero: Any = 0.0) -> list[Any]:
-        """Values of the latent nodes under any reading ``m`` of the formulas."""
-        values, edges, products = list(inputs), list(self.edges()), self.products
+    def evaluate(
+        self,
+        m: Any,
+        inputs: list[Any],
+        zero: Any = 0.0,
+        edges: Sequence[Edge] | None = None,
+    ) -> list[Any]:
+        """Values of the latent nodes under any reading ``m`` of the formulas.
+
+        ``edges`` stand in for those of the model, with other coefficients.
+        """
+        values, products = list(inputs), self.products
+        edges = list(self.edges()) if edges is None else edges
         for node in range(self.space.n_nodes):
             terms = [
                 edge.primitive(m, values[edge.source], *edge.coefs)

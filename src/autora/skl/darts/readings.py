@@ -8,8 +8,8 @@ from typing import Any, Self
 from sklearn.utils.validation import check_is_fitted
 
 from .coefficients import Place, term
-from .model import Model
 from .outcome import Network
+from .portable import Portable
 from .selection import Row
 
 
@@ -20,10 +20,9 @@ def numbered(letter: str, count: int) -> list[str]:
     return [f"{letter}{i + 1}" for i in range(count)]
 
 
-class Readings:
+class Readings(Portable):
     """Methods that read the ``model_`` of a fitted estimator."""
 
-    model_: Model
     network_: Network
     _rows: list[Row]
     _errors: list[tuple[Place, float, float]]
@@ -68,30 +67,47 @@ class Readings:
         )
         return "\n".join(["Model:", *lines])
 
-    def sympy(self) -> Any:
+    def sympy(self, simplify: bool = False) -> Any:
         """The equation as a SymPy expression at full precision.
+
+        Parameters
+        ----------
+        simplify : bool, default=False
+            Rewrite it in a shorter form, with cheap steps only; long equations stay as
+            they are. Predictions are not affected.
 
         Returns
         -------
         sympy.Expr, or a list of them for several outputs
         """
-        from .symbolic import expressions
-
-        check_is_fitted(self, "model_")
-        found = expressions(self.model_, self._labels("input_labels", None))
+        found = self._expressions(simplify)
         return found[0] if len(found) == 1 else found
 
-    def latex(self, decimals_to_display: int = 2) -> str:
-        """The equation as LaTeX, latent nodes substituted; several outputs in lines."""
-        from .symbolic import expressions, latex_name, text
+    def latex(self, decimals_to_display: int = 2, simplify: bool = False) -> str:
+        """The equation as LaTeX, latent nodes substituted; several outputs in lines.
 
-        check_is_fitted(self, "model_")
-        found = expressions(self.model_, self._labels("input_labels", None))
+        Parameters
+        ----------
+        decimals_to_display : int, default=2
+        simplify : bool, default=False
+            As in `sympy`.
+        """
+        from .symbolic import latex_name, text
+
+        found = self._expressions(simplify)
         names = self._labels("output_labels", None)
         return r" \\ ".join(
             f"{latex_name(name)} = {text(e, decimals_to_display, 'latex')}"
             for name, e in zip(names, found, strict=True)
         )
+
+    def _expressions(self, simplify: bool) -> list[Any]:
+        from .rewrite import simplified
+        from .symbolic import expressions
+
+        check_is_fitted(self, "model_")
+        found = expressions(self.model_, self._labels("input_labels", None))
+        return [simplified(e) for e in found] if simplify else found
 
     def visualize_model(
         self,

@@ -46,8 +46,8 @@ def _whole(exponent: Any) -> Any:
 
     is_whole = (
         getattr(exponent, "is_Float", False)
-        and exponent == int(exponent)
         and abs(exponent) < 100
+        and float(exponent).is_integer()
     )
     return sympy.Integer(int(exponent)) if is_whole else exponent
 
