@@ -15,6 +15,7 @@ from .primitives import (
     known_primitives,
     register_primitive,
 )
+from .untrusted import ModelFileError
 
 if TYPE_CHECKING:
     from .animation import SearchAnimation
@@ -33,6 +34,7 @@ __all__ = [
     "EquationsDisplay",
     "FitDisplay",
     "HistoryDisplay",
+    "ModelFileError",
     "Primitive",
     "ResidualDisplay",
     "SearchAnimation",

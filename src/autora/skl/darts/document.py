@@ -176,6 +176,9 @@ def model_read(field: Field, spaces: Sequence[SearchSpace]) -> Model:
         "space", "output_type", "nodes", "edges", "readout", "bias"
     )
     space = spaces[number.whole(0, len(spaces) - 1)]
+    objective = objective_read(kind)
+    if objective.name == "probability_distribution" and space.n_outputs < 2:
+        kind.fail("a distribution needs two outputs at least")
     architecture = np.full(space.n_edges, -1)
     edge = np.zeros((space.n_edges, space.max_params))
     for row in edges.each(space.n_edges):
@@ -195,7 +198,7 @@ def model_read(field: Field, spaces: Sequence[SearchSpace]) -> Model:
     ]
     return Model(
         space,
-        objective_read(kind),
+        objective,
         architecture,
         edge,
         readout.array((space.n_nodes, space.n_outputs)),

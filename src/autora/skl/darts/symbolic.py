@@ -6,13 +6,20 @@ SymPy is imported when the first equation is asked for, not with the package.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from .model import Edge, Model, combine
+from .primitives import NUMPY
+
+#: Terms of an equation without latent nodes beyond which it is not written: on one line
+#: of a table, and at all.
+_MOST_ON_A_LINE, _MOST_TERMS = 1_000, 20_000
 
 
 @cache
@@ -20,18 +27,49 @@ def _namespace() -> SimpleNamespace:
     """The elementary functions as SymPy reads them."""
     import sympy
 
-    return SimpleNamespace(
-        exp=sympy.exp,
-        log=sympy.log,
-        sqrt=sympy.sqrt,
-        power=lambda x, a: sympy.Abs(x) ** _whole(a),
-        sin=sympy.sin,
-        cos=sympy.cos,
-        tanh=sympy.tanh,
-        maximum=sympy.Max,
-        expit=lambda x: 1 / (1 + sympy.exp(-x)),
-        softplus=lambda x: sympy.log(1 + sympy.exp(x)),
-    )
+    functions = {
+        "exp": sympy.exp,
+        "log": sympy.log,
+        "sqrt": sympy.sqrt,
+        "power": lambda x, a: sympy.Abs(x) ** _whole(a),
+        "sin": sympy.sin,
+        "cos": sympy.cos,
+        "tanh": sympy.tanh,
+        "maximum": sympy.Max,
+        "expit": lambda x: 1 / (1 + sympy.exp(-x)),
+        "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
+    }
+    return SimpleNamespace(**{n: _in_double(n, f) for n, f in functions.items()})
+
+
+def _in_double(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, evaluated as in predictions where its arguments are fitted numbers.
+
+    SymPy's numbers have no largest one: exp(exp(1e9)) would take for ever.
+    """
+    import sympy
+
+    def evaluate(*args: Any) -> Any:
+        numbers = [getattr(arg, "is_number", True) for arg in args]
+        if not all(numbers) or not any(isinstance(arg, sympy.Float) for arg in args):
+            return function(*args)
+        with np.errstate(all="ignore"):
+            value = float(getattr(NUMPY, name)(*map(_float, args)))
+        if np.isfinite(value):
+            return sympy.Float(value, 17)
+        return sympy.nan if np.isnan(value) else sympy.oo * int(np.sign(value))
+
+    return evaluate
+
+
+def _float(number: Any) -> float:
+    """In double precision, where what is too large is infinite and i is nowhere."""
+    try:
+        return float(number)
+    except OverflowError:
+        return np.inf if number > 0 else -np.inf
+    except TypeError:
+        return np.nan
 
 
 def floats(values: Any) -> list[Any]:
@@ -98,10 +136,33 @@ def linked(model: Model, etas: Sequence[Any]) -> list[Any]:
     return [1 / (1 + sympy.exp(-eta)) for eta in etas]
 
 
+def n_terms(model: Model) -> int:
+    """Edges of the equations when latent nodes are substituted, over all outputs."""
+    n_inputs, (n_nodes, n_outputs) = model.space.n_inputs, model.readout.shape
+    counts = [0] * (n_inputs + n_nodes)
+    for edge in model.edges():
+        counts[n_inputs + edge.target] += 1 + counts[edge.source]
+    total = sum(counts[n_inputs + int(k)] for k in np.nonzero(model.readout)[0])
+    # Every output of a softmax has all others in it.
+    softmax = model.objective.name == "probability_distribution"
+    return total * n_outputs if softmax else total
+
+
 def expressions(model: Model, input_names: Sequence[str]) -> list[Any]:
-    """The outputs as SymPy expressions in the inputs, at full precision."""
+    """The outputs as SymPy expressions in the inputs, at full precision.
+
+    Raises
+    ------
+    ValueError
+        If the equation is too long without its latent nodes.
+    """
     import sympy
 
+    if n_terms(model) > _MOST_TERMS:
+        raise ValueError(
+            f"the equation has {n_terms(model)} terms when its latent nodes are "
+            f"substituted, more than {_MOST_TERMS}; model_repr() shows it node by node"
+        )
     inputs = symbols(input_names)
     latent = model.evaluate(_namespace(), inputs, sympy.Integer(0))
     return linked(model, readouts(model, latent))
@@ -148,7 +209,13 @@ def text(expression: Any, decimals: int, output_format: str = "console") -> str:
 
 
 def one_line(model: Model, input_names: Sequence[str], decimals: int = 4) -> str:
-    """The equation without latent nodes; several outputs are separated by semicolons."""
+    """The equation without latent nodes; several outputs are separated by semicolons.
+
+    Where that would be too long to read the latent nodes stay.
+    """
+    if n_terms(model) > _MOST_ON_A_LINE:
+        outputs = [f"y{q + 1}" for q in range(len(model.bias))]
+        return "; ".join(equations(model, input_names, outputs, decimals=decimals))
     return "; ".join(text(e, decimals) for e in expressions(model, input_names))
 
 
