@@ -244,9 +244,13 @@ def row_written(row: Row, model: int, errors: Errors) -> dict[str, Any]:
     return {"model": model, **numbers, "standard_errors": errors_written(errors)}
 
 
-def row_read(field: Field, models: Sequence[Model]) -> tuple[Row, Errors]:
+def row_read(
+    field: Field, models: Sequence[Model], space: SearchSpace
+) -> tuple[Row, Errors]:
     number, *numbers, errors = field.record(*Row._fields, "standard_errors")
     model = models[number.whole(0, len(models) - 1)]
+    if model.space != space:  # selecting it moves the weights there
+        number.fail("is a model of another space than that of the weights")
     row = Row(model, *(n.number(finite=i == 0) for i, n in enumerate(numbers)))
     return row, errors_read(errors, model)
 

@@ -210,7 +210,10 @@ def _models_read(part: dict[str, Field], shape: Shape) -> dict[str, Any]:
     spaces = [document.space_read(f, shape) for f in part["spaces"].each(_MOST_ROWS, 1)]
     models = document.models_read(part["models"], spaces)
     network = document.network_read(part["network"], spaces, shape)
-    rows = [document.row_read(f, models) for f in part["equations"].each(_MOST_ROWS)]
+    rows = [
+        document.row_read(f, models, network.space)
+        for f in part["equations"].each(_MOST_ROWS)
+    ]
     candidates = [
         models[f.whole(0, len(models) - 1)] for f in part["candidates"].each(_MOST_ROWS)
     ]

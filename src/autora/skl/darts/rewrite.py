@@ -15,9 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from .symbolic import exponent
+
 #: Parts of an expression beyond which it is left alone, and terms that may be written out.
 _MOST_PARTS, _MOST_TERMS = 400, 60
 _ROUNDS = 3
+#: Numbers beyond double precision, which no prediction contains, are left alone as well.
+_LARGEST_EXPONENT = 1_100
 _SAMPLES, _AGREEMENT = 12, 1e-9
 _SPREAD = np.logspace(-1, 1, _SAMPLES)
 
@@ -120,11 +124,14 @@ def _agree(one: Any, other: Any) -> bool:
 def simplified(expression: Any) -> Any:
     """A shorter form of a SymPy expression, or the expression itself.
 
-    The values are the same to nine digits. An expression of more than 400 parts is left
-    as it is, so that the time is bounded.
+    The values are the same to nine digits. An expression of more than 400 parts, or with
+    numbers beyond double precision, is left as it is, so that the time is bounded.
     """
+    import sympy
+
     best, size = expression, parts(expression, _MOST_PARTS)
-    if size >= _MOST_PARTS:
+    numbers = expression.atoms(sympy.Float)
+    if size >= _MOST_PARTS or any(exponent(n) > _LARGEST_EXPONENT for n in numbers):
         return expression
     for _ in range(_ROUNDS):
         before = size

@@ -20,6 +20,8 @@ from .primitives import NUMPY
 #: Terms of an equation without latent nodes beyond which it is not written: on one line
 #: of a table, and at all.
 _MOST_ON_A_LINE, _MOST_TERMS = 1_000, 20_000
+#: To base 2, of numbers that SymPy still prints at once.
+_LARGEST_EXPONENT = 100_000
 
 
 @cache
@@ -148,24 +150,43 @@ def n_terms(model: Model) -> int:
     return total * n_outputs if softmax else total
 
 
+def exponent(number: Any) -> int:
+    """Of a SymPy Float, to base 2: numbers in double precision have at most 1100."""
+    return abs(number._mpf_[2])
+
+
+def _substituted(
+    model: Model, input_names: Sequence[str], most: int = _MOST_TERMS
+) -> list[Any] | None:
+    """The outputs in terms of the inputs; None where SymPy would take for ever."""
+    import sympy
+
+    if n_terms(model) > most:
+        return None
+    inputs = symbols(input_names)
+    latent = model.evaluate(_namespace(), inputs, sympy.Integer(0))
+    found = linked(model, readouts(model, latent))
+    numbers = (number for e in found for number in e.atoms(sympy.Float))
+    return None if any(exponent(n) > _LARGEST_EXPONENT for n in numbers) else found
+
+
 def expressions(model: Model, input_names: Sequence[str]) -> list[Any]:
     """The outputs as SymPy expressions in the inputs, at full precision.
 
     Raises
     ------
     ValueError
-        If the equation is too long without its latent nodes.
+        If the equation is too long without its latent nodes, or has numbers such as
+        exp(1e9).
     """
-    import sympy
-
-    if n_terms(model) > _MOST_TERMS:
+    found = _substituted(model, input_names)
+    if found is None:
         raise ValueError(
-            f"the equation has {n_terms(model)} terms when its latent nodes are "
-            f"substituted, more than {_MOST_TERMS}; model_repr() shows it node by node"
+            "the equation cannot be written without its latent nodes: it would have "
+            f"{n_terms(model)} terms (at most {_MOST_TERMS}) or numbers far too large; "
+            "model_repr() shows it node by node"
         )
-    inputs = symbols(input_names)
-    latent = model.evaluate(_namespace(), inputs, sympy.Integer(0))
-    return linked(model, readouts(model, latent))
+    return found
 
 
 def text(expression: Any, decimals: int, output_format: str = "console") -> str:
@@ -211,12 +232,13 @@ def text(expression: Any, decimals: int, output_format: str = "console") -> str:
 def one_line(model: Model, input_names: Sequence[str], decimals: int = 4) -> str:
     """The equation without latent nodes; several outputs are separated by semicolons.
 
-    Where that would be too long to read the latent nodes stay.
+    Where that would be too long to read, the latent nodes stay.
     """
-    if n_terms(model) > _MOST_ON_A_LINE:
+    found = _substituted(model, input_names, _MOST_ON_A_LINE)
+    if found is None:
         outputs = [f"y{q + 1}" for q in range(len(model.bias))]
         return "; ".join(equations(model, input_names, outputs, decimals=decimals))
-    return "; ".join(text(e, decimals) for e in expressions(model, input_names))
+    return "; ".join(text(e, decimals) for e in found)
 
 
 def latex_name(name: str) -> str:
