@@ -39,8 +39,9 @@ FORBIDDEN = (
 NASTY: list[Any] = [
     None, True, False, 0, 1, -1, 2, 7, 10**9, 10**17, 10**30, 2**63, -(2**31), 0.5, -0.0,
     1e308, -1e308, 5e-324, 1e400, float("nan"), "nan", "inf", "-inf", "", "x", "sum",
-    "real", "product", "none", "exp", "lambda", "__import__('os').system('true')", "\ud800", "\x00",
-    "é" * 3, "y" * 20_000, [], {}, [[]], [{}], [0] * 5_000, [[0.5] * 40] * 40,
+    "real", "product", "none", "exp", "lambda", "__import__('os').system('true')",
+    "\ud800", "\x00", "é" * 3, "y" * 20_000, [], {}, [[]], [{}], [0] * 5_000,
+    [[0.5] * 40] * 40,
     {"a": 1},
     ["exp", "exp"], ["nothing"], [0, "exp"], [None],
 ]  # fmt: skip

@@ -59,6 +59,7 @@ ORDER = [
     "trainable",
     "untrusted",
     "document",
+    "document_weights",
     "modelfile",
     "portable",
     "progress",

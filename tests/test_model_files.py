@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 from autora.skl.darts import (
+    DARTSClassifier,
     DARTSRegressor,
     ModelFileError,
     Primitive,
@@ -242,8 +243,8 @@ def test_parameters_that_are_code_are_left_out(plain: DARTSRegressor) -> None:
 def test_a_long_history_is_left_out(
     plain: DARTSRegressor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autora.skl.darts.document.MOST_HISTORY", 10)
-    with pytest.warns(UserWarning, match="history_ has .* numbers"):
+    monkeypatch.setattr("autora.skl.darts.document_weights.MOST_HISTORY", 10)
+    with pytest.warns(UserWarning, match="history_ has more than"):
         loaded = DARTSRegressor.from_json(plain.to_json())
     assert len(loaded.history_.train_loss) == 0
 
@@ -293,6 +294,43 @@ def test_subclasses(plain: DARTSRegressor) -> None:
         assert type(found) is Heir and found.luck_ == 7
     with pytest.raises(ModelFileError, match=r"holds a 'DARTSRegressor'.* no Heir"):
         Heir.from_json(plain.to_json())
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([3, -1]),
+        np.array([False, True]),
+        np.array(["no", "<b>é"]),
+        np.array(["a", "b", "lambda"], object),
+        np.array([1.0, 2.0, 7.0]),
+    ],
+)
+def test_classifiers(labels: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "_train", untrained)
+    y = labels[np.digitize(CURVE, [0.25, 0.4][: len(labels) - 1])]
+    model = DARTSClassifier(
+        num_graph_nodes=1, primitives=VOCABULARY, n_candidates=20, random_state=0
+    ).fit(X, y)
+    loaded = DARTSClassifier.from_json(model.to_json())
+    same(vars(loaded), vars(model))
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    found = json.loads(model.to_json())
+    for classes, why in [
+        (["i", [1] * len(labels)], "names a class twice"),
+        (["O", [None, *range(len(labels) - 1)]], r"classes\[1\]\[0\]: is no class label"),
+        (["O", [1]], "must have"),
+        (["S", list(range(len(labels)))], "must be one of"),
+        (["i", [0.5, *range(len(labels) - 1)]], "is no class label of kind 'i'"),
+    ]:
+        with pytest.raises(ModelFileError, match=why):
+            DARTSClassifier.from_json(changed(found, "answers.classes", classes))
+    with pytest.raises(ModelFileError, match=r"holds a 'DARTSClassifier'.* no DARTSRegr"):
+        DARTSRegressor.from_json(model.to_json())
+    found["estimator"] = "DARTSRegressor"
+    with pytest.raises(ModelFileError, match=r"answers: lacks 'dimensions'|class_weight"):
+        DARTSRegressor.from_json(json.dumps(found))
 
 
 def test_only_fitted_estimators() -> None:

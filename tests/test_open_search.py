@@ -148,6 +148,21 @@ def test_pickle(trained: DARTSRegressor, noisy: tuple) -> None:
     assert copy.equations_.equals(trained.equations_)
 
 
+def test_model_file(trained: DARTSRegressor, noisy: tuple) -> None:
+    """What a file keeps of an open search; the rest is in test_model_files."""
+    copy = DARTSRegressor.from_json(trained.to_json())
+    assert vars(copy).keys() == vars(trained).keys()
+    np.testing.assert_array_equal(copy.predict(noisy[0]), trained.predict(noisy[0]))
+    np.testing.assert_array_equal(copy.network_.alphas, trained.network_.alphas)
+    np.testing.assert_array_equal(copy.history_.error, trained.history_.error)
+    assert copy.equations_.equals(trained.equations_)
+    assert copy.coefficients_.equals(trained.coefficients_)
+    other = pickle.loads(pickle.dumps(trained))
+    for model in (copy, other):
+        model.set_params(max_epochs=0, sampling_strategy="sample").fit(*noisy)
+    np.testing.assert_array_equal(copy.predict(noisy[0]), other.predict(noisy[0]))
+
+
 def test_a_budget_that_is_too_small_says_so(noisy: tuple) -> None:
     model = DARTSRegressor(random_state=0, max_time=1e-3)
     with pytest.warns(ConvergenceWarning, match="hardly a search") as caught:

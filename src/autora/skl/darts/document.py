@@ -1,4 +1,4 @@
-"""A fitted state as plain data that JSON can hold, and back.
+"""Search spaces, models and tables as plain data that JSON can hold, and back.
 
 Search spaces and models stand in lists of their own and are referred to by their number,
 so that what is shared stays shared. Every number is kept to the last bit. Reading checks
@@ -14,12 +14,8 @@ import numpy as np
 
 from .coefficients import Place, values
 from .model import Model
-from .network import Coefs
 from .objectives import OBJECTIVES, Objective
-from .openfit import Weights
-from .outcome import Network, no_history
 from .primitives import NUMPY, Primitive, builtin, known_primitives, lookup
-from .relax import History, State
 from .search_space import AGGREGATIONS, SearchSpace
 from .selection import Row
 from .settings import Asked
@@ -28,11 +24,8 @@ from .untrusted import Field, listed
 # Bounds of what is read. A graph of so many nodes and edges is still predicted at once.
 _MOST_INPUTS, _MOST_NODES, _MOST_OUTPUTS, _MOST_PARALLEL = 20_000, 64, 1_000, 100
 _MOST_EDGES, _MOST_EDGES_IN_ALL, _MOST_PRIMITIVES = 100_000, 2_000_000, 1_000
-_MOST_SPACES, _MOST_MODELS, _MOST_EPOCHS = 100, 2_000, 100_000
-#: Numbers of a history beyond which it is not kept.
-MOST_HISTORY = 200_000
-_DARTS_TYPES = ("original", "fair")
-_SINGLE = np.float32
+_MOST_MODELS = 2_000
+DARTS_TYPES = ("original", "fair")
 
 Errors = list[tuple[Place, float, float]]
 
@@ -145,7 +138,7 @@ def asked_read(field: Field, shape: Shape) -> Asked:
     return Asked(
         _primitives_read(part["primitives"]),
         *shape,
-        part["darts_type"].one_of(_DARTS_TYPES),
+        part["darts_type"].one_of(DARTS_TYPES),
         part["n_nodes"].optional(lambda f: f.whole(1, _MOST_NODES)),
         _aggregations_read(part["aggregations"]),
         _degree_read(part["max_in_degree"]),
@@ -253,93 +246,6 @@ def row_read(
         number.fail("is a model of another space than that of the weights")
     row = Row(model, *(n.number(finite=i == 0) for i, n in enumerate(numbers)))
     return row, errors_read(errors, model)
-
-
-def _state_arrays(space: SearchSpace, relaxed: bool) -> dict[str, tuple[int, ...] | None]:
-    """Names and shapes of the weights; None where the space has none such."""
-    edges = (space.n_edges, space.n_primitives)
-    nodes = (space.n_nodes, space.n_aggregations)
-    if not relaxed:
-        return {"alphas": edges, "node_alphas": nodes}
-    chosen = nodes if space.n_aggregations > 1 else None
-    return {
-        "alphas": edges,
-        "adam_mean": edges,
-        "adam_square": edges,
-        "adam_step": (),
-        "edge": (*edges, space.max_params),
-        "readout": (space.n_nodes, space.n_outputs),
-        "bias": (space.n_outputs,),
-        "node_alphas": chosen,
-        "node_mean": chosen,
-        "node_square": chosen,
-    }
-
-
-def network_written(network: Network, space: int) -> dict[str, Any]:
-    state = network.state
-    relaxed = isinstance(state, State)
-    known = state._asdict() | (state.coefs._asdict() if relaxed else {})
-    names = _state_arrays(network.space, relaxed)
-    found = {
-        "space": space,
-        "darts_type": network.darts_type,
-        "relaxed": relaxed,
-        "weights": {n: None if known[n] is None else listed(known[n]) for n in names},
-    }
-    if relaxed:
-        found |= {"epoch": int(state.epoch), "key": [int(k) for k in state.key]}
-    return found
-
-
-def network_read(field: Field, spaces: Sequence[SearchSpace], shape: Shape) -> Network:
-    part = field.mapping(10)
-    relaxed = "relaxed" in part and part["relaxed"].flag()
-    extra = ("epoch", "key") if relaxed else ()
-    number, kind, _, weights, *clock = field.record(
-        "space", "darts_type", "relaxed", "weights", *extra
-    )
-    space = spaces[number.whole(0, len(spaces) - 1)]
-    shapes = _state_arrays(space, relaxed)
-    found: dict[str, Any] = {}
-    for (name, size), item in zip(shapes.items(), weights.record(*shapes), strict=True):
-        if size is None:
-            found[name] = item.optional(lambda f: f.fail("must be null"))
-        else:
-            # Weights are finite; what a diverging mixture left of its coefficients may not.
-            finite = name in ("alphas", "node_alphas")
-            found[name] = item.array(size, finite, _SINGLE if relaxed else np.float64)
-    state: Any
-    if relaxed:
-        coefs = Coefs(*(found.pop(name) for name in Coefs._fields))
-        epoch = np.int32(clock[0].whole(0, 2**31 - 1))
-        key = [k.whole(0, 2**32 - 1) for k in clock[1].each(2, 2)]
-        state = State(coefs=coefs, epoch=epoch, key=np.array(key, np.uint32), **found)
-    else:
-        state = Weights(**found)
-    return Network(space, shape.objective, kind.one_of(_DARTS_TYPES), state)
-
-
-def history_written(history: History) -> dict[str, Any] | None:
-    """None where the history is empty or has too many numbers."""
-    if not len(history.train_loss) or np.size(history.alphas) > MOST_HISTORY:
-        return None
-    return {name: listed(array) for name, array in history._asdict().items()}
-
-
-def history_read(field: Field, network: Network) -> History:
-    if field.value is None:
-        return no_history(network.alphas)
-    losses, valid, alphas = field.record(*History._fields)
-    epochs = len(losses.each(_MOST_EPOCHS, 1))
-    shape = (epochs, *network.alphas.shape)
-    if np.prod(shape, dtype=float) > MOST_HISTORY:
-        alphas.fail(f"has more than {MOST_HISTORY} numbers")
-    return History(
-        losses.array((epochs,), False, _SINGLE),
-        valid.array((epochs,), False, _SINGLE),
-        alphas.array(shape, False, _SINGLE),
-    )
 
 
 def objective_read(field: Field) -> Objective:

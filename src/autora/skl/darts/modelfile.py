@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from . import document
-from .document import MOST_HISTORY, Shape
+from . import document, document_weights
+from .document import Shape
+from .document_weights import MOST_HISTORY
 from .model import Model
 from .primitives import Primitive
 from .search_space import SearchSpace
@@ -118,7 +119,7 @@ def written(estimator: Any) -> dict[str, Any]:
         for row, error in zip(estimator._rows, errors, strict=True)
     ]
     candidates = [number.model(model) for model in estimator.candidates_]
-    network = document.network_written(
+    network = document_weights.network_written(
         estimator.network_, number.space(estimator.network_.space)
     )
     models = [document.model_written(m, number.space(m.space)) for m in number.models]
@@ -148,11 +149,11 @@ def written(estimator: Any) -> dict[str, Any]:
 
 
 def _history_written(history: Any) -> Any:
-    found = document.history_written(history)
-    if found is None and len(history.train_loss):
+    found = document_weights.history_written(history)
+    if found is None and len(history[0]):
         warnings.warn(
-            f"history_ has {np.size(history.alphas)} numbers, more than {MOST_HISTORY}: it "
-            "is left out of the file and will be empty after loading",
+            f"history_ has more than {MOST_HISTORY} numbers: it is left out of the file "
+            "and will be empty after loading",
             UserWarning,
             stacklevel=5,
         )
@@ -209,7 +210,7 @@ def restored(kind: Any, field: Field) -> Any:
 def _models_read(part: dict[str, Field], shape: Shape) -> dict[str, Any]:
     spaces = [document.space_read(f, shape) for f in part["spaces"].each(_MOST_ROWS, 1)]
     models = document.models_read(part["models"], spaces)
-    network = document.network_read(part["network"], spaces, shape)
+    network = document_weights.network_read(part["network"], spaces, shape)
     rows = [
         document.row_read(f, models, network.space)
         for f in part["equations"].each(_MOST_ROWS)
@@ -223,7 +224,7 @@ def _models_read(part: dict[str, Field], shape: Shape) -> dict[str, Any]:
         "_errors": document.errors_read(part["standard_errors"], models[0]),
         "_rows": [row for row, _ in rows],
         "candidates_": candidates,
-        "history_": document.history_read(part["history"], network),
+        "history_": document_weights.history_read(part["history"], network),
     }
     if rows:
         found["_row_errors"] = [errors for _, errors in rows]

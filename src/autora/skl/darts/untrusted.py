@@ -128,6 +128,8 @@ def _flat(fields: list[Field], shape: Sequence[int]) -> list[Field]:
 def listed(array: Any) -> Any:
     """An array as nested lists that `Field.array` reads back to the last bit."""
     array = np.asarray(array)
+    if array.dtype.kind in "iu":
+        return array.tolist()
     if array.ndim:
         return [listed(part) for part in array]
     value = float(array)
