@@ -52,7 +52,7 @@ NASTY: list[Any] = [
 
 def texts() -> list[str]:
     """Valid files of small fits, of several kinds of spaces and outputs."""
-    from autora.skl.darts import DARTSRegressor
+    from autora.skl.darts import DARTSClassifier, DARTSRegressor
 
     rng = np.random.default_rng(0)
     X = rng.uniform(0.5, 2, (30, 2))
@@ -82,6 +82,9 @@ def texts() -> list[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found.append(DARTSRegressor(**settings | changes).fit(X, y).to_json())
+    kinds = np.array(["no", "perhaps", "yes"])[np.digitize(curve, [0.25, 0.4])]
+    settings |= {"num_graph_nodes": 1, "primitives": ["none", "add", "linear_tanh"]}
+    found.append(DARTSClassifier(**settings).fit(X, kinds).to_json())
     return [*found, _with_products(found[0])]
 
 
@@ -217,7 +220,8 @@ def watched() -> Iterator[list[str]]:
 
 def judge(content: str | bytes, X: np.ndarray, tables: bool = False) -> Outcome:
     """Load the file; use what came of it."""
-    from autora.skl.darts import DARTSRegressor, ModelFileError
+    from autora.skl.darts import ModelFileError
+    from autora.skl.darts.readings import Readings
 
     try:
         with watched() as events:
@@ -226,7 +230,7 @@ def judge(content: str | bytes, X: np.ndarray, tables: bool = False) -> Outcome:
             except UnicodeDecodeError:
                 return Outcome("refused", "no UTF-8 text")
             try:
-                estimator = DARTSRegressor.from_json(text)
+                estimator = Readings.from_json(text)
             except ModelFileError as error:
                 return Outcome("refused" if not events else "failed", str(error))
         if events:
@@ -242,7 +246,8 @@ def _use(estimator: Any, X: np.ndarray, tables: bool) -> None:
     x = np.tile(X, (1, -(-columns // X.shape[1])))[:, :columns]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the equation is undefined; names of columns
-        if not np.isfinite(estimator.predict(x)).all():
+        answers = getattr(estimator, "decision_function", estimator.predict)
+        if not np.isfinite(answers(x)).all():
             raise AssertionError("a prediction that is not finite")
         estimator.model_repr()
         again = type(estimator).from_json(estimator.to_json())

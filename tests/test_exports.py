@@ -369,6 +369,15 @@ def test_shorter_is_the_prediction(seed: int) -> None:
     )
 
 
+def test_whole_exponents_are_whole() -> None:
+    """|x|^4 is x^4 for a real x."""
+    model = random_model(0, ("power",))
+    architecture = np.where(np.arange(model.space.n_edges) == 0, 0, -1)
+    edge, readout = np.full_like(model.edge, 4.0), np.array([[1.0], [0], [0]])
+    model = model.replace(architecture=architecture, edge=edge, readout=readout, bias=[0.0])
+    assert as_estimator(model).sympy() == sympy.Symbol("x1", real=True) ** 4
+
+
 def test_reading_shorter_changes_nothing() -> None:
     model = random_model(1, ("sin", "square"), 3)
     estimator = as_estimator(model)

@@ -221,7 +221,9 @@ def test_names_of_columns_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 # Parameters
 
 
-def test_parameters_that_are_code_are_left_out(plain: DARTSRegressor) -> None:
+def test_parameters_that_are_code_are_left_out(
+    plain: DARTSRegressor, tmp_path: Path
+) -> None:
     model = pickle.loads(pickle.dumps(plain)).set_params(
         execution_monitor=print,
         random_state=np.random.RandomState(0),
@@ -230,10 +232,11 @@ def test_parameters_that_are_code_are_left_out(plain: DARTSRegressor) -> None:
         output_type=np.str_("real"),
         max_epochs=np.int64(7),
     )
-    with pytest.warns(
-        UserWarning, match="execution_monitor, model_selection, random_state"
-    ):
+    left_out = "execution_monitor, model_selection, random_state cannot be stored"
+    with pytest.warns(UserWarning, match=left_out) as caught:
         loaded = DARTSRegressor.from_json(model.to_json())
+        model.save(tmp_path / "model.json")
+    assert [warning.filename for warning in caught] == [__file__] * 2
     found = loaded.get_params()
     assert found["execution_monitor"] is None and found["random_state"] is None
     assert found["model_selection"] == "bic" and found["max_epochs"] == 7
@@ -356,7 +359,9 @@ def test_writing_is_all_or_nothing(
     assert path.read_text() == "the earlier one"
     assert list(tmp_path.iterdir()) == [path]
     monkeypatch.undo()
+    path.chmod(0o600)
     plain.save(str(path))
+    assert path.stat().st_mode & 0o777 == 0o600
     assert DARTSRegressor.load(str(path)).model_repr() == plain.model_repr()
     assert list(tmp_path.iterdir()) == [path]
 
@@ -495,6 +500,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("history.train_loss", [], r"history.train_loss: must have"),
     ("history.valid_loss", [0.1], r"history.valid_loss: must have 2 members"),
     ("history.alphas", 0, r"history.alphas: must be a list"),
+    ("parameters.\x1b[31m", 1, r"parameters\.'\\x1b\[31m': is no parameter"),
     ("surprise", 1, r"the file: has \['surprise'\], which this version does not know"),
 ]
 

@@ -165,7 +165,8 @@ def class_read(field: Field, base: type[Any]) -> type[Any]:
     head = field.mapping(_MOST_MEMBERS)
     if "format" not in head or head["format"].value != FORMAT:
         field.fail(f"is no model file: 'format' must be {FORMAT!r}")
-    if "version" not in head or head["version"].value is not VERSION:
+    version = head["version"].value if "version" in head else None
+    if type(version) is not int or version != VERSION:
         field.fail(
             f"'version' must be {VERSION}, the one that this package reads; a newer "
             "package may read others"

@@ -50,7 +50,8 @@ class Portable:
         str
             A module with one public function. It returns an array of the arguments'
             shape; several outputs are the last axis. Where the equation is undefined the
-            value is NaN or infinite (`predict` puts the mean of the targets there).
+            value is NaN or infinite (`predict` puts the mean of the targets there). A
+            classifier's equations are those of its log-odds.
 
         Raises
         ------
@@ -72,8 +73,8 @@ class Portable:
         -------
         function : callable
             ``function(coefficients, X)`` with X of shape (n, inputs) returns predictions
-            of shape (n,), or (n, outputs) for several outputs, without a mean where the
-            equation is undefined.
+            of shape (n,), or (n, outputs) for several outputs; log-odds of a classifier.
+            Where the equation is undefined they are not finite.
         coefficients : dict of str to scalar array
             The fitted coefficients, named as in ``coefficients_``. Double precision where
             JAX has it switched on, else single; the setting is left as it is.
@@ -88,7 +89,8 @@ class Portable:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a JSON file, whole or not at all.
 
-        The file holds no code and every number to the last bit; `load` reads it.
+        The file holds no code and every number to the last bit; `load` reads it. Its
+        ``equation`` is for people and is not read.
         Parameters that are code or a generator (``execution_monitor``,
         ``init_weights_function``, a function as ``model_selection``, a ``RandomState``)
         are left out, a warning names them, and the loaded estimator has their defaults.
@@ -108,7 +110,7 @@ class Portable:
             If the estimator cannot be stored, such as with a primitive that is not
             registered. It is a ValueError.
         """
-        write_text(path, self.to_json())
+        write_text(path, self._json())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -140,6 +142,9 @@ class Portable:
 
     def to_json(self) -> str:
         """The text that `save` writes, to be kept in a document of your own."""
+        return self._json()
+
+    def _json(self) -> str:
         check_is_fitted(self, "model_")
         text = pretty(written(self))
         try:

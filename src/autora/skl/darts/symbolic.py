@@ -84,12 +84,10 @@ def _whole(exponent: Any) -> Any:
     """A whole exponent as an integer: |x|^4.0 is x^4, and SymPy should know."""
     import sympy
 
-    is_whole = (
-        getattr(exponent, "is_Float", False)
-        and abs(exponent) < 100
-        and float(exponent).is_integer()
-    )
-    return sympy.Integer(int(exponent)) if is_whole else exponent
+    is_number = isinstance(exponent, (float, sympy.Float))
+    if is_number and abs(exponent) < 100 and float(exponent).is_integer():
+        return sympy.Integer(int(exponent))
+    return exponent
 
 
 def symbols(names: Sequence[str]) -> list[Any]:

@@ -11,6 +11,7 @@ import math
 import os
 import reprlib
 import secrets
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -62,7 +63,11 @@ class Field:
         if len(self.value) > most:
             self.fail(f"must have at most {most} entries, has {len(self.value)}")
         prefix = f"{self.where}." if self.where else ""
-        return {name: Field(v, f"{prefix}{name[:60]}") for name, v in self.value.items()}
+        return {
+            # A name may hold anything, such as control codes of a terminal.
+            name: Field(v, prefix + (name if name.isidentifier() else _brief(name))[:60])
+            for name, v in self.value.items()
+        }
 
     def each(self, most: int, least: int = 0) -> list[Field]:
         """The members of a list of bounded length."""
@@ -244,6 +249,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        if where.exists():
+            shutil.copymode(where, unfinished)
         os.replace(unfinished, where)
     finally:
         unfinished.unlink(missing_ok=True)
