@@ -82,9 +82,10 @@ def fitted(y: Any, changes: dict[str, Any], x: Any = X) -> DARTSRegressor:
 def untrained(static: Any, plan: Any, data: Any, state: Any, observer: Any) -> tuple:
     """Stands in for the relaxed training."""
     if plan.hyper.max_epochs == 0:
-        return state, no_history(state.alphas)
+        return state, no_history(state.alphas), None
     epochs = np.arange(2, dtype=np.float32)
-    return state, History(epochs, epochs + np.nan, np.stack([state.alphas] * 2))
+    history = History(epochs, epochs + np.nan, np.stack([state.alphas] * 2))
+    return state, history, None
 
 
 @pytest.fixture
