@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import json
 import random
 import signal
@@ -143,11 +144,16 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
             yield from _places(value[key])
 
 
+def _nasty(rng: random.Random) -> Any:
+    # A copy: what follows may change it.
+    return copy.deepcopy(rng.choice(NASTY))
+
+
 def _changed_number(value: Any, rng: random.Random) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return rng.choice(NASTY)
+        return _nasty(rng)
     if abs(value) > 1e300 or value != value:
-        return rng.choice(NASTY)
+        return _nasty(rng)
     changes = (-value, value + 1, value - 1, value * 1e3, value * 1e-300, int(value))
     return rng.choice(changes)
 
@@ -165,7 +171,7 @@ def _structure_changed(text: str, rng: random.Random) -> str:
         elif kind == 1:
             holder[key] = _changed_number(holder[key], rng)
         elif kind == 2:
-            holder[key] = rng.choice(NASTY)
+            holder[key] = _nasty(rng)
         elif kind == 3:  # something from elsewhere in the file
             holder[key] = json.loads(json.dumps(other[else_]))
         elif kind == 4 and isinstance(holder, list):
