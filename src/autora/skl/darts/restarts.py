@@ -1,0 +1,134 @@
+"""The same search from several seeds, one after another or side by side.
+
+Joblib runs them: in processes, or where ``joblib.parallel_config`` says, in threads or on
+the workers of Dask or Ray. What is found depends on the seeds alone: results are taken in
+their order, whoever finished first.
+"""
+
+from __future__ import annotations
+
+import math
+import traceback
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from typing import Any, TypeVar
+
+import joblib
+from joblib.parallel import get_active_backend
+
+Result = TypeVar("Result")
+#: Times that restarts are handed out together; then one by one.
+_TOGETHER = 2
+
+
+class WorkersDied(RuntimeError):
+    """No restart came back."""
+
+
+def waves(count: int, n_jobs: int | None) -> int:
+    """Restarts that one worker does after another."""
+    return math.ceil(count / max(1, joblib.effective_n_jobs(n_jobs)))
+
+
+def restarted(
+    search: Callable[[Any], Result],
+    seeds: Sequence[Any],
+    n_jobs: int | None,
+    enough: Callable[[Result], bool],
+) -> list[Result]:
+    """Results of ``search(seed)`` in the order of the seeds; one that is enough is the last.
+
+    Parameters
+    ----------
+    search : callable
+        Must be picklable for workers in other processes (joblib uses cloudpickle).
+    n_jobs : int or None
+        As in joblib: None is 1 unless ``joblib.parallel_config`` says otherwise, −1 all
+        cores.
+
+    Raises
+    ------
+    WorkersDied
+        When workers died with every restart. Where some came back, a warning counts
+        those that are lost.
+    """
+    if len(seeds) == 1 or joblib.effective_n_jobs(n_jobs) == 1:
+        outcomes: Iterator[Result] = map(search, seeds)
+    else:
+        outcomes = _side_by_side(search, seeds, n_jobs)
+    done: list[Result] = []
+    for outcome in outcomes:
+        done.append(outcome)
+        if enough(outcome):
+            break
+    return done
+
+
+def _side_by_side(
+    search: Callable[[Any], Result], seeds: Sequence[Any], n_jobs: int | None
+) -> Iterator[Result]:
+    left, deaths = list(seeds), 0
+    while left and deaths < _TOGETHER:
+        with closing(_handed_out(search, left, n_jobs)) as outcomes:
+            while left:
+                try:
+                    outcome = next(outcomes)
+                except Exception:  # not the search's own: a worker died
+                    deaths += 1
+                    break
+                left.pop(0)
+                yield _own(outcome)
+    yield from _one_by_one(search, left, n_jobs, len(seeds))
+
+
+def _one_by_one(
+    search: Callable[[Any], Result], left: list[Any], n_jobs: int | None, count: int
+) -> Iterator[Result]:
+    """A worker that dies takes only the restart along that killed it."""
+    lost: list[Exception] = []
+    for seed in left:
+        try:
+            [outcome] = _handed_out(search, [seed], n_jobs)
+        except Exception as error:
+            lost.append(error)
+        else:
+            yield _own(outcome)
+    if len(lost) == count:
+        raise WorkersDied(
+            f"the workers died with all {count} restarts ({lost[-1]!r}); give them more "
+            "memory, or set n_jobs=1"
+        ) from lost[-1]
+    if lost:
+        warnings.warn(
+            f"{len(lost)} of {count} restarts are lost, because their workers died "
+            f"({lost[-1]!r}); the others count. Give the workers more memory or lower "
+            "n_jobs",
+            RuntimeWarning,
+            stacklevel=7,
+        )
+
+
+def _own(outcome: tuple[Result, Exception | None]) -> Result:
+    """The result, or the error that the search itself raised."""
+    result, error = outcome
+    if error is not None:
+        raise error
+    return result
+
+
+def _handed_out(
+    search: Callable[[Any], Result], seeds: Sequence[Any], n_jobs: int | None
+) -> Generator[tuple[Any, Exception | None], None, None]:
+    streams = get_active_backend()[0].supports_return_generator
+    parallel = joblib.Parallel(n_jobs, return_as="generator" if streams else "list")
+    yield from parallel(joblib.delayed(_guarded)(search, seed) for seed in seeds)
+
+
+def _guarded(search: Callable[[Any], Result], seed: Any) -> tuple[Any, Exception | None]:
+    """Errors of the search travel as values; a pickled error loses its traceback."""
+    try:
+        return search(seed), None
+    except Exception as error:
+        error.add_note(f"In a worker:\n{traceback.format_exc()}")
+        return None, error
