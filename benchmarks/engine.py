@@ -28,7 +28,7 @@ FEW = 150
 
 
 def arena() -> Any:
-    from autora.skl.darts import explore
+    from autora.skl.darts import bridge
     from autora.skl.darts.primitives import SCIENCE, resolve
     from autora.skl.darts.refit import Problem
 
@@ -36,8 +36,8 @@ def arena() -> Any:
     x = rng.uniform(1, 5, (POINTS, INPUTS))
     y = x[:, :1] * np.sin(x[:, 1:2]) + rng.normal(size=(POINTS, 1))
     problem = Problem(x, y, np.ones(POINTS), True, True)
-    frame = explore.Frame(resolve(SCIENCE), NODES, ("sum", "product"), SLOTS)
-    return explore.arena_for(frame, problem, explore._units(problem)), problem
+    frame = bridge.Frame(resolve(SCIENCE), NODES, ("sum", "product"), SLOTS)
+    return bridge.arena_for(frame, problem, bridge.units_of(problem)), problem
 
 
 def graphs(where: Any, count: int) -> Any:
@@ -65,18 +65,18 @@ def compiled_rate(where: Any, count: int) -> tuple[float, float]:
 
 
 def numpy_rate(where: Any, problem: Any) -> float:
-    from autora.skl.darts import explore
+    from autora.skl.darts import bridge
     from autora.skl.darts.objectives import OBJECTIVES
     from autora.skl.darts.primitives import SCIENCE, resolve
     from autora.skl.darts.refit import levenberg_marquardt
 
     batch = graphs(where, FEW)
     batch.w[:] = 1.0
-    frame = explore.Frame(resolve(SCIENCE), NODES, ("sum", "product"), SLOTS)
-    space = explore.space_for(frame, INPUTS, batch)
-    units = explore._units(problem)
+    frame = bridge.Frame(resolve(SCIENCE), NODES, ("sum", "product"), SLOTS)
+    space = bridge.space_for(frame, INPUTS, batch)
+    units = bridge.units_of(problem)
     models = [
-        explore.model_of(where, batch, i, space, OBJECTIVES["real"], units)
+        bridge.model_of(where, batch, i, space, OBJECTIVES["real"], units)
         for i in range(FEW)
     ]
     begin = time.process_time()
@@ -90,7 +90,7 @@ def start_up(cache: str) -> float:
     code = (
         "from autora.skl.darts import explore\n"
         "from autora.skl.darts.primitives import SCIENCE, resolve\n"
-        "explore.warm_up(explore.Frame(resolve(SCIENCE)), True, True)"
+        "bridge.warm_up(bridge.Frame(resolve(SCIENCE)), True, True)"
     )
     begin = time.perf_counter()
     subprocess.run(

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from autora.skl.darts import arena as arenas
-from autora.skl.darts import codegen, engine, explore, vertex
-from autora.skl.darts.evolve import randomly_edited
+from autora.skl.darts import bridge, codegen, engine, vertex
 from autora.skl.darts.jets import differentiate
 from autora.skl.darts.model import Model
 from autora.skl.darts.objectives import OBJECTIVES
 from autora.skl.darts.primitives import SCIENCE, Primitive, builtin, resolve
+from autora.skl.darts.random_edits import randomly_edited
 from autora.skl.darts.refit import Problem, levenberg_marquardt
 from autora.skl.darts.search_space import SearchSpace
 
@@ -35,8 +35,8 @@ def problem() -> Problem:
 
 
 def arena_of(problem: Problem) -> tuple[arenas.Arena, Any]:
-    units = explore._units(problem)
-    return explore.arena_for(explore.Frame(resolve(SCIENCE)), problem, units), units
+    units = bridge.units_of(problem)
+    return bridge.arena_for(bridge.Frame(resolve(SCIENCE)), problem, units), units
 
 
 def test_the_table_is_complete() -> None:
@@ -93,17 +93,17 @@ def test_compiled_fit_is_the_numpy_fit(problem: Problem) -> None:
     start = graphs.take(np.arange(len(graphs)))
     arena.fit(start, 0, 0.0)
     arena.fit(graphs, 25, 1e-13)
-    space = explore.space_for(explore.Frame(resolve(SCIENCE)), 2, graphs)
+    space = bridge.space_for(bridge.Frame(resolve(SCIENCE)), 2, graphs)
     objective = OBJECTIVES["real"]
     agreed = tried = 0
     for i in np.flatnonzero(np.isfinite(start.loss)):
         # The oracle has no mask of the read-out: all nodes must be in use.
         if not graphs.use[i, : (graphs.op[i, :, 0] >= 0).sum()].all():
             continue
-        model = explore.model_of(arena, graphs, i, space, objective, units)
+        model = bridge.model_of(arena, graphs, i, space, objective, units)
         square = problem.weight @ (model.predict(problem.x) - problem.y)[:, 0] ** 2
         assert square == pytest.approx(graphs.loss[i] * units.scale**2, rel=1e-6, abs=1e-18)
-        begin = explore.model_of(arena, start, i, space, objective, units)
+        begin = bridge.model_of(arena, start, i, space, objective, units)
         fit = levenberg_marquardt(problem, begin, 25)
         tried += 1
         agreed += fit.loss * problem.weight.sum() == pytest.approx(square, rel=1e-3)
@@ -116,11 +116,11 @@ def test_models_and_graphs_are_two_spellings(problem: Problem) -> None:
     graphs = random_graphs(arena, 40, 1)
     arena.fit(graphs, 5, 1e-9)
     graphs = graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))
-    space = explore.space_for(explore.Frame(resolve(SCIENCE)), 2, graphs)
+    space = bridge.space_for(bridge.Frame(resolve(SCIENCE)), 2, graphs)
     for i in range(len(graphs)):
-        model = explore.model_of(arena, graphs, i, space, OBJECTIVES["real"], units)
-        back = explore.graphs_of(arena, [model], units)
-        again = explore.model_of(arena, back, 0, space, OBJECTIVES["real"], units)
+        model = bridge.model_of(arena, graphs, i, space, OBJECTIVES["real"], units)
+        back = bridge.graphs_of(arena, [model], units)
+        again = bridge.model_of(arena, back, 0, space, OBJECTIVES["real"], units)
         used = model.readout != 0
         np.testing.assert_array_equal(model.architecture, again.architecture)
         np.testing.assert_allclose(model.readout[used], again.readout[used])

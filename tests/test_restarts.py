@@ -9,7 +9,11 @@ from pathlib import Path
 import joblib
 import pytest
 
-from autora.skl.darts.restarts import WorkersDied, restarted, waves
+from autora.skl.darts.restarts import Restarts, WorkersDied
+
+
+def restarted(search, seeds, n_jobs, enough):
+    return Restarts(len(seeds), n_jobs).run(search, seeds, enough)
 
 
 def never(result: object) -> bool:
@@ -70,4 +74,5 @@ def test_a_worker_that_always_dies_loses_its_restarts_only(tmp_path: Path) -> No
 
 
 def test_waves() -> None:
-    assert [waves(4, 2), waves(5, 2), waves(3, None), waves(1, 2)] == [2, 3, 3, 1]
+    cases = [(4, 2), (5, 2), (3, None), (1, 2)]
+    assert [Restarts(*case).waves for case in cases] == [2, 3, 3, 1]

@@ -40,7 +40,7 @@ class Observed(NamedTuple):
 class BaseDARTS(Readings, BaseEstimator):
     """The fit; a subclass adds its parameters and how its model answers."""
 
-    #: Ingredients that benchmarks switch off; see `evolve.Options`.
+    #: Ingredients that benchmarks switch off; see `breed.Options`.
     _search_options: ClassVar[dict[str, Any]] = {}
     _STAND_IN: ClassVar[str] = "means of the training targets"
     arch_updates_per_epoch: int

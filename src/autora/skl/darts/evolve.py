@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
-from . import vertex
 from .arena import Arena, Graphs
-from .random_edits import from_nothing, keyed, randomly_edited
+from .breed import Options, bred, unseen
+from .random_edits import from_nothing, keyed
 from .search import Budget
 from .simplify import simplified
 
@@ -26,7 +25,8 @@ SCREENING_ROWS = 64
 _SCREENING_STEPS, _SETTLING_STEPS, _POLISHING_STEPS = 16, 6, 40
 #: Parents of a generation, and of the first, after which each has one more.
 _PARENTS, _FIRST_PARENTS = 10, 2
-_SCORED, _EDITED, _FRESH = 15, 12, 60
+#: Fresh graphs of a generation.
+_FRESH = 60
 #: Share of the parents that are drawn evenly over the complexities; how close to the best
 #: the others are.
 _SPREAD, _NEARNESS = 0.6, 6
@@ -44,18 +44,6 @@ _HOPELESS = 30.0
 _AFTERGLOW = 150
 #: Graphs that are simplified at the end.
 _SIMPLIFIED = 4
-
-
-class Options(NamedTuple):
-    """Ingredients that benchmarks switch off, one by one."""
-
-    gradient: bool = True  #: children by predicted gain
-    random_only: bool = False  #: the control: nothing but fresh graphs
-    mutation: bool = True  #: children by random edits
-    compound: bool = True  #: edits that bring a node of two sources
-    per_size: bool = True  #: elites of every complexity, not just the best
-    restarts: bool = True  #: fresh populations
-    simplify: bool = True  #: trimming of what was found
 
 
 class Archive:
@@ -186,41 +174,6 @@ class Archive:
         return bool(self.graphs.loss[self.best] <= EXACT * self.arena.unit)
 
 
-def _bred(
-    arena: Arena, elites: Graphs, options: Options, rng: np.random.Generator
-) -> list[Graphs]:
-    """Children of elites."""
-    families = []
-    if options.mutation:
-        parents = elites.take(np.repeat(np.arange(len(elites)), _EDITED))
-        twice = rng.random(len(parents)) < 0.3
-        randomly_edited(arena, parents, rng)
-        again = np.flatnonzero(twice & (parents.key != 0))
-        part = parents.take(again)
-        randomly_edited(arena, part, rng)
-        families += [parents.take(np.flatnonzero(~twice)), part]
-    if options.gradient:
-        base = vertex.columns(arena, arena.x, rng)
-        for i in range(len(elites)):
-            graph = elites.take([i])
-            edits = vertex.score(arena, base, graph, _SCORED, rng, options.compound)
-            if edits is not None and len(edits.rows):
-                family = elites.take(np.full(len(edits.rows), i))
-                arena.apply(family, edits)
-                families.append(family)
-    return families
-
-
-def _unseen(graphs: Graphs, seen: dict[int, int]) -> Graphs:
-    """Graphs whose structure has not been fitted often enough yet."""
-    keep = []
-    for i, key in enumerate(graphs.key.tolist()):
-        if key != 0 and seen.get(key, 0) < 2:
-            seen[key] = seen.get(key, 0) + 1
-            keep.append(i)
-    return graphs.take(np.array(keep, int))
-
-
 class _Population:
     """One archive and the structures that it has seen, on its own sample of the rows."""
 
@@ -240,8 +193,8 @@ class _Population:
         alone = self.options.random_only
         families = [from_nothing(self.screen, _ALONE if alone else _FRESH, rng)]
         if not alone:
-            families += _bred(self.screen, self._parents(), self.options, rng)
-        children = _unseen(Graphs.join(families), self._seen)
+            families += bred(self.screen, self._parents(), self.options, rng)
+        children = unseen(Graphs.join(families), self._seen)
         hopeless = _HOPELESS * archive.bars(children)
         self.screen.fit(children, _SCREENING_STEPS, 1e-6, hopeless)
         archive.add(children.take(archive.admits(children)))
@@ -262,6 +215,62 @@ class _Population:
         return blank
 
 
+class _Hunt:
+    """One population after the other; what they found is kept."""
+
+    def __init__(
+        self,
+        arena: Arena,
+        budget: Budget,
+        options: Options,
+        rng: np.random.Generator,
+        progress: Callable[[Archive, int], None],
+    ) -> None:
+        self.arena, self.budget, self.options, self.rng = arena, budget, options, rng
+        self.progress = progress
+        self.population = _Population(arena, options, rng)
+        self.kept: Archive | None = None
+        self.fitted = self.since = self.restarts = 0
+        self.best, self.start = np.inf, time.perf_counter()
+
+    def step(self) -> tuple[bool, bool]:
+        """One generation; whether the search is done, or out of its budget."""
+        count, budget = self.population.step(), self.budget
+        archive = self.population.archive
+        self.fitted += count
+        value = archive.criterion.min(initial=np.inf)
+        better = value < self.best - 1e-9
+        self.since, self.best = (0, value) if better else (self.since + count, self.best)
+        if len(archive.criterion):
+            self.progress(archive, self.fitted)
+        spent = time.perf_counter() - self.start
+        done = self.population.since_exact > _AFTERGLOW or not count
+        return (
+            done or self.since > budget.stall,
+            self.fitted >= budget.candidates or spent >= budget.seconds,
+        )
+
+    def renew(self) -> None:
+        """A fresh population in the place of one that has had its time."""
+        patience = _PATIENCE * 2 ** (self.restarts // 2)
+        spent = self.population.fitted >= patience and self.options.restarts
+        if spent and not self.population.archive.exact:
+            self.kept, self.restarts = self.archive, self.restarts + 1
+            self.population = _Population(self.arena, self.options, self.rng)
+
+    @property
+    def archive(self) -> Archive:
+        archive = self.population.archive
+        return archive if self.kept is None else self.kept.joined(archive)
+
+    def restored(self) -> Archive:
+        """What there is after a generation that was not finished."""
+        for unfinished in (self.population.archive, self.kept):
+            if unfinished is not None:
+                unfinished.restore()
+        return self.archive
+
+
 def evolve(
     arena: Arena,
     budget: Budget,
@@ -276,40 +285,20 @@ def evolve(
     which starts from nothing; what it has found is kept. A keyboard interrupt ends the
     search, too: it stays with the archive, or is raised where nothing was found yet.
     """
-    population, kept = _Population(arena, options, rng), None
-    if seeds is not None and len(seeds):
-        population.archive.add(keyed(arena, seeds))
-    start, fitted, since, restarts, best = time.perf_counter(), 0, 0, 0, np.inf
-    interruption = None
+    hunt = _Hunt(arena, budget, options, rng, progress)
     try:
-        while True:
-            count = population.step()
-            archive = population.archive
-            fitted += count
-            value = archive.criterion.min(initial=np.inf)
-            since, best = (0, value) if value < best - 1e-9 else (since + count, best)
-            if len(archive.criterion):
-                progress(archive, fitted)
-            spent = time.perf_counter() - start
-            done = population.since_exact > _AFTERGLOW or not count or since > budget.stall
-            out_of_budget = fitted >= budget.candidates or spent >= budget.seconds
-            if done or out_of_budget:
-                break
-            patience = _PATIENCE * 2 ** (restarts // 2) if options.restarts else np.inf
-            if population.fitted >= patience and not archive.exact:
-                kept = archive if kept is None else kept.joined(archive)
-                population, restarts = _Population(arena, options, rng), restarts + 1
+        if seeds is not None and len(seeds):
+            hunt.population.archive.add(keyed(arena, seeds))
+        while not any(ends := hunt.step()):
+            hunt.renew()
     except KeyboardInterrupt as stop:
-        interruption, done, out_of_budget = stop, True, False
-        for unfinished in (population.archive, kept):
-            if unfinished is not None:
-                unfinished.restore()
-    archive = population.archive
-    archive = archive if kept is None else kept.joined(archive)
-    if interruption is None:
-        archive.simplify(_SIMPLIFIED)
-    elif not len(archive.criterion):
-        raise interruption
-    archive.interruption = interruption
+        archive = hunt.restored()
+        if not len(archive.criterion):
+            raise
+        archive.interruption = stop
+        return archive
+    archive = hunt.archive
+    archive.simplify(_SIMPLIFIED)
+    done, out_of_budget = ends
     archive.out_of_budget = out_of_budget and not done
     return archive

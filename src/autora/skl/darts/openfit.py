@@ -16,10 +16,11 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from . import explore, working
+from .breed import Options
+from .bridge import Frame, same_graph
 from .coefficients import snapped
 from .discretise import bounded, draw, mode, move_towards
-from .evolve import Options
-from .explore import Found, Frame, Progress, same_graph
+from .explore import Found, Progress
 from .model import Model
 from .objectives import Objective
 from .outcome import Network, Result, SearchHistory, constant, warn_constant

@@ -12,7 +12,8 @@ import traceback
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
 
 import joblib
 from joblib.parallel import get_active_backend
@@ -26,51 +27,74 @@ class WorkersDied(RuntimeError):
     """No restart came back."""
 
 
-def waves(count: int, n_jobs: int | None) -> int:
-    """Restarts that one worker does after another."""
-    return math.ceil(count / max(1, joblib.effective_n_jobs(n_jobs)))
+@dataclass(frozen=True)
+class Restarts:
+    """How often to search, and by how many workers.
 
-
-def restarted(
-    search: Callable[[Any], Result],
-    seeds: Sequence[Any],
-    n_jobs: int | None,
-    enough: Callable[[Result], bool],
-) -> list[Result]:
-    """Results of ``search(seed)`` in the order of the seeds; one that is enough is the last.
-
-    Parameters
-    ----------
-    search : callable
-        Must be picklable for workers in other processes (joblib uses cloudpickle).
-    n_jobs : int or None
-        As in joblib: None is 1 unless ``joblib.parallel_config`` says otherwise, −1 all
-        cores.
-
-    Raises
-    ------
-    WorkersDied
-        When workers died with every restart. Where some came back, a warning counts
-        those that are lost.
+    ``n_jobs`` is joblib's: None means 1 unless ``joblib.parallel_config`` says otherwise,
+    −1 all cores.
     """
-    if len(seeds) == 1 or joblib.effective_n_jobs(n_jobs) == 1:
-        outcomes: Iterator[Result] = map(search, seeds)
-    else:
-        outcomes = _side_by_side(search, seeds, n_jobs)
-    done: list[Result] = []
-    for outcome in outcomes:
-        done.append(outcome)
-        if enough(outcome):
-            break
-    return done
+
+    count: int
+    n_jobs: int | None = None
+
+    @property
+    def workers(self) -> int:
+        return min(self.count, max(1, joblib.effective_n_jobs(self.n_jobs)))
+
+    @property
+    def waves(self) -> int:
+        """Restarts that one worker does after another."""
+        return math.ceil(self.count / self.workers)
+
+    def run(
+        self,
+        search: Callable[[Any], Result],
+        seeds: Sequence[Any],
+        enough: Callable[[Result], bool],
+        prefer: str | None = None,
+    ) -> list[Result]:
+        """Results of ``search(seed)`` in the order of the seeds; what is enough is last.
+
+        Parameters
+        ----------
+        search : callable
+            Must be picklable for workers in other processes (joblib uses cloudpickle).
+        prefer : {"threads", "processes"} or None
+            Where ``joblib.parallel_config`` names no backend.
+
+        Raises
+        ------
+        WorkersDied
+            When workers died with every restart. Where some came back, a warning counts
+            those that are lost.
+        """
+        if self.workers == 1:
+            outcomes: Iterator[Result] = map(search, seeds)
+        else:
+            outcomes = _side_by_side(search, seeds, _Crew(self.n_jobs, prefer))
+        done: list[Result] = []
+        for outcome in outcomes:
+            done.append(outcome)
+            if enough(outcome):
+                break
+        return done
+
+
+ONCE = Restarts(1)
+
+
+class _Crew(NamedTuple):
+    n_jobs: int | None
+    prefer: str | None
 
 
 def _side_by_side(
-    search: Callable[[Any], Result], seeds: Sequence[Any], n_jobs: int | None
+    search: Callable[[Any], Result], seeds: Sequence[Any], crew: _Crew
 ) -> Iterator[Result]:
     left, deaths = list(seeds), 0
     while left and deaths < _TOGETHER:
-        with closing(_handed_out(search, left, n_jobs)) as outcomes:
+        with closing(_handed_out(search, left, crew)) as outcomes:
             while left:
                 try:
                     outcome = next(outcomes)
@@ -79,17 +103,17 @@ def _side_by_side(
                     break
                 left.pop(0)
                 yield _own(outcome)
-    yield from _one_by_one(search, left, n_jobs, len(seeds))
+    yield from _one_by_one(search, left, crew, len(seeds))
 
 
 def _one_by_one(
-    search: Callable[[Any], Result], left: list[Any], n_jobs: int | None, count: int
+    search: Callable[[Any], Result], left: list[Any], crew: _Crew, count: int
 ) -> Iterator[Result]:
     """A worker that dies takes only the restart along that killed it."""
     lost: list[Exception] = []
     for seed in left:
         try:
-            [outcome] = _handed_out(search, [seed], n_jobs)
+            [outcome] = _handed_out(search, [seed], crew)
         except Exception as error:
             lost.append(error)
         else:
@@ -118,10 +142,11 @@ def _own(outcome: tuple[Result, Exception | None]) -> Result:
 
 
 def _handed_out(
-    search: Callable[[Any], Result], seeds: Sequence[Any], n_jobs: int | None
+    search: Callable[[Any], Result], seeds: Sequence[Any], crew: _Crew
 ) -> Generator[tuple[Any, Exception | None], None, None]:
     streams = get_active_backend()[0].supports_return_generator
-    parallel = joblib.Parallel(n_jobs, return_as="generator" if streams else "list")
+    form = "generator" if streams else "list"
+    parallel = joblib.Parallel(crew.n_jobs, prefer=crew.prefer, return_as=form)
     yield from parallel(joblib.delayed(_guarded)(search, seed) for seed in seeds)
 
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import fitting, relax
-from .evolve import Options
-from .explore import DEFAULT_IN_DEGREE, DEFAULT_NODES, Frame
+from .breed import Options
+from .bridge import DEFAULT_IN_DEGREE, DEFAULT_NODES, Frame
 from .objectives import Objective
 from .openfit import OpenPlan
 from .primitives import PRIMITIVES, SCIENCE, Primitive, lookup, resolve

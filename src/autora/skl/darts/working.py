@@ -17,8 +17,9 @@ import numpy as np
 
 from . import objectives
 from .assemble import Part, assembled, space_for, upright, whole
-from .evolve import Options
-from .explore import Found, Frame, Progress, same_graph
+from .breed import Options
+from .bridge import Frame, same_graph
+from .explore import Found, Progress
 from .explore import explore as search_one
 from .forward import grown, offers
 from .model import Model

@@ -1,0 +1,61 @@
+"""Children of elites, by the gradient and by random edits."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import vertex
+from .arena import Arena, Graphs
+from .random_edits import randomly_edited
+
+#: Children of a parent by predicted gain and by random edits.
+_SCORED, _EDITED = 15, 12
+
+
+class Options(NamedTuple):
+    """Ingredients that benchmarks switch off, one by one."""
+
+    gradient: bool = True  #: children by predicted gain
+    random_only: bool = False  #: the control: nothing but fresh graphs
+    mutation: bool = True  #: children by random edits
+    compound: bool = True  #: edits that bring a node of two sources
+    per_size: bool = True  #: elites of every complexity, not just the best
+    restarts: bool = True  #: fresh populations
+    simplify: bool = True  #: trimming of what was found
+
+
+def bred(
+    arena: Arena, elites: Graphs, options: Options, rng: np.random.Generator
+) -> list[Graphs]:
+    """Children of elites."""
+    families = []
+    if options.mutation:
+        parents = elites.take(np.repeat(np.arange(len(elites)), _EDITED))
+        twice = rng.random(len(parents)) < 0.3
+        randomly_edited(arena, parents, rng)
+        again = np.flatnonzero(twice & (parents.key != 0))
+        part = parents.take(again)
+        randomly_edited(arena, part, rng)
+        families += [parents.take(np.flatnonzero(~twice)), part]
+    if options.gradient:
+        base = vertex.columns(arena, arena.x, rng)
+        for i in range(len(elites)):
+            graph = elites.take([i])
+            edits = vertex.score(arena, base, graph, _SCORED, rng, options.compound)
+            if edits is not None and len(edits.rows):
+                family = elites.take(np.full(len(edits.rows), i))
+                arena.apply(family, edits)
+                families.append(family)
+    return families
+
+
+def unseen(graphs: Graphs, seen: dict[int, int]) -> Graphs:
+    """Graphs whose structure has not been fitted often enough yet."""
+    keep = []
+    for i, key in enumerate(graphs.key.tolist()):
+        if key != 0 and seen.get(key, 0) < 2:
+            seen[key] = seen.get(key, 0) + 1
+            keep.append(i)
+    return graphs.take(np.array(keep, int))
