@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
+from typing import Any
 
 import joblib
+import numpy as np
 import pytest
 
+from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.refit import Problem
 from autora.skl.darts.restarts import Restarts, WorkersDied
+from autora.skl.darts.table import mean_loss
 
 
 def restarted(search, seeds, n_jobs, enough):
@@ -76,3 +82,79 @@ def test_a_worker_that_always_dies_loses_its_restarts_only(tmp_path: Path) -> No
 def test_waves() -> None:
     cases = [(4, 2), (5, 2), (3, None), (1, 2)]
     assert [Restarts(*case).waves for case in cases] == [2, 3, 3, 1]
+
+
+def law(rows: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    X = np.random.default_rng(0).uniform(0.5, 3, (rows, 2))
+    noise = 0.05 * np.random.default_rng(1).normal(size=rows)
+    return X, X[:, 0] / (1.5 + X[:, 1]) + noise
+
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "open": {"n_candidates": 1500},
+    "counted": {"num_graph_nodes": 1, "max_epochs": 3, "n_candidates": 30},
+}
+
+
+def restarted_fit(**settings: Any) -> DARTSRegressor:
+    return DARTSRegressor(random_state=0, **settings).fit(*law())
+
+
+# Processes compile the open search anew where the tests switch the disk cache off.
+@pytest.mark.parametrize(
+    ("kind", "backend"),
+    [("open", "threading"), ("counted", "threading"), ("counted", "loky")],
+)
+def test_the_number_of_workers_changes_no_bit(kind: str, backend: str) -> None:
+    settings = SETTINGS[kind] | {"n_restarts": 3}
+    alone = restarted_fit(n_jobs=1, **settings)
+    with joblib.parallel_config(backend):
+        together = restarted_fit(n_jobs=2, **settings)
+    X = law()[0]
+    assert np.array_equal(alone.predict(X), together.predict(X))
+    assert alone.model_repr() == together.model_repr()
+    assert np.array_equal(alone.network_.alphas, together.network_.alphas)
+    assert list(alone.equations_.loss) == list(together.equations_.loss)
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_restarts_are_searches_of_their_own(kind: str) -> None:
+    fits = [restarted_fit(n_restarts=n, **SETTINGS[kind]) for n in (1, 4)]
+    X, y = law()
+    one, four = (mean_loss(f.model_, Problem(X, y[:, None], np.ones(60))) for f in fits)
+    assert four <= one * 1.5
+    if kind == "open":
+        assert fits[1].history_.refits[-1] > 2 * fits[0].history_.refits[-1]
+
+
+def test_dask_workers_give_the_same_bits_even_when_one_is_killed() -> None:
+    distributed = pytest.importorskip("distributed")
+    settings = SETTINGS["counted"] | {"n_restarts": 6}
+    alone = restarted_fit(n_jobs=1, **settings)
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    )
+    with cluster, distributed.Client(cluster) as client:
+        pids = list(client.run(os.getpid).values())
+        killer = threading.Timer(1.0, os.kill, (pids[0], signal.SIGKILL))
+        killer.start()
+        with joblib.parallel_config(backend="dask"):
+            spread = restarted_fit(**settings)
+        killer.join()
+        assert pids != list(client.run(os.getpid).values())
+    assert spread.model_repr(decimals_to_display=12) == alone.model_repr(
+        decimals_to_display=12
+    )
+    assert np.array_equal(spread.predict(law()[0]), alone.predict(law()[0]))
+
+
+@pytest.mark.parametrize("bad", [0, -1, 1.5, "2", True, None])
+def test_bad_numbers_of_restarts(bad: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match="n_restarts"):
+        restarted_fit(n_restarts=bad)
+
+
+@pytest.mark.parametrize("bad", [0, 1.5, "2", True])
+def test_bad_numbers_of_workers(bad: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match="n_jobs"):
+        restarted_fit(n_jobs=bad)

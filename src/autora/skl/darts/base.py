@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
 
@@ -17,13 +17,23 @@ from .coefficients import with_errors
 from .model import Model
 from .objectives import Objective
 from .observations import canonical
-from .outcome import Network, Result
+from .outcome import Network, Observer, Result
 from .progress import OpenProgress, Progress
 from .readings import Readings
 from .refit import Problem
-from .select import variance
+from .restarts import Restarts
+from .select import bic, variance
 from .selection import Row, chosen
-from .settings import Asked, asked, closed_plan, keeps_weights, open_plan, vocabulary
+from .settings import (
+    Asked,
+    asked,
+    closed_plan,
+    keeps_weights,
+    open_plan,
+    restarts_of,
+    vocabulary,
+)
+from .table import mean_loss
 from .validation import check_parameters
 
 
@@ -111,17 +121,21 @@ class BaseDARTS(Readings, BaseEstimator):
             names = self._labels("input_labels", None)
             with OpenProgress(self.verbose, plan.budget, names) as watch:
                 return openfit.run(plan, what.objective, problem, earlier, rng, watch)
-        space = what.space()
-        with Progress(self, space) as progress:
+        counted = closed_plan(params, what, choose, earlier is not None)
+        space, restarts = what.space(), restarts_of(params)
+        if self.execution_monitor is not None:
+            restarts = Restarts(restarts.count, 1)
+
+        def once(rng: np.random.Generator) -> Result:
+            observer = progress.observer() if restarts.workers == 1 else Observer()
             return fitting.run(
-                space,
-                what.objective,
-                problem,
-                closed_plan(params, what, choose, earlier is not None),
-                earlier,
-                rng,
-                progress.observer(),
+                space, what.objective, problem, counted, earlier, rng, observer
             )
+
+        with Progress(self, space) as progress:
+            if restarts.count == 1:
+                return once(rng)
+            return _best(once, restarts, rng, problem)
 
     def _store(self, result: Result, what: Asked, fresh: bool) -> None:
         self.network_, self.model_ = result.network, result.model
@@ -227,3 +241,20 @@ class BaseDARTS(Readings, BaseEstimator):
     def _stand_in(self) -> np.ndarray:
         """Outputs, shape (outputs,), where the equation is undefined."""
         return self._y_mean
+
+
+def _best(
+    once: Callable[[np.random.Generator], Result],
+    restarts: Restarts,
+    rng: np.random.Generator,
+    problem: Problem,
+) -> Result:
+    """The restart with the best model; the first of equals. Threads share the compiler."""
+    seeds = rng.spawn(restarts.count)
+    results = restarts.run(once, seeds, lambda r: r.interruption is not None, "threads")
+
+    def criterion(result: Result) -> float:
+        return bic(result.model, mean_loss(result.model, problem), problem)
+
+    best = min(results, key=criterion)
+    return best._replace(interruption=results[-1].interruption)

@@ -111,6 +111,15 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         graph's size is searched 60,000, or fewer once 20,000 bring no improvement, or as
         many as ``max_time`` allows. 0 leaves the choice among counted graphs to the relaxed
         weights alone, as in the original DARTS.
+    n_restarts : int, default=1
+        Searches with random numbers of their own, of which the best counts; where the
+        graph's size is searched their tables are joined. Each has its ``n_candidates``;
+        they share ``max_time``. The first exact equation ends them.
+    n_jobs : int or None, default=None
+        Workers for the restarts, as in joblib: None is 1 unless
+        ``joblib.parallel_config`` says otherwise (there it also names "dask" or "ray"), −1
+        all cores. The result does not depend on it, unless ``max_time`` is given. With an
+        ``execution_monitor``, restarts follow one another.
     max_time : float or None, default=None
         Seconds after which the search over graphs ends. Results then depend on the speed
         of the machine; None keeps them reproducible. Compiling, once per machine, does not
@@ -199,6 +208,8 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         aggregations: Sequence[str] | str = "auto",
         max_in_degree: int | None = None,
         n_candidates: int | str = "auto",
+        n_restarts: int = 1,
+        n_jobs: int | None = None,
         max_time: float | None = None,
         model_selection: str | Callable[..., Any] = "bic",
         validation_fraction: float = 0.3,
@@ -238,6 +249,8 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         self.aggregations = aggregations
         self.max_in_degree = max_in_degree
         self.n_candidates = n_candidates
+        self.n_restarts = n_restarts
+        self.n_jobs = n_jobs
         self.max_time = max_time
         self.model_selection = model_selection
         self.validation_fraction = validation_fraction

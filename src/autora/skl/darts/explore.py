@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -148,9 +148,20 @@ def _herds(
         return [search(rng, progress)]
     seconds = search.budget.seconds / restarts.waves
     search = replace(search, budget=search.budget._replace(seconds=seconds))
+    fitted = 0
+
+    def watched(rng: np.random.Generator) -> _Herd:
+        nonlocal fitted
+        before = fitted
+        herd = search(
+            rng, lambda seen: progress(seen._replace(fitted=before + seen.fitted))
+        )
+        fitted += herd.fitted
+        return herd
+
     own = [p for p in search.frame.primitives if p not in builtin()]
     return restarts.run(
-        search if restarts.workers > 1 else partial(search, progress=progress),
+        search if restarts.workers > 1 else watched,
         rng.spawn(restarts.count),
         lambda herd: herd.exact or herd.interruption is not None,
         # A primitive of the caller's own is unknown to other processes.

@@ -25,6 +25,7 @@ from .model import Model
 from .objectives import Objective
 from .outcome import Network, Result, SearchHistory, constant, warn_constant
 from .refit import Problem, without_traces
+from .restarts import ONCE, Restarts
 from .search import Budget, Candidate
 from .selection import Row
 from .table import mean_loss, split, table_of, thinned
@@ -55,6 +56,7 @@ class OpenPlan(NamedTuple):
     holds_out: bool
     search_architecture: bool
     continues: bool
+    restarts: Restarts = ONCE
 
 
 def _engine(objective: Objective, problem: Problem) -> Any:
@@ -141,7 +143,7 @@ def run(
         engine = _engine(objective, problem)
         found = engine.explore(
             plan.frame, objective, train, plan.budget, plan.options, rng, recorder,
-            known if plan.continues else [],
+            known if plan.continues else [], plan.restarts,
         )  # fmt: skip
         _warn_if_hardly_searched(found)
         if found.candidates:

@@ -19,6 +19,7 @@ from .bridge import DEFAULT_IN_DEGREE, DEFAULT_NODES, Frame
 from .objectives import Objective
 from .openfit import OpenPlan
 from .primitives import PRIMITIVES, SCIENCE, Primitive, lookup, resolve
+from .restarts import Restarts
 from .search import Budget
 from .search_space import SearchSpace
 from .selection import Row
@@ -165,7 +166,13 @@ def open_plan(
         holds_out=params["model_selection"] == "holdout",
         search_architecture=not keeps_weights(params),
         continues=has_earlier and bool(params["warm_start"]),
+        restarts=restarts_of(params),
     )
+
+
+def restarts_of(params: dict[str, Any]) -> Restarts:
+    n_jobs = params["n_jobs"]
+    return Restarts(int(params["n_restarts"]), None if n_jobs is None else int(n_jobs))
 
 
 def closed_plan(

@@ -54,6 +54,7 @@ _RANGES = {
     "arch_momentum": _FRACTION,
     "fair_darts_loss_weight": _RATE,
     "grad_clip": _Range(open_low=True),
+    "n_restarts": _POSITIVE_COUNT,
     "validation_fraction": _FRACTION,
 }
 #: Numbers that have a word as an alternative.
@@ -130,10 +131,21 @@ def check_parameters(params: dict[str, Any]) -> None:
             continue
         if not (isinstance(value, str) and value == word):
             check_number(name, value, allowed, f" or {word!r}")
+    _check_jobs(params["n_jobs"])
     check_aggregations(params["aggregations"])
     _check_selection(params["model_selection"])
     for name in ("execution_monitor", "init_weights_function"):
         _check_callable(name, params[name])
+
+
+def _check_jobs(value: Any) -> None:
+    """``n_jobs``: None or what joblib takes."""
+    if value is None:
+        return
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"n_jobs must be None or an integer, got {value!r}")
+    if value == 0:
+        raise ValueError("n_jobs must not be 0; give 1 for one worker, -1 for all cores")
 
 
 def check_aggregations(value: Any) -> None:

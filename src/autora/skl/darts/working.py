@@ -28,6 +28,7 @@ from .objectives import OBJECTIVES, Objective
 from .outcome import constant
 from .polish import FEW_STEPS, fitted, simpler, tamed
 from .refit import Problem, levenberg_marquardt
+from .restarts import ONCE, Restarts
 from .search import Budget, Candidate, Setting, build, random_coefs, slope_units
 from .search import refit as refit_from_starts
 from .search_space import SearchSpace
@@ -59,6 +60,7 @@ class _Task(NamedTuple):
     problem: Problem  #: rows to compare on
     options: Options
     rng: np.random.Generator
+    restarts: Restarts
 
 
 class _Trail:
@@ -134,7 +136,7 @@ def _searched(
         found.append(
             search_one(
                 task.frame, OBJECTIVES["real"], problem, share, task.options, task.rng,
-                trail, seeds,
+                trail, seeds, task.restarts,
             )
         )  # fmt: skip
         trail.account(found[-1])
@@ -176,12 +178,13 @@ def explore(
     rng: np.random.Generator,
     progress: Callable[[Progress], None] = lambda progress: None,
     known: Sequence[Model] = (),
+    restarts: Restarts = ONCE,
 ) -> Found:
     """Search the frame; candidates come refitted on all rows (see `explore.explore`)."""
     unit = _units(objective, problem)
     small = thinned(problem, MOST_ROWS, rng)
     small = small._replace(y=small.y / unit, sparse_readout=True)
-    task = _Task(frame, objective, small, options, rng)
+    task = _Task(frame, objective, small, options, rng, restarts)
     rounds = 1 if objective.least_squares else _ROUNDS
     share = Budget(*(limit / (rounds * len(unit)) for limit in budget))
     trail = _Trail(task, unit, progress)
