@@ -146,15 +146,3 @@ def test_dask_workers_give_the_same_bits_even_when_one_is_killed() -> None:
         decimals_to_display=12
     )
     assert np.array_equal(spread.predict(law()[0]), alone.predict(law()[0]))
-
-
-@pytest.mark.parametrize("bad", [0, -1, 1.5, "2", True, None])
-def test_bad_numbers_of_restarts(bad: Any) -> None:
-    with pytest.raises((ValueError, TypeError), match="n_restarts"):
-        restarted_fit(n_restarts=bad)
-
-
-@pytest.mark.parametrize("bad", [0, 1.5, "2", True])
-def test_bad_numbers_of_workers(bad: Any) -> None:
-    with pytest.raises((ValueError, TypeError), match="n_jobs"):
-        restarted_fit(n_jobs=bad)

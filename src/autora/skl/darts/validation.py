@@ -145,7 +145,9 @@ def _check_jobs(value: Any) -> None:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         raise TypeError(f"n_jobs must be None or an integer, got {value!r}")
     if value == 0:
-        raise ValueError("n_jobs must not be 0; give 1 for one worker, -1 for all cores")
+        raise ValueError(
+            "n_jobs must not be 0, got 0; give 1 for one worker, -1 for all cores"
+        )
 
 
 def check_aggregations(value: Any) -> None:
