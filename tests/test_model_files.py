@@ -337,6 +337,12 @@ def test_classifiers(labels: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Non
         DARTSRegressor.from_json(json.dumps(found))
 
 
+@pytest.mark.parametrize("name", ["Readings", "BaseDARTS", "Portable", "object", ""])
+def test_classes_that_are_no_estimators(valid: dict[str, Any], name: str) -> None:
+    with pytest.raises(ModelFileError, match=f"holds a '{name}'"):
+        Readings.from_json(changed(valid, "estimator", name))
+
+
 def test_only_fitted_estimators() -> None:
     with pytest.raises(ValueError, match="not fitted"):
         DARTSRegressor().to_json()

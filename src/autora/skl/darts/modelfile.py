@@ -184,7 +184,8 @@ def class_read(field: Field, base: type[Any]) -> type[Any]:
 
 
 def _family(base: type[Any]) -> Iterator[type[Any]]:
-    yield base
+    if hasattr(base, "predict"):  # not one that others are built on
+        yield base
     for kind in base.__subclasses__():
         yield from _family(kind)
 
