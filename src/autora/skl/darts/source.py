@@ -50,6 +50,11 @@ class _Text:
         """The code, in brackets unless it binds at least as tightly."""
         return self.code if self.binding >= binding else f"({self.code})"
 
+    @property
+    def is_minus(self) -> bool:
+        """Whether the code is a minus sign in front of what could stand alone."""
+        return self.code.startswith("-") and self.binding >= _PRODUCT
+
     def __neg__(self) -> _Text:
         return _Text(f"-{self.at(_POWER)}", _NEGATIVE)
 
@@ -58,8 +63,8 @@ class _Text:
 
     def __add__(self, other: Any) -> _Text:
         b = _text(other)
-        if b.binding == _NEGATIVE:
-            # In floating point a + (−b) and a − b are the same number.
+        if b.is_minus:
+            # In floating point a + (−b)·c and a − b·c are the same number.
             return _Text(f"{self.code} - {b.code[1:]}", _SUM)
         return _Text(f"{self.code} + {b.at(_PRODUCT)}", _SUM)
 
@@ -68,7 +73,7 @@ class _Text:
 
     def __sub__(self, other: Any) -> _Text:
         b = _text(other)
-        if b.binding == _NEGATIVE:
+        if b.is_minus:
             return _Text(f"{self.code} + {b.code[1:]}", _SUM)
         return _Text(f"{self.code} - {b.at(_PRODUCT)}", _SUM)
 
