@@ -5,7 +5,8 @@
     python3 dev.py test       make the environments, check the code, run all tests
 
 Environments live in .venv (newest releases) and .venv-autora (beside autora-core, which
-needs NumPy 1); they are made once and again whenever pyproject.toml changes.
+needs NumPy 1, with the oldest scikit-learn that is supported); they are made once and again
+whenever pyproject.toml changes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 MAIN = (".venv", "dev")
-AUTORA = (".venv-autora", "dev,autora")
+#: Beside autora-core, with the oldest scikit-learn that pyproject.toml allows.
+AUTORA = (".venv-autora", "dev,autora", "scikit-learn==1.6.*")
+OLDEST = (
+    "tests/test_autora.py",
+    "tests/test_ecosystem.py",
+    "tests/test_estimator.py::test_scikit_learn",
+    "tests/test_classifier.py::test_scikit_learn",
+)
 
 
 def run(*command: str | Path) -> None:
@@ -31,19 +39,19 @@ def run(*command: str | Path) -> None:
         sys.exit(code)
 
 
-def environment(folder: str, extras: str) -> Path:
+def environment(folder: str, extras: str, *pins: str) -> Path:
     """The interpreter of an environment that has this package installed."""
     home = ROOT / folder
     bin_folder = home / ("Scripts" if os.name == "nt" else "bin")
     python = bin_folder / ("python.exe" if os.name == "nt" else "python")
-    wanted = (ROOT / "pyproject.toml").read_bytes() + extras.encode()
+    wanted = (ROOT / "pyproject.toml").read_bytes() + (extras + str(pins)).encode()
     stamp, digest = home / "made-from", hashlib.sha256(wanted).hexdigest()
     if stamp.exists() and stamp.read_text() == digest and python.exists():
         return python
     print(f"making {folder} (once; about a minute)", flush=True)
     shutil.rmtree(home, ignore_errors=True)
     venv.create(home, with_pip=True)
-    run(python, "-m", "pip", "install", "-q", "-e", f".[{extras}]")
+    run(python, "-m", "pip", "install", "-q", "-e", f".[{extras}]", *pins)
     stamp.write_text(digest)
     return python
 
@@ -58,8 +66,8 @@ def test() -> None:
     run(python, "-m", "ruff", "format", "--check", ".")
     run(python, "-m", "mypy")
     run(python, "-m", "pytest")
-    # The oldest supported JAX and NumPy, in a closed loop with the real AutoRA.
-    run(environment(*AUTORA), "-m", "pytest", "tests/test_autora.py")
+    # The oldest supported JAX, NumPy and scikit-learn, beside the real AutoRA.
+    run(environment(*AUTORA), "-m", "pytest", *OLDEST)
 
 
 def main() -> None:

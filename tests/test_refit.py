@@ -12,7 +12,7 @@ from autora.skl.darts.model import Model
 from autora.skl.darts.network import JAX
 from autora.skl.darts.objectives import OBJECTIVES, Objective
 from autora.skl.darts.primitives import SCIENCE, resolve
-from autora.skl.darts.refit import Problem, _nodes, _slots, levenberg_marquardt
+from autora.skl.darts.refit import Problem, _nodes, _slots, levenberg_marquardt, tamed
 from autora.skl.darts.search_space import SearchSpace
 
 NAMES = (
@@ -416,3 +416,22 @@ def test_edges_that_are_not_there_cost_nothing() -> None:
     x = np.random.default_rng(0).normal(size=(20, 2))
     fit = levenberg_marquardt(Problem(x, 3 * x[:, :1] + 1, np.ones(20)), alone, 50)
     np.testing.assert_allclose(fit.model.edge, [[3, 1], [0, 0]], atol=1e-8)
+
+
+def test_slopes_that_stand_for_a_step_are_set_back() -> None:
+    """A logistic of slope 1e9 on a gap of 0.1 is one of a far smaller slope."""
+    X = np.concatenate([np.linspace(-1, -0.05, 30), np.linspace(0.05, 1, 30)])[:, None]
+    y = (X > 0).astype(float)
+    names = ("none", "linear_logistic")
+    where = SearchSpace(1, 1, 1, resolve(names))
+    edge = np.array([[1e9, 1e6]])
+    start = Model(
+        where, OBJECTIVES["real"], np.array([1]), edge, np.ones((1, 1)), np.zeros(1)
+    )
+    problem = Problem(X, y, np.ones(60))
+    fit = levenberg_marquardt(problem, start, 0)
+    found = tamed(problem, fit).model.edge[0]
+    assert 100 < found[0] < 1e5
+    assert found[1] / found[0] == pytest.approx(1e-3)
+    gentle = levenberg_marquardt(problem, start.replace(edge=np.array([[5.0, 1.0]])), 0)
+    assert tamed(problem, gentle) is gentle

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -211,6 +212,22 @@ class BaseDARTS(Readings, BaseEstimator):
                 stacklevel=4,
             )
         return None
+
+    def _repr_html_inner(self) -> str:
+        return self._equations_html() + super()._repr_html_inner()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        """The equations of a fitted estimator above scikit-learn's own diagram."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] = self._equations_html() + bundle["text/html"]
+        return bundle
+
+    def _equations_html(self) -> str:
+        if not hasattr(self, "model_"):
+            return ""
+        lines = self.model_repr().splitlines()[1:]
+        return f"<pre>{escape(chr(10).join(lines))}</pre>"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -17,7 +17,7 @@ from .model import Model
 from .network import Coefs
 from .objectives import Objective
 from .outcome import Network, Observer, Result, constant, no_history, warn_constant
-from .refit import Problem, without_traces
+from .refit import Problem, tamed, without_traces
 from .search import (
     Budget,
     Searched,
@@ -191,6 +191,8 @@ def _chosen(
         ]
         fit = refit(setting, choice.architecture, rng, starts, choice.aggregation).fit
         if np.isfinite(fit.loss):
+            if setting.objective.likelihood:  # separable classes drive slopes to infinity
+                fit = tamed(setting.problem, fit)
             return without_traces(setting.problem, fit.model)
     return None
 

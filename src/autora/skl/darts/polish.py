@@ -10,19 +10,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from .model import Model
-from .primitives import NUMPY
-from .refit import Fit, Problem, levenberg_marquardt
+from .refit import Problem, levenberg_marquardt, tamed
 from .search import Candidate
 from .select import misfit, price
 from .selection import complexity
 
 #: Steps of a try.
 FEW_STEPS = 10
-#: Slopes that large, in units of what they scale, stand for a step and would grow for
-#: ever: the smallest of these does instead.
-_STEEPEST = (1e2, 1e3, 1e4, 1e5, 1e6, 1e8)
-#: Relative loss that a smaller slope may cost.
-_TOLERANCE = 1e-6
 
 
 def criterion(model: Model, loss: float, problem: Problem) -> float:
@@ -37,28 +31,6 @@ def fitted(problem: Problem, start: Model, steps: int) -> Candidate:
     """A model with the coefficients that are best under its objective's loss."""
     fit = tamed(problem, levenberg_marquardt(problem, start, steps))
     return Candidate(fit, criterion(fit.model, fit.loss, problem))
-
-
-def tamed(problem: Problem, fit: Fit) -> Fit:
-    """The fit with slopes that grew without an effect set back."""
-    model, space = fit.model, fit.model.space
-    with np.errstate(all="ignore"):
-        nodes = model.evaluate(NUMPY, list(problem.x.T), np.zeros(len(problem.x)))
-        size = np.sqrt(np.mean(np.array([*problem.x.T, *nodes]) ** 2, axis=1))
-    unit = 1 / np.maximum(size[space.sources], 1e-300)
-    slope = [
-        n > 0 and space.primitives[model.architecture[e]].params[0] == "slope"
-        for e, n in enumerate(model.sizes)
-    ]
-    for steepest in _STEEPEST:
-        edge, most = model.edge.copy(), steepest * unit[slope]
-        edge[slope, 0] = np.clip(edge[slope, 0], -most, most)
-        if (edge == model.edge).all():
-            return fit
-        other = levenberg_marquardt(problem, model.replace(edge=edge), 0)
-        if other.loss <= fit.loss * (1 + _TOLERANCE):
-            return other
-    return fit
 
 
 def simpler(problem: Problem, candidate: Candidate) -> Candidate:

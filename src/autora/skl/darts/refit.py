@@ -26,6 +26,9 @@ _DEPENDENT = 1e-9
 _LEAST_DAMPING = 1e-12
 #: Values from here on count as not finite: their squares would overflow.
 _HUGE = 1e150
+#: Slopes above these, in units of what they scale, stand for a step and would grow for
+#: ever; the first that serves does instead, for so small a share of the loss.
+_STEEPEST, _TAMED = (1e2, 1e3, 1e4, 1e5, 1e6, 1e8), 1e-6
 #: Smallest relative improvement that counts as progress.
 _TOLERANCE = 1e-13
 
@@ -270,3 +273,25 @@ def without_traces(problem: Problem, model: Model) -> Model:
         readout=readout if problem.train_readout else model.readout,
         bias=bias if problem.train_bias else model.bias,
     )
+
+
+def tamed(problem: Problem, fit: Fit) -> Fit:
+    """The fit with slopes that grew without an effect set back, their shifts with them."""
+    model, space = fit.model, fit.model.space
+    with np.errstate(all="ignore"):
+        nodes, _ = _nodes(model, problem.x, [])
+        size = np.sqrt(np.mean(np.concatenate([problem.x.T, nodes]) ** 2, axis=1))
+        unit = 1 / np.maximum(size[space.sources], 1e-300)
+    for steepest in _STEEPEST:
+        edge, most = model.edge.copy(), steepest * unit
+        for e in np.flatnonzero(np.abs(edge[:, 0]) > most):
+            kinds = space.primitives[model.architecture[e]].params
+            if kinds and kinds[0] == "slope":
+                scaled = 1 + ("shift" in kinds[1:2])
+                edge[e, :scaled] *= most[e] / abs(edge[e, 0])
+        if (edge == model.edge).all():
+            return fit
+        other = levenberg_marquardt(problem, model.replace(edge=edge), 0)
+        if other.loss <= fit.loss * (1 + _TAMED):
+            return other
+    return fit

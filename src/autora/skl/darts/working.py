@@ -26,8 +26,8 @@ from .model import Model
 from .network import Coefs
 from .objectives import OBJECTIVES, Objective
 from .outcome import constant
-from .polish import FEW_STEPS, fitted, simpler, tamed
-from .refit import Problem, levenberg_marquardt
+from .polish import FEW_STEPS, fitted, simpler
+from .refit import Problem, levenberg_marquardt, tamed
 from .restarts import ONCE, Restarts
 from .search import Budget, Candidate, Setting, build, random_coefs, slope_units
 from .search import refit as refit_from_starts
