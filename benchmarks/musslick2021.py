@@ -126,6 +126,8 @@ def _of(rows: Iterable[Row], system: str, problem: str, nodes: Any) -> list[Row]
 def _comparison(rows: list[Row]) -> str:
     cases = [{**r, "problem": f"{r['problem']}, {r['nodes']} nodes"} for r in rows]
     found = pair(cases, "darts", "random", "strict")
+    if not found.count:
+        return "The random control was not run."
     return (
         f"Of {found.count} paired fits ours alone is exact in {found.first}, the random "
         f"control alone in {found.second} (two-sided sign test p = {found.p:.2g}); where "
