@@ -15,6 +15,8 @@ from autora.skl.darts import (
     base,
     compiled,
     evolve,
+    explore,
+    fitting,
     register_primitive,
     search,
     working,
@@ -96,6 +98,29 @@ def test_before_anything_is_found(
         model.fit(*plane)
     assert vars(model).keys() == before.keys()
     assert all(vars(model)[key] is value for key, value in before.items())
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "settings"),
+    [(explore, "evolve", OPEN), (fitting, "run", {"num_graph_nodes": 1, "max_epochs": 3})],
+)
+def test_a_later_restart(
+    plane: Plane,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: Any,
+    name: str,
+    settings: Settings,
+) -> None:
+    settings = OPEN | settings
+    y = plane[1] + np.random.default_rng(0).normal(0, 0.3, len(plane[1]))
+    alone = DARTSRegressor(**settings).fit(plane[0], y)
+    model = DARTSRegressor(**settings).set_params(n_restarts=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, at_call(2, getattr(owner, name), KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt, match="now"):
+            model.fit(plane[0], y)
+    usable(model, plane[0])
+    assert alone.converged_ and model.converged_
 
 
 @pytest.mark.parametrize("place", ["step", "fitted", "simpler"])

@@ -19,7 +19,7 @@ from autora.skl.darts.table import mean_loss
 
 
 def restarted(search, seeds, n_jobs, enough):
-    return Restarts(len(seeds), n_jobs).run(search, seeds, enough)
+    return Restarts(len(seeds), n_jobs).run(search, seeds, enough)[0]
 
 
 def never(result: object) -> bool:
@@ -42,6 +42,13 @@ def test_the_first_that_is_enough_ends_it(n_jobs: int | None) -> None:
     assert found == [25, 9]
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_early_end_is_no_news(n_jobs: int) -> None:
+    assert restarted(square, range(1, 20), n_jobs, lambda result: result > 3) == [1, 4]
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
 def test_errors_of_the_search_are_its_own() -> None:
     def search(seed: int) -> int:
         return 1 // seed
@@ -77,6 +84,18 @@ def test_a_worker_that_always_dies_loses_its_restarts_only(tmp_path: Path) -> No
     assert found == [1, 2, 4, 5]
     with pytest.raises(WorkersDied, match="all 2 restarts"):
         restarted(search, [3, 3], 2, never)
+
+
+def test_an_interruption_keeps_the_restarts_that_are_done() -> None:
+    def search(seed: int) -> int:
+        if seed == 3:
+            raise KeyboardInterrupt
+        return seed
+
+    done, interruption = Restarts(4).run(search, [1, 2, 3, 4], never)
+    assert done == [1, 2] and isinstance(interruption, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        Restarts(1).run(search, [3], never)
 
 
 def test_waves() -> None:
@@ -115,6 +134,9 @@ def test_the_number_of_workers_changes_no_bit(kind: str, backend: str) -> None:
     assert alone.model_repr() == together.model_repr()
     assert np.array_equal(alone.network_.alphas, together.network_.alphas)
     assert list(alone.equations_.loss) == list(together.equations_.loss)
+    if kind == "open":
+        refits = alone.history_.refits, together.history_.refits
+        assert refits[0][-1] == refits[1][-1] and len(refits[1]) == 3
 
 
 @pytest.mark.parametrize("kind", SETTINGS)

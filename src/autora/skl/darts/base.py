@@ -126,14 +126,16 @@ class BaseDARTS(Readings, BaseEstimator):
         space, restarts = what.space(), restarts_of(params)
         if self.execution_monitor is not None:
             restarts = Restarts(restarts.count, 1)
-
-        def once(rng: np.random.Generator) -> Result:
-            observer = progress.observer() if restarts.workers == 1 else Observer()
-            return fitting.run(
-                space, what.objective, problem, counted, earlier, rng, observer
-            )
-
+        limit = counted.max_time / restarts.waves
+        counted = counted._replace(max_time=limit)
         with Progress(self, space) as progress:
+            # Neither a bar nor a monitor can travel to another process.
+            observer = progress.observer() if restarts.workers == 1 else Observer()
+
+            def once(rng: np.random.Generator) -> Result:
+                data = what.objective, problem
+                return fitting.run(space, *data, counted, earlier, rng, observer)
+
             if restarts.count == 1:
                 return once(rng)
             return _best(once, restarts, rng, problem)
@@ -268,10 +270,12 @@ def _best(
 ) -> Result:
     """The restart with the best model; the first of equals. Threads share the compiler."""
     seeds = rng.spawn(restarts.count)
-    results = restarts.run(once, seeds, lambda r: r.interruption is not None, "threads")
+    results, interruption = restarts.run(
+        once, seeds, lambda result: result.interruption is not None, "threads"
+    )
 
     def criterion(result: Result) -> float:
         return bic(result.model, mean_loss(result.model, problem), problem)
 
     best = min(results, key=criterion)
-    return best._replace(interruption=results[-1].interruption)
+    return best._replace(interruption=interruption or results[-1].interruption)

@@ -113,8 +113,8 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         weights alone, as in the original DARTS.
     n_restarts : int, default=1
         Searches with random numbers of their own, of which the best counts; where the
-        graph's size is searched their tables are joined. Each has its ``n_candidates``;
-        they share ``max_time``. The first exact equation ends them.
+        graph's size is searched their tables are joined, and the first exact equation
+        ends them. Each has its ``n_candidates``; they share ``max_time``.
     n_jobs : int or None, default=None
         Workers for the restarts, as in joblib: None is 1 unless
         ``joblib.parallel_config`` says otherwise (there it also names "dask" or "ray"), −1
@@ -151,8 +151,10 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         The discovered equation: architecture and coefficients.
     network_ : Network
         The relaxed graph; ``network_.alphas`` are the architecture weights.
-    history_ : History
-        Training loss, validation loss and architecture weights, one row per epoch.
+    history_ : History or SearchHistory
+        Training loss, validation loss and architecture weights, one row per epoch; where
+        the graph's size is searched, the error of the best equation so far over the
+        number of graphs refitted. See `HistoryDisplay`.
     candidates_ : list of Model
         The best distinct architectures found by the last search, best first.
     equations_ : DataFrame

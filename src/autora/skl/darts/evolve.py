@@ -291,14 +291,14 @@ def evolve(
             hunt.population.archive.add(keyed(arena, seeds))
         while not any(ends := hunt.step()):
             hunt.renew()
+        archive = hunt.archive
+        archive.simplify(_SIMPLIFIED)
     except KeyboardInterrupt as stop:
         archive = hunt.restored()
         if not len(archive.criterion):
             raise
         archive.interruption = stop
         return archive
-    archive = hunt.archive
-    archive.simplify(_SIMPLIFIED)
     done, out_of_budget = ends
     archive.out_of_budget = out_of_budget and not done
     return archive

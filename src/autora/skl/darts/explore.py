@@ -111,7 +111,7 @@ class _Search:
         def watch(archive: Archive, count: int) -> None:
             nonlocal fitted
             fitted = count
-            progress(self._progress(arena, archive, count, units))
+            progress(self.seen(arena, archive.graphs, archive.criterion, count))
 
         seeds = _seeds(arena, self.known, units)
         archive = evolve(arena, self.budget, self.options, rng, watch, seeds)
@@ -124,15 +124,16 @@ class _Search:
             archive.interruption,
         )
 
-    def _progress(
-        self, arena: Arena, archive: Archive, count: int, units: Units
+    def seen(
+        self, arena: Arena, graphs: Graphs, criterion: np.ndarray, count: int
     ) -> Progress:
-        graphs, best = archive.graphs, archive.best
+        """The best graph as progress after ``count`` refits."""
+        units, best = units_of(self.problem), int(np.argmin(criterion))
         one = space_for(self.frame, arena.n_inputs, graphs.take([best]))
         return Progress(
             count,
             float(graphs.loss[best] / arena.unit),
-            float(archive.criterion[best]),
+            float(criterion[best]),
             lambda: model_of(arena, graphs, best, one, self.objective, units),
         )
 
@@ -142,31 +143,39 @@ def _herds(
     restarts: Restarts,
     rng: np.random.Generator,
     progress: Callable[[Progress], None],
-) -> list[_Herd]:
+) -> tuple[list[_Herd], KeyboardInterrupt | None]:
     """One search, or several up to the first that is exact."""
     if restarts.count == 1:
-        return [search(rng, progress)]
+        herd = search(rng, progress)
+        return [herd], herd.interruption
     seconds = search.budget.seconds / restarts.waves
     search = replace(search, budget=search.budget._replace(seconds=seconds))
+    arena = arena_for(search.frame, search.problem, units_of(search.problem))
     fitted = 0
 
     def watched(rng: np.random.Generator) -> _Herd:
-        nonlocal fitted
         before = fitted
-        herd = search(
+        return search(
             rng, lambda seen: progress(seen._replace(fitted=before + seen.fitted))
         )
+
+    def enough(herd: _Herd) -> bool:
+        nonlocal fitted
         fitted += herd.fitted
-        return herd
+        if restarts.workers > 1 and len(herd.graphs):  # nobody watched it
+            criterion = arena.criterion(herd.graphs)
+            progress(search.seen(arena, herd.graphs, criterion, fitted))
+        return herd.exact or herd.interruption is not None
 
     own = [p for p in search.frame.primitives if p not in builtin()]
-    return restarts.run(
+    herds, interruption = restarts.run(
         search if restarts.workers > 1 else watched,
         rng.spawn(restarts.count),
-        lambda herd: herd.exact or herd.interruption is not None,
+        enough,
         # A primitive of the caller's own is unknown to other processes.
         "threads" if own else None,
     )
+    return herds, interruption or herds[-1].interruption
 
 
 def explore(
@@ -189,13 +198,13 @@ def explore(
     warm_up(frame, problem.train_readout, problem.train_bias)
     small = thinned(problem, MOST_ROWS, rng)
     search = _Search(frame, objective, small, budget, options, known)
-    herds = _herds(search, restarts, rng, progress)
+    herds, interruption = _herds(search, restarts, rng, progress)
     fitted, out_of_budget = sum(h.fitted for h in herds), herds[-1].out_of_budget
     full = arena_for(frame, problem, units)
     graphs = _distinct(Graphs.join([herd.graphs for herd in herds]))
     if not len(graphs):
         space = SearchSpace(full.n_inputs, 1, 1, frame.primitives, frame.aggregations)
-        return Found(space, [], fitted, out_of_budget, herds[-1].interruption)
+        return Found(space, [], fitted, out_of_budget, interruption)
     full.fit(graphs, _FINAL_STEPS if len(problem.x) <= MOST_ROWS else _LAST_STEPS, 1e-13)
     graphs = graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))
     criterion = full.criterion(graphs)
@@ -210,7 +219,7 @@ def explore(
         )
         for i, value in enumerate(np.sort(criterion, kind="stable"))
     ]  # fmt: skip
-    return Found(space, candidates, fitted, out_of_budget, herds[-1].interruption)
+    return Found(space, candidates, fitted, out_of_budget, interruption)
 
 
 def _distinct(graphs: Graphs) -> Graphs:

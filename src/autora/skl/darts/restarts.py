@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import traceback
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -53,8 +53,10 @@ class Restarts:
         seeds: Sequence[Any],
         enough: Callable[[Result], bool],
         prefer: str | None = None,
-    ) -> list[Result]:
+    ) -> tuple[list[Result], KeyboardInterrupt | None]:
         """Results of ``search(seed)`` in the order of the seeds; what is enough is last.
+
+        A keyboard interrupt ends the restarts, too, and is returned with what there is.
 
         Parameters
         ----------
@@ -68,17 +70,29 @@ class Restarts:
         WorkersDied
             When workers died with every restart. Where some came back, a warning counts
             those that are lost.
+        KeyboardInterrupt
+            Before the first result.
         """
         if self.workers == 1:
-            outcomes: Iterator[Result] = map(search, seeds)
+            outcomes = (search(seed) for seed in seeds)
         else:
             outcomes = _side_by_side(search, seeds, _Crew(self.n_jobs, prefer))
         done: list[Result] = []
-        for outcome in outcomes:
-            done.append(outcome)
-            if enough(outcome):
-                break
-        return done
+        try:
+            for outcome in outcomes:
+                done.append(outcome)
+                if enough(outcome):
+                    break
+        except KeyboardInterrupt as interruption:
+            if not done:
+                raise
+            return done, interruption
+        finally:
+            with warnings.catch_warnings():
+                # Joblib warns of tasks that end early; here that is the intention.
+                warnings.filterwarnings("ignore", ".*have been cancelled", UserWarning)
+                outcomes.close()
+        return done, None
 
 
 ONCE = Restarts(1)
@@ -91,7 +105,7 @@ class _Crew(NamedTuple):
 
 def _side_by_side(
     search: Callable[[Any], Result], seeds: Sequence[Any], crew: _Crew
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     left, deaths = list(seeds), 0
     while left and deaths < _TOGETHER:
         with closing(_handed_out(search, left, crew)) as outcomes:
@@ -108,7 +122,7 @@ def _side_by_side(
 
 def _one_by_one(
     search: Callable[[Any], Result], left: list[Any], crew: _Crew, count: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """A worker that dies takes only the restart along that killed it."""
     lost: list[Exception] = []
     for seed in left:
