@@ -1,0 +1,81 @@
+"""What the site shows beside docs/: examples, benchmarks, and formulas without scripts.
+
+mkdocs calls the `on_…` functions (see `hooks` in mkdocs.yml).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from latex2mathml.converter import convert
+from mkdocs.structure.files import File
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES, BENCHMARKS = ROOT / "examples", ROOT / "benchmarks"
+#: Code, which is left as it is, or a formula: $$ … $$ or $ … $ without inner spaces.
+_CODE_OR_FORMULA = re.compile(
+    r"(?P<code>^```.*?^```|`[^`\n]+`)|\$\$(?P<block>.+?)\$\$"
+    r"|(?<![\\$\w])\$(?P<inline>\S|\S[^$\n]*?\S)\$(?![\w$])",
+    re.S | re.M,
+)
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add pages that live elsewhere in the repository."""
+    for script in sorted(EXAMPLES.glob("*.py")):
+        uri = f"examples/{script.stem}.md"
+        files.append(File.generated(config, uri, content=notebook(script)))
+    for path in [BENCHMARKS / "README.md", *sorted((BENCHMARKS / "results").iterdir())]:
+        if path.suffix in (".md", ".svg"):
+            uri = f"benchmarks/{path.relative_to(BENCHMARKS).as_posix()}"
+            files.append(File.generated(config, uri, abs_src_path=str(path)))
+    return files
+
+
+def on_config(config: Any) -> Any:
+    """The benchmarks' pages are whatever there is."""
+    (pages,) = [part["Benchmarks"] for part in config.nav if "Benchmarks" in part]
+    for path in sorted((BENCHMARKS / "results").glob("*.md")):
+        pages.append({_title(path): f"benchmarks/results/{path.name}"})
+    return config
+
+
+def _title(page: Path) -> str:
+    return page.read_text("utf-8").splitlines()[0].removeprefix("# ")
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Links that hold in the repository hold in the site; formulas become MathML."""
+    if page.file.src_uri == "benchmarks/README.md":
+        return markdown
+    markdown = re.sub(r"\]\(\.\./examples/(\w+)\.py\)", r"](examples/\1.md)", markdown)
+    markdown = re.sub(r"\]\(\.\./benchmarks/\)", "](benchmarks/README.md)", markdown)
+    markdown = re.sub(r"\]\(\.\./benchmarks/", "](benchmarks/", markdown)
+    return _CODE_OR_FORMULA.sub(_formula, markdown)
+
+
+def _formula(found: re.Match[str]) -> str:
+    if found["code"]:
+        return found["code"]
+    if found["block"]:
+        return f"\n\n{convert(found['block'].strip(), display='block')}\n\n"
+    return convert(found["inline"])
+
+
+def notebook(script: Path) -> str:
+    """A script, in jupytext's percent format or without cells, as a page."""
+    text = script.read_text("utf-8")
+    where = f"This page is `examples/{script.name}`: a script."
+    if "# %%" not in text:
+        return f"# {script.stem}.py\n\n{where}\n\n```python\n{text}```\n"
+    parts = []
+    for cell in re.split(r"^# %%", text, flags=re.M)[1:]:
+        kind, _, body = cell.partition("\n")
+        if "[markdown]" in kind:
+            parts.append(re.sub(r"^# ?", "", body.strip(), flags=re.M))
+        else:
+            parts.append(f"```python\n{body.strip()}\n```")
+    parts.insert(1, where)
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,216 @@
+"""The documentation: its code runs and prints what it says, nothing is left out."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import inspect
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import griffe
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+import autora.skl.darts as package
+from autora.skl.darts import DARTSClassifier, DARTSRegressor
+from autora.skl.darts.primitives import _BUILT_IN, SCIENCE
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+SOURCE = Path(inspect.getfile(package)).parent
+#: A block of code that is run and, if one follows at once, the text it prints.
+BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.S | re.M)
+PAGES = sorted(p.name for p in DOCS.glob("*.md") if BLOCK.search(p.read_text("utf-8")))
+#: The code of the document that the tutorial follows.
+TUTORIAL = """
+import numpy as np
+x_1 = np.linspace(0, 1, num=10)
+x_2 = np.linspace(0, 1, num=10)
+X = np.array(np.meshgrid(x_1, x_2)).T.reshape(-1,2)
+y = 2 * X[:,0] + np.exp(5 * X[:,1])
+primitives = [
+    "none",
+    "add",
+    "subtract",
+    'mult',
+    "logistic",
+    'exp',
+    'relu',
+]
+from autora.skl.darts import DARTSRegressor
+darts_estimator = DARTSRegressor(
+    num_graph_nodes=1,
+    arch_updates_per_epoch=1,
+    arch_learning_rate_max=0.001,
+    param_updates_per_epoch=500,
+    param_momentum=0.9,
+    max_epochs=300,
+    output_type="real",
+    primitives=primitives,
+)
+darts_estimator.fit(X, y)
+darts_estimator.visualize_model()
+darts_estimator.set_params(
+    max_epochs=0,  # no epochs of architecture fitting
+    param_updates_for_sampled_model=1000,  # 1000 steps of param optimiziation
+)
+darts_estimator.fit(X, y)
+darts_estimator.visualize_model()
+darts_estimator.set_params(
+    max_epochs=0,  # no epochs of architecture fitting
+    sampling_strategy="sample",  # overriding default "max"
+    param_updates_for_sampled_model=800,
+)
+darts_estimator.fit(X, y)
+darts_estimator.visualize_model()
+darts_estimator.set_params(
+    max_epochs=0,  # no epochs of architecture fitting
+    sampling_strategy="max",
+    param_updates_for_sampled_model=1000,
+)
+darts_estimator.fit(X, y)
+darts_estimator.visualize_model()
+"""
+
+
+# Code
+
+
+def given(page: str) -> dict[str, Any]:
+    """Names that a page takes for granted."""
+    if page != "gallery.md":
+        return {}
+    X = np.random.default_rng(0).uniform(-2, 2, (60, 2))
+    y = np.sin(2 * X[:, 0]) + 0.8 * X[:, 1]
+    model = DARTSRegressor(
+        num_graph_nodes=1,
+        primitives=["none", "mult", "linear_sin"],
+        max_epochs=4,
+        random_state=0,
+    )
+    return {"model": model.fit(X, y), "X": X, "y": y}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_code_runs_and_prints_what_the_page_says(
+    page: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    own_table: dict[str, Any],
+) -> None:
+    matplotlib.use("Agg")
+    monkeypatch.chdir(tmp_path)
+    names = given(page)
+    for code, text in BLOCK.findall((DOCS / page).read_text("utf-8")):
+        exec(compile(code, page, "exec"), names)
+        printed = capsys.readouterr().out
+        if text:
+            matches = doctest.OutputChecker().check_output(text, printed, doctest.ELLIPSIS)
+            assert matches, f"{page} says\n{text}\nbut the code prints\n{printed}"
+    plt.close("all")
+
+
+def lines(code: str) -> list[str]:
+    return [line.rstrip() for line in code.splitlines() if line.strip()]
+
+
+def test_the_tutorial_has_every_line_of_the_original() -> None:
+    page = (DOCS / "tutorial.md").read_text("utf-8")
+    rest = iter(lines("\n".join(code for code, _ in BLOCK.findall(page))))
+    missing = [line for line in lines(TUTORIAL) if line not in rest]
+    assert not missing
+
+
+# What the package has and what the pages name
+
+
+def public() -> Iterator[tuple[str, Any]]:
+    """Public classes and functions, and the public methods that we wrote."""
+    for name in package.__all__:
+        found = getattr(package, name)
+        if not callable(found):
+            continue
+        yield name, found
+        for member in dir(found) if inspect.isclass(found) else ():
+            method = getattr(found, member)
+            ours = str(getattr(method, "__module__", "")).startswith("autora.")
+            if not member.startswith("_") and callable(method) and ours:
+                yield f"{name}.{member}", method
+
+
+PUBLIC = dict(public())
+
+
+def documented(found: Any) -> list[str]:
+    """Parameters in the docstring, in the order of the text."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        parts = griffe.Docstring(inspect.getdoc(found) or "").parse("numpy")
+    return [
+        parameter.name.lstrip("*")
+        for part in parts
+        if part.kind is griffe.DocstringSectionKind.parameters
+        for parameter in part.value
+    ]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_docstrings_name_every_parameter_once(name: str) -> None:
+    found = PUBLIC[name]
+    assert inspect.getdoc(found)
+    if inspect.isclass(found) and issubclass(found, (str, Exception)):
+        return  # an enumeration, an exception: they take what their base takes
+    wanted = [p for p in inspect.signature(found).parameters if p != "self"]
+    assert sorted(documented(found)) == sorted(wanted)
+
+
+def test_the_api_page_has_every_public_name_once() -> None:
+    entries = re.findall(
+        r"^::: autora\.skl\.darts\.(\w+)$", (DOCS / "api.md").read_text("utf-8"), re.M
+    )
+    assert sorted(entries) == sorted(package.__all__)
+
+
+def table_names(page: str) -> list[str]:
+    """Names in code in the first column of a page's tables."""
+    rows = re.findall(r"^\| (.*?) \|", (DOCS / page).read_text("utf-8"), re.M)
+    return [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+
+
+def test_the_parameters_page_has_every_parameter_once() -> None:
+    kinds = DARTSRegressor, DARTSClassifier
+    wanted = {name for kind in kinds for name in inspect.signature(kind).parameters}
+    assert sorted(table_names("parameters.md")) == sorted(wanted)
+
+
+def test_the_primitives_page_has_every_primitive() -> None:
+    page = (DOCS / "primitives.md").read_text("utf-8").split("\n## ")[1]
+    rows = [row for row in page.splitlines() if row.startswith("|")]
+    assert set(re.findall(r"`(\w+)`", "\n".join(rows))) == _BUILT_IN | {"zero"}
+    assert set(re.findall(r"\*\*`(\w+)`\*\*", page)) == set(SCIENCE)
+
+
+def warning_texts() -> Iterator[tuple[str, str]]:
+    """Every warning of the package: where, and its longest piece without a value."""
+    for path in SOURCE.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn":
+                text = node.args[0]
+                parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+                pieces = [p.value for p in parts if isinstance(p, ast.Constant)]
+                yield path.stem, max(map(str, pieces), key=len)
+
+
+def test_every_warning_is_on_the_troubleshooting_page() -> None:
+    page = (DOCS / "troubleshooting.md").read_text("utf-8").replace("\n> ", " ")
+    found = list(warning_texts())
+    assert len(found) >= 8
+    missing = [(where, text) for where, text in found if text[:25].strip() not in page]
+    assert not missing, f"docs/troubleshooting.md must explain {missing}"
