@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Two commands for a fresh machine with Python 3.11 or newer and nothing else.
+"""Commands for a fresh machine with Python 3.11 or newer and nothing else.
 
     python3 dev.py tutorial   make the environment, run the tutorial, draw its graphs
     python3 dev.py test       make the environments, check the code, run all tests
+    python3 dev.py docs       build the documentation to out/site; warnings are errors
 
 Environments live in .venv (newest releases) and .venv-autora (beside autora-core, which
 needs NumPy 1, with the oldest scikit-learn that is supported); they are made once and again
@@ -21,7 +22,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-MAIN = (".venv", "dev")
+MAIN = (".venv", "dev,docs")
 #: Beside autora-core, with the oldest scikit-learn that pyproject.toml allows.
 AUTORA = (".venv-autora", "dev,autora", "scikit-learn==1.6.*")
 OLDEST = (
@@ -60,11 +61,17 @@ def tutorial() -> None:
     run(environment(*MAIN), ROOT / "examples" / "tutorial.py")
 
 
+def docs() -> None:
+    os.environ["NO_MKDOCS_2_WARNING"] = "1"  # an advertisement, not about these pages
+    run(environment(*MAIN), "-m", "mkdocs", "build", "--strict")
+
+
 def test() -> None:
     python = environment(*MAIN)
     run(python, "-m", "ruff", "check", ".")
     run(python, "-m", "ruff", "format", "--check", ".")
     run(python, "-m", "mypy")
+    docs()
     run(python, "-m", "pytest")
     # The oldest supported JAX, NumPy and scikit-learn, beside the real AutoRA.
     run(environment(*AUTORA), "-m", "pytest", *OLDEST)
@@ -73,7 +80,7 @@ def test() -> None:
 def main() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036
         sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
-    commands = {"tutorial": tutorial, "test": test}
+    commands = {"tutorial": tutorial, "test": test, "docs": docs}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

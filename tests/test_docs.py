@@ -140,8 +140,9 @@ def public() -> Iterator[tuple[str, Any]]:
         yield name, found
         for member in dir(found) if inspect.isclass(found) else ():
             method = getattr(found, member)
-            ours = str(getattr(method, "__module__", "")).startswith("autora.")
-            if not member.startswith("_") and callable(method) and ours:
+            ours = str(getattr(method, "__qualname__", "")).endswith(f".{member}")
+            ours &= str(getattr(method, "__module__", "")).startswith("autora.")
+            if ours and not member.startswith("_"):
                 yield f"{name}.{member}", method
 
 

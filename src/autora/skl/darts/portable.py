@@ -155,7 +155,12 @@ class Portable:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """A fitted estimator from the text of `to_json`; see `load`."""
+        """A fitted estimator from the text of `to_json`; see `load`.
+
+        Parameters
+        ----------
+        text : str
+        """
         field = parse(text)
         return restored(class_read(field, cls), field)
 

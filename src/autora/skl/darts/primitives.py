@@ -297,6 +297,15 @@ def register_primitive(primitive: Primitive) -> Primitive:
     the middle of a search. Registering the same record twice is harmless. An estimator
     that uses it can be unpickled wherever the primitive has been registered.
 
+    Parameters
+    ----------
+    primitive : Primitive
+
+    Returns
+    -------
+    Primitive
+        The same record.
+
     Raises
     ------
     ValueError
