@@ -28,6 +28,10 @@ from _common import ROOT, environment, provenance, table, write_numbers, write_r
 REPEATS = 5
 OURS = [str(ROOT)]
 PEER = ["torch==2.13.0", "autora-theorist-darts==1.1.0"]
+SHOWN = (
+    "autora-skl-darts", "jax", "numba", "autora-theorist-darts", "torch", "numpy", "scipy",
+    "scikit-learn",
+)  # fmt: skip
 #: The smallest fit: one input, one latent node, 20 rows; the time of import included.
 SMALLEST = """
 import json, time
@@ -61,11 +65,12 @@ def installed(home: Path, requirements: list[str]) -> tuple[Path, dict[str, Any]
     listing = subprocess.run(
         [*pip, "list", "--format=json"], capture_output=True, check=True
     )
-    names = {entry["name"] for entry in json.loads(listing.stdout)}
+    found = {entry["name"]: entry["version"] for entry in json.loads(listing.stdout)}
     sizes = {p.name: directory_size(p) for p in packages.iterdir() if p.is_dir()}
     return python, {
         "bytes": directory_size(packages) - before,
-        "packages": len(names - {"pip", "setuptools", "wheel"}),
+        "packages": len(found.keys() - {"pip", "setuptools", "wheel"}),
+        "versions": found,
         "seconds": spent,
         "largest": sorted(sizes.items(), key=lambda item: -item[1])[:5],
     }
@@ -114,10 +119,10 @@ def body(found: dict[str, dict[str, Any]]) -> str:
         f"Import and fit: median of {REPEATS} fresh processes. Smallest fit: 20 rows, one "
         'input, one latent node, "none" and "linear", one epoch of one step. Ours also '
         "refits candidates exactly in that time.",
-        f"Peer: `pip install {' '.join(PEER)}`. Where the index is a mirror, and the file of "
-        "PyTorch lies on the machine itself, the times of pip say little about a download "
-        "from the internet. That PyTorch may be the build without CUDA, as the versions say; "
-        "without naming it pip takes the build with CUDA, which is several gigabytes larger.",
+        f"Peer: `pip install {' '.join(PEER)}`. Where the index is a mirror, and the file "
+        "of PyTorch lies on the machine itself, the times of pip say little about a "
+        "download from the internet. A PyTorch that ends in +cpu is the build without "
+        "CUDA; the other is several gigabytes larger.",
     ]
     for name, numbers in found.items():
         largest = ", ".join(f"{n} {s / 1e6:,.0f} MB" for n, s in numbers["largest"])
@@ -140,6 +145,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="darts-install-") as folder:
             print(f"{name} …", file=sys.stderr, flush=True)
             found[name] = measured(Path(folder), requirements, module)
+        versions = found[name]["versions"]
+        about[f"Installed, {name}"] = ", ".join(
+            f"{package} {versions[package]}" for package in SHOWN if package in versions
+        )
     write_results("install", "Installation", about, body(found))
     write_numbers("install", found)
 
