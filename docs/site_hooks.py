@@ -5,6 +5,7 @@ mkdocs calls the `on_…` functions (see `hooks` in mkdocs.yml).
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ _CODE_OR_FORMULA = re.compile(
     r"|(?<![\\$\w])\$(?P<inline>\S|\S[^$\n]*?\S)\$(?![\w$])",
     re.S | re.M,
 )
+
+_FROM_ELSEWHERE = re.compile(r'<(?:script|img|link|iframe)\b[^>]*"(?:https?:)?//[^"]*"')
+_log = logging.getLogger("mkdocs.plugins.site_hooks")
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -54,6 +58,12 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     markdown = re.sub(r"\]\(\.\./benchmarks/\)", "](benchmarks/README.md)", markdown)
     markdown = re.sub(r"\]\(\.\./benchmarks/", "](benchmarks/", markdown)
     return _CODE_OR_FORMULA.sub(_formula, markdown)
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> None:
+    """Pages load nothing from another host; a warning fails the build."""
+    for found in _FROM_ELSEWHERE.findall(output):
+        _log.warning("%s loads from another host: %s", page.file.src_uri, found)
 
 
 def _formula(found: re.Match[str]) -> str:

@@ -6,6 +6,7 @@ import ast
 import doctest
 import inspect
 import re
+import runpy
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,6 +127,13 @@ def test_the_tutorial_has_every_line_of_the_original() -> None:
     rest = iter(lines("\n".join(code for code, _ in BLOCK.findall(page))))
     missing = [line for line in lines(TUTORIAL) if line not in rest]
     assert not missing
+
+
+def test_the_tutorial_script_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    script = runpy.run_path(str(ROOT / "examples" / "tutorial.py"))
+    assert "R² = 0.6607" in capsys.readouterr().out
+    assert script["exact"].score(script["X"], script["y"]) > 1 - 1e-9
+    assert (script["OUT"] / "tutorial-5-exact.svg").exists()
 
 
 # What the package has and what the pages name
