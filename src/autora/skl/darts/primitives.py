@@ -301,11 +301,6 @@ def register_primitive(primitive: Primitive) -> Primitive:
     ----------
     primitive : Primitive
 
-    Returns
-    -------
-    Primitive
-        The same record.
-
     Raises
     ------
     ValueError
