@@ -39,8 +39,11 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_config(config: Any) -> Any:
-    """The benchmarks' pages are whatever there is."""
-    (pages,) = [part["Benchmarks"] for part in config.nav if "Benchmarks" in part]
+    """The benchmarks' pages are whatever there is; so is that of the command line."""
+    parts = {title: pages for part in config.nav for title, pages in part.items()}
+    if (ROOT / "docs" / "command_line.md").exists():
+        parts["Guide"].append({"Command line": "command_line.md"})
+    pages = parts["Benchmarks"]
     for path in sorted((BENCHMARKS / "results").glob("*.md")):
         pages.append({_title(path): f"benchmarks/results/{path.name}"})
     return config

@@ -211,10 +211,9 @@ def warning_texts() -> Iterator[tuple[str, str]]:
     for path in SOURCE.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn":
-                text = node.args[0]
-                parts = text.values if isinstance(text, ast.JoinedStr) else [text]
-                pieces = [p.value for p in parts if isinstance(p, ast.Constant)]
-                yield path.stem, max(map(str, pieces), key=len)
+                parts = [p for p in ast.walk(node.args[0]) if isinstance(p, ast.Constant)]
+                pieces = [p.value for p in parts if isinstance(p.value, str)]
+                yield path.stem, max(pieces, key=len, default="")
 
 
 def test_every_warning_is_on_the_troubleshooting_page() -> None:
