@@ -80,6 +80,12 @@ ORDER = [
     "base",
     "estimator",
     "classifier",
+    "datatable",
+    "datafile",
+    "report",
+    "commands",
+    "cli",
+    "__main__",
     "__init__",
 ]
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py"))

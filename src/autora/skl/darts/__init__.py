@@ -6,22 +6,21 @@ from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .classifier import DARTSClassifier
-from .estimator import DARTSRegressor
-from .primitives import (
-    PRIMITIVES,
-    SCIENCE,
-    Primitive,
-    known_primitives,
-    register_primitive,
-)
-from .untrusted import ModelFileError
-
 if TYPE_CHECKING:
     from .animation import SearchAnimation
+    from .classifier import DARTSClassifier
     from .display_fit import FitDisplay, ResidualDisplay
     from .display_search import ArchitectureDisplay, EquationsDisplay, HistoryDisplay
+    from .estimator import DARTSRegressor
     from .monitor import DARTSExecutionMonitor
+    from .primitives import (
+        PRIMITIVES,
+        SCIENCE,
+        Primitive,
+        known_primitives,
+        register_primitive,
+    )
+    from .untrusted import ModelFileError
 
 __all__ = [
     "PRIMITIVES",
@@ -50,19 +49,32 @@ class DARTSType(StrEnum):
     FAIR = "fair"  #: one sigmoid per primitive, arXiv 1911.12126
 
 
-#: Where the pictures live, which are imported when asked for.
-_LAZY = {
+#: Where the names live. They are imported when asked for: scikit-learn and JAX take
+#: seconds, for which the command line's help need not wait.
+_HOMES = {
+    "PRIMITIVES": "primitives",
+    "SCIENCE": "primitives",
     "ArchitectureDisplay": "display_search",
+    "DARTSClassifier": "classifier",
     "DARTSExecutionMonitor": "monitor",
+    "DARTSRegressor": "estimator",
     "EquationsDisplay": "display_search",
     "FitDisplay": "display_fit",
     "HistoryDisplay": "display_search",
+    "ModelFileError": "untrusted",
+    "Primitive": "primitives",
     "ResidualDisplay": "display_fit",
     "SearchAnimation": "animation",
+    "known_primitives": "primitives",
+    "register_primitive": "primitives",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

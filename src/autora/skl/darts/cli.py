@@ -1,0 +1,212 @@
+"""The command ``autora-darts``: its arguments, and what becomes of errors.
+
+Exit codes: 0, 1 for data or a model that cannot be used, 2 for wrong arguments, 130 after
+Ctrl-C, 141 when whoever reads the output has gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+_PROGRAM = "autora-darts"
+_ERROR, _USAGE, _INTERRUPTED, _PIPE = 1, 2, 130, 141
+_SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": r"\s+"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    try:
+        return _run(asked)
+    except KeyboardInterrupt:
+        print(f"{_PROGRAM}: interrupted before anything was found", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Python would complain once more when it empties its buffer at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE
+
+
+def _run(asked: argparse.Namespace) -> int:
+    from . import commands
+
+    try:
+        code = getattr(commands, asked.command)(asked)
+        sys.stdout.flush()
+        return code
+    except commands.UsageError as error:
+        return _complain(error, _USAGE)
+    except BrokenPipeError:
+        raise
+    except MemoryError:
+        return _complain("not enough memory", _ERROR)
+    except OSError as error:
+        place = f"{error.filename}: {error.strerror}" if error.filename else error
+        return _complain(place, _ERROR)
+    except (ValueError, RuntimeError) as error:
+        return _complain(error, _ERROR)
+
+
+def _complain(problem: Any, code: int) -> int:
+    from .commands import note
+
+    note(f"error: {problem}")
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=_PROGRAM,
+        description="Find interpretable equations in a table of data.",
+        epilog=f"'{_PROGRAM} COMMAND --help' lists a command's options.",
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_fit(commands)
+    _add_predict(commands)
+    _add_show(commands)
+    return parser
+
+
+def _version() -> str:
+    try:
+        return f"{_PROGRAM} {version('autora-skl-darts')}"
+    except PackageNotFoundError:
+        return f"{_PROGRAM}, not installed"
+
+
+def _add_fit(commands: Any) -> None:
+    parser = commands.add_parser(
+        "fit",
+        help="find an equation",
+        description="Find an equation of a column in the others. Writes the model, the "
+        "table of candidates and pictures into a folder.",
+        usage="%(prog)s DATA --target NAME [options]",
+    )
+    parser.add_argument("data", metavar="DATA", help="a CSV file, - for standard input")
+    add = parser.add_argument
+    add("-t", "--target", action="append", required=True, metavar="NAME",
+        help="the column to explain; again for more than one")  # fmt: skip
+    add("-i", "--inputs", nargs="+", action="extend", metavar="NAME",
+        help="the columns to explain it by (default: all others)")  # fmt: skip
+    add("--classify", action="store_true", help="the target names classes")
+    add("-o", "--output", metavar="DIR", help="folder of the results (default: DATA-darts)")
+    add("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
+    add("-q", "--quiet", action="store_true", help="print nothing but the equation")
+    add = parser.add_argument_group("search").add_argument
+    add("--primitives", nargs="+", metavar="NAME",
+        help="the vocabulary, such as none add mult exp ln sin")  # fmt: skip
+    add("--nodes", type=_count_or_auto, default="auto", metavar="N",
+        help="latent nodes of a DARTS graph (default: auto, any size)")  # fmt: skip
+    add("--time", type=_seconds, metavar="S", help="seconds after which the search ends")
+    add("--seed", type=_seed, default=0, metavar="N",
+        help="the same number finds the same equation (default: 0)")  # fmt: skip
+    add("--restarts", type=_count, default=1, metavar="N",
+        help="independent searches, of which the best counts")  # fmt: skip
+    add("--jobs", type=_jobs, metavar="N", help="restarts at once, -1 for all cores")
+    add("--selection", choices=("bic", "aic", "loss", "holdout"), default="bic",
+        help="which candidate becomes the model (default: bic)")  # fmt: skip
+    _add_form(parser)
+
+
+def _add_predict(commands: Any) -> None:
+    parser = commands.add_parser(
+        "predict",
+        help="apply an equation to new rows",
+        description="Write the rows of a file with the predictions beside them, as CSV.",
+    )
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="a model file that fit wrote")
+    add("data", metavar="DATA", help="a CSV file, - for standard input")
+    add("-o", "--output", metavar="FILE", help="default: standard output")
+    _add_form(parser)
+
+
+def _add_form(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("how DATA is written (default: found out)").add_argument
+    add("--separator", type=_separator, metavar="SEP",
+        help=f"between fields: {', '.join(_SEPARATORS)} or a character")  # fmt: skip
+    add("--decimal", choices=(".", ","), help="decimal mark")
+    add("--encoding", help="such as utf-8 or latin-1")
+    add("--no-header", action="store_true",
+        help="the first line has data; columns are called x1, x2, …")  # fmt: skip
+    add("--drop-missing", action="store_true", help="leave out rows that lack a value")
+
+
+def _add_show(commands: Any) -> None:
+    parser = commands.add_parser(
+        "show",
+        help="print or draw an equation",
+        description="Print the equation of a model file. Files from strangers are safe: "
+        "nothing in them is run.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="a model file, - for standard input")
+    add = parser.add_mutually_exclusive_group().add_argument
+    add("--latex", action="store_true", help="as LaTeX")
+    add("--sympy", action="store_true", help="as SymPy prints it, at full precision")
+    add("--python", action="store_true", help="as a Python function that needs NumPy alone")
+    add("--table", action="store_true", help="the table of candidates")
+    add = parser.add_argument
+    add("--graph", metavar="FILE",
+        help="draw the graph: .svg, .png, .pdf or .dot; - prints DOT")  # fmt: skip
+    add("--row", type=int, metavar="N", help="of another candidate, see --table")
+    add("--digits", type=_digits, default=2, metavar="N", help="decimals (default: 2)")
+    add("--simplify", action="store_true", help="a shorter form, for --latex and --sympy")
+
+
+def _whole(text: str, low: int, high: int, what: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = low - 1
+    if not low <= number <= high:
+        raise argparse.ArgumentTypeError(f"must be {what}, got {text!r}")
+    return number
+
+
+def _count(text: str) -> int:
+    return _whole(text, 1, 10**6, "a whole number from 1")
+
+
+def _count_or_auto(text: str) -> int | str:
+    return text if text == "auto" else _whole(text, 1, 1000, "auto or a number from 1")
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0, 2**32 - 1, "a whole number from 0")
+
+
+def _digits(text: str) -> int:
+    return _whole(text, 0, 17, "a whole number from 0 to 17")
+
+
+def _jobs(text: str) -> int:
+    number = _whole(text, -1000, 1000, "a whole number, such as 4, or -1 for all cores")
+    if number == 0:
+        raise argparse.ArgumentTypeError("must not be 0; -1 means all cores")
+    return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number of seconds, got {text!r}")
+    return seconds
+
+
+def _separator(text: str) -> str:
+    found = _SEPARATORS.get(text, "\t" if text == r"\t" else text)
+    if found not in _SEPARATORS.values() and (len(found) != 1 or not found.isascii()):
+        raise argparse.ArgumentTypeError(
+            f"must be one of {', '.join(_SEPARATORS)} or a character, got {text!r}"
+        )
+    return r"\s+" if found == " " else found
