@@ -7,6 +7,7 @@ Ctrl-C, 141 when whoever reads the output has gone.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -22,10 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     parser = _parser()
     asked = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _run(asked)
     except KeyboardInterrupt:
-        print(f"{_PROGRAM}: interrupted before anything was found", file=sys.stderr)
+        print(f"{_PROGRAM}: interrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
         # Python would complain once more when it empties its buffer at the end.
@@ -132,7 +136,7 @@ def _add_form(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("how DATA is written (default: found out)").add_argument
     add("--separator", type=_separator, metavar="SEP",
         help=f"between fields: {', '.join(_SEPARATORS)} or a character")  # fmt: skip
-    add("--decimal", choices=(".", ","), help="decimal mark")
+    add("--decimal", choices=(".", ","), metavar="MARK", help="decimal mark, . or ,")
     add("--encoding", help="such as utf-8 or latin-1")
     add("--no-header", action="store_true",
         help="the first line has data; columns are called x1, x2, …")  # fmt: skip

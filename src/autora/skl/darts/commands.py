@@ -7,6 +7,8 @@ mistakes need not wait for it.
 from __future__ import annotations
 
 import argparse
+import builtins
+import keyword
 import sys
 import warnings
 from collections.abc import Iterator
@@ -17,16 +19,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import classifier, estimator
 from .datafile import Form, read_content, read_table
 from .datatable import DataFileError, Table, listing
 from .primitives import PRIMITIVES, resolve
-from .readings import Readings
 from .report import UsageError, draw, draw_graph, note, print_table, say, warnings_as_notes
 from .untrusted import ModelFileError, write_text
 
 #: What a fit leaves in its folder, beside the pictures.
 MODEL, TABLE = "model.json", "equations.csv"
+INTERRUPTED = 130  #: the exit code after Ctrl-C
 
 
 @contextmanager
@@ -48,6 +49,9 @@ def _read(asked: argparse.Namespace, path: str) -> Table:
 
 def _load(path: str) -> Any:
     """The estimator of a model file, whichever class it is of."""
+    from . import classifier, estimator  # noqa: F401  (so that both are known)
+    from .readings import Readings
+
     with _about(path):
         if path != "-":
             return Readings.load(path)
@@ -63,21 +67,21 @@ def _load(path: str) -> Any:
 
 def fit(asked: argparse.Namespace) -> int:
     """Read, search, write; 130 where Ctrl-C ended the search."""
-    model = _estimator(asked)
+    _check(asked)
     with _about(asked.data):
-        table = _read(asked, asked.data)
-        X, y, notes = _columns(table, asked)
+        X, y, notes = _columns(_read(asked, asked.data), asked)
     for text in () if asked.quiet else notes:
         note(text)
     folder = _folder(asked)
-    interrupted = False
+    model, interrupted = _estimator(asked), False
     with warnings_as_notes(asked.quiet):
         try:
             model.fit(X, y)
         except KeyboardInterrupt:
-            if not hasattr(model, "model_"):
-                raise
             interrupted = True
+            if not hasattr(model, "model_"):
+                note("interrupted before anything was found")
+                return INTERRUPTED
         written = _write(model, folder)
         if not interrupted:
             written += draw(model, X, y, folder, asked.format)
@@ -85,19 +89,25 @@ def fit(asked: argparse.Namespace) -> int:
     if not asked.quiet:
         say(f"\n{', '.join(written)} in {folder}")
     if interrupted:
-        note("interrupted; the best equation so far is kept")
-    return 130 if interrupted else 0
+        note(f"interrupted; the best equation so far is in {folder / MODEL}")
+    return INTERRUPTED if interrupted else 0
 
 
-def _estimator(asked: argparse.Namespace) -> Any:
-    kind = classifier.DARTSClassifier if asked.classify else estimator.DARTSRegressor
+def _check(asked: argparse.Namespace) -> None:
+    """What is wrong with the arguments, whatever the data are."""
     if asked.classify and len(asked.target) > 1:
         raise UsageError("--classify takes one --target")
     try:
         resolve(asked.primitives or PRIMITIVES)
     except (ValueError, TypeError) as error:
         raise UsageError(f"--primitives: {error}") from None
-    return kind(
+
+
+def _estimator(asked: argparse.Namespace) -> Any:
+    from .classifier import DARTSClassifier
+    from .estimator import DARTSRegressor
+
+    return (DARTSClassifier if asked.classify else DARTSRegressor)(
         num_graph_nodes=asked.nodes,
         primitives=asked.primitives or "auto",
         max_time=asked.time,
@@ -123,9 +133,9 @@ def _columns(
             "by; is it the right --separator?"
         )
     try:
-        table = table.complete(inputs, [], asked.drop_missing)
-        numeric = ([], targets) if asked.classify else (targets, [])
-        table = table.complete(*numeric, asked.drop_missing)
+        labels = targets if asked.classify else []
+        numeric = inputs if asked.classify else [*inputs, *targets]
+        table = table.complete(numeric, labels, asked.drop_missing)
         X = table.numbers(inputs)
     except DataFileError as error:
         raise DataFileError(f"{error}{_better_inputs(table, inputs, targets)}") from None
@@ -171,7 +181,7 @@ def _report(model: Any, quiet: bool) -> None:
 
 
 def predict(asked: argparse.Namespace) -> int:
-    """The rows of a file with the model's answers beside them."""
+    """The rows of a file with the model's answers beside them, written as they were."""
     if asked.model == asked.data == "-":
         raise UsageError("the model and the data cannot both come from standard input")
     model = _load(asked.model)
@@ -189,9 +199,12 @@ def predict(asked: argparse.Namespace) -> int:
     found = table.cells.copy()
     for name, values in answers.items():
         found[_free(name, table.names)] = values
-    text = found.to_csv(index=False, lineterminator="\n")
+    text = found.to_csv(
+        sep=table.separator, decimal=table.decimal, index=False, lineterminator="\n"
+    )
     if asked.output in (None, "-"):
-        sys.stdout.write(text)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
     else:
         write_text(asked.output, text)
     return 0
@@ -270,7 +283,4 @@ def _sympy_text(model: Any, simplify: bool) -> str:
 
 
 def _is_free(name: str, sympy: Any) -> bool:
-    import builtins
-    import keyword
-
     return not (keyword.iskeyword(name) or hasattr(sympy, name) or hasattr(builtins, name))

@@ -90,7 +90,7 @@ def read_table(content: bytes, form: Form = Form()) -> Table:  # noqa: B008
     decimal = form.decimal or ("." if separator == "," else decimal_mark(cells))
     if decimal == "," and form.decimal is None:
         notes.append("commas are read as decimal marks; see --decimal")
-    return Table(cells, decimal, notes)
+    return Table(cells, " " if separator == _SPACES else separator, decimal, notes)
 
 
 def _decoded(content: bytes, encoding: str | None) -> tuple[str, list[str]]:

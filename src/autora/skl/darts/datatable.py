@@ -45,6 +45,7 @@ class Table:
     """
 
     cells: pd.DataFrame
+    separator: str = ","
     decimal: str = "."
     notes: list[str] = field(default_factory=list)  #: what a reader should know
 

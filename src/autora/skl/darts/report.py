@@ -24,7 +24,7 @@ class UsageError(Exception):
 def visible(text: str) -> str:
     """Text whose characters cannot command a terminal; names may come from strangers."""
     return "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode()
+        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode()
         for c in text
     )
 
