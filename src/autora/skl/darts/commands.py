@@ -23,7 +23,7 @@ from .datafile import Form, read_content, read_table
 from .datatable import DataFileError, Table, listing
 from .primitives import PRIMITIVES, resolve
 from .report import UsageError, draw, draw_graph, note, print_table, say, warnings_as_notes
-from .untrusted import ModelFileError, write_text
+from .untrusted import ModelFileError, read_text, write_text
 
 #: What a fit leaves in its folder, beside the pictures.
 MODEL, TABLE = "model.json", "equations.csv"
@@ -49,16 +49,14 @@ def _read(asked: argparse.Namespace, path: str) -> Table:
 
 def _load(path: str) -> Any:
     """The estimator of a model file, whichever class it is of."""
-    from . import classifier, estimator  # noqa: F401  (so that both are known)
-    from .readings import Readings
-
     with _about(path):
-        if path != "-":
-            return Readings.load(path)
         try:
-            text = read_content(path).decode("utf-8")
+            text = read_content(path).decode("utf-8") if path == "-" else read_text(path)
         except UnicodeDecodeError as error:
             raise ModelFileError(f"no UTF-8 text: {error}") from None
+        from . import classifier, estimator  # noqa: F401  (so that both are known)
+        from .readings import Readings
+
         return Readings.from_json(text)
 
 

@@ -138,14 +138,16 @@ class Table:
             if not label.isprintable():
                 where = self._first(name, text == label)
                 raise DataFileError(f"column {name!r}: {where} cannot be shown; rename it")
-        if 2 < len(distinct) > len(text) / 2:
-            raise DataFileError(
-                f"column {name!r} has {len(distinct)} different values in {len(text)} "
-                "rows, too many for classes; without --classify it is a number to predict"
-            )
+        found = text
         if all(_WHOLE.fullmatch(label) for label in distinct):
-            return text.astype(float).astype(np.int64)
-        return text
+            found = text.astype(float).astype(np.int64)
+        count = found.nunique()
+        if 2 < count > len(text) / 2:
+            raise DataFileError(
+                f"column {name!r} has {count} different values in {len(text)} rows, too "
+                "many for classes; without --classify it is a number to predict"
+            )
+        return found
 
     def _text(self, name: str) -> pd.Series:
         return self.cells[name].str.strip()

@@ -1,0 +1,448 @@
+"""The command line: what it prints, writes and refuses, and the reader of its data."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import sympy
+
+import autora.skl.darts as package
+from autora.skl.darts import (
+    DARTSClassifier,
+    DARTSRegressor,
+    commands,
+    fitting,
+    settings,
+)
+from autora.skl.darts.cli import main
+from autora.skl.darts.datafile import Form, read_table
+from autora.skl.darts.datatable import DataFileError
+from autora.skl.darts.outcome import no_history
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
+
+import fuzz_data_files as fuzz
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Names that something could take for code, markup or mathematics.
+RUN = "__import__('pathlib').Path('ran').touch()"
+NAMES = ["lambda", "x[0]", RUN, r"\input{a} $b$ 5%_^&~#", "<script>alert(1)</script>"]
+TARGET = "ma$$ <b>&"
+SMALL = ["--nodes", "1", "--primitives", "none", "add", "mult"]
+
+
+def table(seed: int = 0) -> pd.DataFrame:
+    X = np.random.default_rng(seed).uniform(-1, 1, (40, len(NAMES)))
+    frame = pd.DataFrame(X.round(4), columns=NAMES)
+    frame[TARGET] = frame @ [1, 2, 3, 4, 5] + 1
+    return frame
+
+
+def untrained(static: Any, plan: Any, data: Any, state: Any, observer: Any) -> tuple:
+    """Stands in for the relaxed training, whose program would be compiled."""
+    return state, no_history(state.alphas), None
+
+
+class Run:
+    """A command and what came of it."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str | Path, code: int = 0) -> str:
+        self._capsys.readouterr()
+        try:
+            self.code: Any = main([str(a) for a in arguments])
+        except SystemExit as stop:
+            self.code = stop.code
+        self.out, self.err = self._capsys.readouterr()
+        assert self.code == code, self.err
+        return self.out
+
+    def fails(self, *arguments: str | Path, code: int = 1) -> str:
+        """The one line on standard error; nothing on standard output."""
+        assert self(*arguments, code=code) == ""
+        if code == 1:
+            assert self.err.startswith("autora-darts: error: ")
+            assert self.err.count("\n") == 1
+        assert "Traceback" not in self.err
+        return self.err
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    return Run(capsys)
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of a fit of columns with dangerous names, and what it printed."""
+    home = tmp_path_factory.mktemp("fit")
+    table().to_csv(home / "data.csv", index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        patch.setattr(settings, "CLOSED_CANDIDATES", 30)
+        patch.setattr(fitting, "_train", untrained)
+        patch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
+        assert main(["fit", "data.csv", "--target", TARGET, *SMALL]) == 0
+        sys.stdout.seek(0)
+        printed = sys.stdout.read()
+    return home, printed
+
+
+@pytest.fixture
+def no_fit(monkeypatch: pytest.MonkeyPatch, fitted: tuple[Path, str]) -> Any:
+    """Fits are over at once: every regressor has found what `fitted` has."""
+    found = vars(DARTSRegressor.load(fitted[0] / "data-darts/model.json"))
+    state = {k: v for k, v in found.items() if k.endswith("_") or k.startswith("_")}
+    asked: list[Any] = []
+
+    def fit(self: Any, X: Any, y: Any) -> Any:
+        asked.append((self, X, y))
+        vars(self).update(state)
+        return self
+
+    monkeypatch.setattr(DARTSRegressor, "fit", fit)
+    return asked
+
+
+# Commands
+
+
+def test_fit(fitted: tuple[Path, str]) -> None:
+    home, printed = fitted
+    folder = home / "data-darts"
+    assert {path.name for path in folder.iterdir()} == {
+        "model.json", "equations.csv", "graph.png", "equations.png", "fit.png",
+        "residuals.png",
+    }  # fmt: skip
+    for path in folder.glob("*.png"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+    model = DARTSRegressor.load(folder / "model.json")
+    assert list(model.feature_names_in_) == NAMES
+    assert model.score(table()[NAMES], table()[TARGET]) > 0.1
+    assert model.model_repr().removeprefix("Model:\n") in printed
+    kept = pd.read_csv(folder / "equations.csv", index_col=0)
+    assert list(kept["equation"]) == list(model.equations_["equation"])
+    assert sum(line.startswith("→") for line in printed.splitlines()) == 1
+    assert printed.endswith("residuals.png in data-darts\n")
+
+
+def test_names_are_text_wherever_they_are_shown(
+    fitted: tuple[Path, str], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, _ = fitted
+    monkeypatch.chdir(home)
+    model = home / "data-darts/model.json"
+    row = len(DARTSRegressor.load(model).equations_) - 1
+    latex = run("show", model, "--latex", "--row", str(row))
+    assert r"ma\$\$ <b>\&" in latex and "$$" not in latex.replace(r"\$\$", "")
+    code: dict[str, Any] = {}
+    exec(run("show", model, "--python", "--row", str(row)), code)
+    loaded = DARTSRegressor.load(model).select_equation(row)
+    X = table()[NAMES]
+    np.testing.assert_allclose(code["predict"](*X.to_numpy().T), loaded.predict(X))
+    text = run("show", model, "--sympy", "--row", str(row))
+    # SymPy evaluates what it reads.
+    read = sympy.sympify(text)
+    assert {s.name for s in read.free_symbols} <= set(NAMES)
+    assert read.free_symbols == loaded.sympy().free_symbols
+    dot = run("show", model, "--graph", "-")
+    assert "<script>" in dot and 'label="<script>' in dot
+    assert run("show", model, "--graph", home / "graph.svg") == ""
+    assert "<script" not in (home / "graph.svg").read_text("utf-8")
+    html = loaded._repr_html_()
+    assert "<script>alert" not in html and "ma$$ <b>" not in html
+    assert "&lt;script&gt;alert" in html and "ma$$ &lt;b&gt;&amp;" in html
+    assert not (home / "ran").exists()
+
+
+def test_show(fitted: tuple[Path, str], run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = fitted[0] / "data-darts/model.json"
+    loaded = DARTSRegressor.load(model)
+    assert run("show", model) == loaded.model_repr().removeprefix("Model:\n") + "\n"
+    more = run("show", model, "--digits", "5")
+    assert more == loaded.model_repr(decimals_to_display=5)[7:] + "\n"
+    assert run("show", model, "--table") in fitted[1]
+    other = run("show", model, "--row", "0")
+    assert other == loaded.select_equation(0).model_repr()[7:] + "\n"
+    stdin = io.TextIOWrapper(io.BytesIO(model.read_bytes()))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert run("show", "-", "--row", "0") == other
+
+
+def test_predict(fitted: tuple[Path, str], run: Run, tmp_path: Path) -> None:
+    model = fitted[0] / "data-darts/model.json"
+    new = table(1).iloc[:7, ::-1].rename(columns={TARGET: f"predicted_{TARGET}"})
+    new.to_csv(tmp_path / "new.csv", index=False)
+    found = pd.read_csv(io.StringIO(run("predict", model, tmp_path / "new.csv")))
+    right = DARTSRegressor.load(model).predict(new[NAMES])
+    assert list(found.columns) == [*new.columns, f"predicted_{TARGET}_"]
+    np.testing.assert_array_equal(found.iloc[:, -1], right)
+    # A file of another form is answered in it.
+    new.to_csv(tmp_path / "new.csv", index=False, sep=";", decimal=",")
+    out = tmp_path / "out.csv"
+    assert run("predict", model, tmp_path / "new.csv", "-o", out) == ""
+    found = pd.read_csv(out, sep=";", decimal=",")
+    np.testing.assert_array_equal(found.iloc[:, -1], right)
+
+
+def test_classes(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings, "CLOSED_CANDIDATES", 10)
+    x = np.linspace(-1, 1, 30).round(3)
+    label = np.where(x > 0.2, "$hi", "none")
+    pd.DataFrame({"x": x, "kind": label}).to_csv("a.csv", index=False)
+    options = ["--target", "kind", "--classify", "--nodes", "1", "--output", "out"]
+    equation = run("fit", "a.csv", *options, "--quiet", "--primitives", "none", "add")
+    assert run.err == ""
+    model = DARTSClassifier.load("out/model.json")
+    assert equation == model.model_repr().removeprefix("Model:\n") + "\n"
+    assert {path.name for path in Path("out").glob("*.png")} == {
+        "graph.png", "equations.png", "confusion.png", "fit.png"
+    }  # fmt: skip
+    found = pd.read_csv(io.StringIO(run("predict", "out/model.json", "a.csv")))
+    assert (found["predicted_class"] == label).mean() > 0.9
+    np.testing.assert_array_equal(
+        found[["probability_$hi", "probability_none"]], model.predict_proba(found[["x"]])
+    )
+
+
+def test_interrupted(
+    no_fit: Any, run: Run, monkeypatch: pytest.MonkeyPatch, fitted: tuple[Path, str]
+) -> None:
+    quick = DARTSRegressor.fit
+
+    def interrupted(self: Any, *data: Any) -> Any:
+        if not Path("stopped/model.json").exists():
+            quick(self, *data)
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(fitted[0])
+    monkeypatch.setattr(DARTSRegressor, "fit", interrupted)
+    options = ["data.csv", "--target", TARGET, "--output", "stopped"]
+    out = run("fit", *options, code=130)
+    assert "the best equation so far is in stopped" in run.err
+    assert out.endswith("model.json, equations.csv in stopped\n")
+    assert {p.name for p in Path("stopped").iterdir()} == {"model.json", "equations.csv"}
+    assert run("fit", *options, code=130) == ""
+    assert "before anything was found" in run.err
+
+
+def test_options_reach_the_estimator(
+    no_fit: Any, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frame = table()
+    frame.insert(0, "note", "text")
+    frame.iloc[3, 2] = np.nan
+    content = frame.to_csv(index=False, sep="|").encode("utf-16")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    run(
+        "fit", "-", "-t", TARGET, "-i", *NAMES, "--separator", "|", "--drop-missing",
+        "--encoding", "utf-16", "--time", "2.5", "--seed", "7", "--restarts", "3",
+        "--jobs", "-1", "--selection", "aic", "--format", "svg", "--nodes", "4",
+    )  # fmt: skip
+    assert "1 of 40 rows are left out" in run.err
+    [(model, X, y)] = no_fit
+    kept = frame.drop(index=3)
+    assert list(X.columns) == NAMES and np.array_equal(X, kept[NAMES])
+    assert y.name == TARGET and np.array_equal(y, kept[TARGET])
+    expected = {
+        "max_time": 2.5, "random_state": 7, "n_restarts": 3, "n_jobs": -1,
+        "model_selection": "aic", "num_graph_nodes": 4, "primitives": "auto", "verbose": 0,
+    }  # fmt: skip
+    assert {name: getattr(model, name) for name in expected} == expected
+    assert (tmp_path / "stdin-darts/fit.svg").read_text("utf-8").startswith("<?xml")
+
+
+def test_a_bar_for_people(
+    no_fit: Any, run: Run, monkeypatch: pytest.MonkeyPatch, fitted: tuple[Path, str]
+) -> None:
+    monkeypatch.chdir(fitted[0])
+    monkeypatch.setattr(commands, "draw", lambda *_: [])
+    arguments = ["fit", "data.csv", "--target", TARGET, "--output", "bar"]
+    for quiet in (False, True):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+            run(*arguments, *["--quiet"] * quiet)
+    assert [model.verbose for model, _, _ in no_fit] == [1, 0]
+
+
+# Errors
+
+
+BAD_DATA = {
+    "": "it is empty",
+    "\n \n": "it is empty",
+    "y\n1\n2\n": "'y' is its only column",
+    "a,y\n": "there are no rows below",
+    "1,2\n3,4\n": "--no-header",
+    "a,b\n1,2\n": "no column 'y'; The columns are 'a', 'b'",
+    "a,Y\n1,2\n": "did you mean 'Y'?",
+    "a,yy\n1,2\n": "did you mean 'yy'?",
+    "a,a,y\n1,2,3\n": "columns 1 and 2 are both named 'a'",
+    "a,y\n1,2\n,3\n4,NA\n": "column 'a' in row 2; column 'y' in row 3. Fill them in, or",
+    "a,y\n1,2\n3\n": "column 'y' in row 2",
+    "a,y\n,2\n,3\n": "there are no values in column 'a'",
+    "a,b,y\n1,Oslo,2\n": "column 'b' ('Oslo' in row 1) is not numeric; columns of numbers, "
+    "for --inputs: 'a'",
+    "a,b,y\n1,,2\n1,x,2\n": "--inputs: 'a'",
+    "a,y\n1,yes\n": "column 'y' ('yes' in row 1) is not numeric; --classify",
+    "a,y\n1,2,3\n": "line 2 has 3 fields, the first line 2",
+    'a,y\n1,"2\n': "a quotation mark is not closed",
+    "a,y\n1,1e999\n": "column 'y': '1e999' in row 1 is too large",
+    "a,y\n1,inf\n": "column 'y' ('inf' in row 1) is not numeric",
+    "a,y\n1_0,2\n": "column 'a' ('1_0' in row 1) is not numeric",
+    "a\x1b[31m,y\n1,2\n": r"the name of column 1, 'a\x1b[31m', ",
+    "a" * 300 + ",y\n1,2\n": "is longer than 200",
+    "a\0,y\n1,2\n": "it is no text",
+    "PK\x03\x04": "a spreadsheet",
+    "a," * 10_001 + "y\n": "more than 10000 columns",
+    "a,y\n" + "x" * 100_000 + ",1\n": "xxx...xxx",
+}
+
+
+@pytest.mark.parametrize("number", range(len(BAD_DATA)))
+def test_bad_data(run: Run, tmp_path: Path, number: int) -> None:
+    content, message = list(BAD_DATA.items())[number]
+    path = tmp_path / "bad.csv"
+    path.write_text(content, "utf-8")
+    error = run.fails("fit", path, "--target", "y", "--output", tmp_path / "out")
+    assert f"{path}: " in error and message in error and len(error) < 1000
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_errors(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fitted: tuple[Path, str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = fitted[0] / "data-darts/model.json"
+    Path("a.csv").write_text("a,y\n1,2\n3,4\n")
+    assert "none.csv: No such file" in run.fails("fit", "none.csv", "--target", "y")
+    assert "a.csv: File exists" in run.fails("fit", "a.csv", "-t", "y", "-o", "a.csv")
+    assert "input and the target" in run.fails("fit", "a.csv", "-t", "y", "-i", "y")
+    assert "a.csv: the file: no JSON" in run.fails("show", "a.csv")
+    assert "no column 'lambda'" in run.fails("predict", model, "a.csv")
+    broken = json.loads(model.read_text("utf-8")) | {"inputs": "\x1b[2J"}
+    Path("broken.json").write_text(json.dumps(broken))
+    assert "inputs: must be a whole number" in run.fails("show", "broken.json")
+    assert "\x1b" not in run.err
+    assert "row must be one of 0" in run.fails("show", model, "--row", "99")
+    Path("one.csv").write_text("a,y\n1,2\n")
+    many = ["fit", "a.csv", "-t", "y", "--classify", "--nodes", "1"]
+    Path("a.csv").write_text("a,y\n" + "".join(f"{i},{i}\n" for i in range(9)))
+    assert "too many for classes" in run.fails(*many)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["fit"], "required: DATA, -t/--target"),
+        (["fit", "a.csv", "-t", "y", "--nodes", "0"], "auto or a number from 1, got '0'"),
+        (["fit", "a.csv", "-t", "y", "--time", "nan"], "a number of seconds, got 'nan'"),
+        (["fit", "a.csv", "-t", "y", "--jobs", "0"], "-1 means all cores"),
+        (["fit", "a.csv", "-t", "y", "--seed", "-1"], "a whole number from 0, got '-1'"),
+        (["fit", "a.csv", "-t", "y", "--separator", "ab"], "or a character, got 'ab'"),
+        (["fit", "a.csv", "-t", "y", "--primitives", "plus"], "'plus'"),
+        (["fit", "a.csv", "-t", "y", "-t", "z", "--classify"], "takes one --target"),
+        (["predict", "-", "-"], "cannot both come from standard input"),
+        (["show", "m.json", "--latex", "--sympy"], "not allowed with"),
+    ],
+)
+def test_usage(run: Run, arguments: list[str], message: str) -> None:
+    assert message in run.fails(*arguments, code=2)
+
+
+# Files
+
+
+@pytest.mark.parametrize("form", range(0, len(fuzz.FORMS), 11))
+def test_every_usual_form_is_read_to_the_last_bit(form: int) -> None:
+    names, values = fuzz.rows(random.Random(form))
+    content = fuzz.written(names, values, fuzz.FORMS[form])
+    found = read_table(content)
+    assert [name.replace("_", " ") for name in found.names] == names
+    np.testing.assert_array_equal(found.numbers(found.names), values)
+
+
+def test_details_of_reading() -> None:
+    def read(text: str, form: Form = Form()) -> Any:  # noqa: B008
+        found = read_table(text.encode(), form)
+        return found.numbers(found.names).to_dict("list"), found.notes
+
+    assert read("a, b\n 1 ,2\n\n3,4\n\n") == ({"a": [1, 3], "b": [2, 4]}, [])
+    assert read("reaction time\n1\n2\n") == ({"reaction time": [1, 2]}, [])
+    assert read("  a   b\n  1   2\n") == ({"a": [1], "b": [2]}, [])
+    assert read("a,b,\n1,2,\n") == ({"a": [1], "b": [2]}, [])
+    assert read(",a\n0,5\n") == ({"a": [5]}, ["column 1 has no name and is left out"])
+    assert read("1,2\n", Form(header=False)) == ({"x1": [1], "x2": [2]}, [])
+    comma = "commas are read as decimal marks; see --decimal"
+    assert read("a;b\n1,5;2\n") == ({"a": [1.5], "b": [2]}, [comma])
+    assert read('a\n"1,5"\n', Form(decimal=",")) == ({"a": [1.5]}, [])
+    for text in ('a,b\n"1,5",2\n', "a;b\n1,5;2.5\n", "a;b\n1.000,5;2\n"):
+        with pytest.raises(DataFileError, match="not numeric"):
+            read(text)
+    latin = "é;y\n1;2\n".encode("latin-1")
+    assert read_table(latin).names == ["é", "y"]
+    assert "Windows-1252" in read_table(latin).notes[0]
+    assert read_table(latin, Form(encoding="latin-1")).notes == []
+    with pytest.raises(DataFileError, match="cannot be read as ascii"):
+        read_table(latin, Form(encoding="ascii"))
+    classes = read_table(b"k\n1\n1.0\n0\n0\n").labels("k")
+    assert classes.tolist() == [1, 1, 0, 0] and classes.dtype == np.int64
+    assert read_table(b"k\n01\n01\n2\n2\n").labels("k").tolist() == ["01", "01", "2", "2"]
+
+
+def test_fuzz() -> None:
+    """`benchmarks/fuzz_data_files.py` is the long run."""
+    rng, counts = random.Random(7), Counter[str]()
+    for _ in range(150):
+        content, form = fuzz.mutated(rng), fuzz.chosen_form(rng)
+        outcome = fuzz.judge(content, form)
+        assert outcome.kind != "failed", (outcome.detail, content[:1000], form)
+        counts[outcome.kind] += 1
+    assert min(counts["refused"], counts["accepted"]) > 10
+
+
+# The program
+
+
+def test_help_needs_no_heavy_imports() -> None:
+    script = (
+        "import sys, autora.skl.darts\n"
+        "from autora.skl.darts.cli import main\n"
+        "try: main(['fit', '--help'])\n"
+        "except SystemExit as stop: assert stop.code == 0\n"
+        "print({'numpy', 'sklearn', 'jax', 'pandas'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert found.stdout.endswith("set()\n") and "--target" in found.stdout, found.stderr
+
+
+def test_as_a_program(fitted: tuple[Path, str]) -> None:
+    command = [sys.executable, "-m", "autora.skl.darts", "predict", "no.json", "data.csv"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=fitted[0])
+    assert found.returncode == 1 and found.stdout == ""
+    assert found.stderr == "autora-darts: error: no.json: No such file or directory\n"
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, function = scripts["autora-darts"].split(":")
+    assert getattr(import_module(module), function) is main
+
+
+def test_the_package_lists_what_it_imports_later() -> None:
+    assert set(package.__all__) <= set(dir(package))
+    assert set(package._HOMES) | {"DARTSType"} == set(package.__all__)
