@@ -22,6 +22,7 @@ import autora.skl.darts as package
 from autora.skl.darts import (
     DARTSClassifier,
     DARTSRegressor,
+    cli,
     commands,
     fitting,
     settings,
@@ -441,6 +442,15 @@ def test_as_a_program(fitted: tuple[Path, str]) -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     module, function = scripts["autora-darts"].split(":")
     assert getattr(import_module(module), function) is main
+
+
+def test_every_option_is_documented() -> None:
+    page = (ROOT / "docs/command_line.md").read_text("utf-8")
+    [commands_] = [a for a in cli._parser()._actions if isinstance(a.choices, dict)]
+    assert isinstance(commands_.choices, dict)
+    for parser in commands_.choices.values():
+        options = {o for a in parser._actions for o in a.option_strings} - {"-h", "--help"}
+        assert [option for option in options if f"`{option}" not in page] == []
 
 
 def test_the_package_lists_what_it_imports_later() -> None:
