@@ -227,12 +227,15 @@ def test_interrupted(
     quick = DARTSRegressor.fit
 
     def interrupted(self: Any, *data: Any) -> Any:
-        if not Path("stopped/model.json").exists():
+        if not Path("stopped/equations.csv").exists():
             quick(self, *data)
         raise KeyboardInterrupt
 
     monkeypatch.chdir(fitted[0])
     monkeypatch.setattr(DARTSRegressor, "fit", interrupted)
+    Path("stopped").mkdir()
+    for name in ("model.json", "fit.png"):  # of an earlier fit
+        Path("stopped", name).touch()
     options = ["data.csv", "--target", TARGET, "--output", "stopped"]
     out = run("fit", *options, code=130)
     assert "the best equation so far is in stopped" in run.err
@@ -255,6 +258,7 @@ def test_options_reach_the_estimator(
         "fit", "-", "-t", TARGET, "-i", *NAMES, "--separator", "|", "--drop-missing",
         "--encoding", "utf-16", "--time", "2.5", "--seed", "7", "--restarts", "3",
         "--jobs", "-1", "--selection", "aic", "--format", "svg", "--nodes", "4",
+        "--train-readout",
     )  # fmt: skip
     assert "1 of 40 rows are left out" in run.err
     [(model, X, y)] = no_fit
@@ -264,6 +268,7 @@ def test_options_reach_the_estimator(
     expected = {
         "max_time": 2.5, "random_state": 7, "n_restarts": 3, "n_jobs": -1,
         "model_selection": "aic", "num_graph_nodes": 4, "primitives": "auto", "verbose": 0,
+        "train_classifier_coefficients": True, "train_classifier_bias": True,
     }  # fmt: skip
     assert {name: getattr(model, name) for name in expected} == expected
     assert (tmp_path / "stdin-darts/fit.svg").read_text("utf-8").startswith("<?xml")
@@ -341,6 +346,8 @@ def test_other_errors(
     Path("broken.json").write_text(json.dumps(broken))
     assert "inputs: must be a whole number" in run.fails("show", "broken.json")
     assert "\x1b" not in run.err
+    error = run.fails("predict", model, fitted[0] / "data.csv", "-o", "no/out.csv")
+    assert error.endswith("error: no/out.csv: No such file or directory\n")
     assert "row must be one of 0" in run.fails("show", model, "--row", "99")
     Path("one.csv").write_text("a,y\n1,2\n")
     many = ["fit", "a.csv", "-t", "y", "--classify", "--nodes", "1"]

@@ -108,6 +108,8 @@ def _add_fit(commands: Any) -> None:
         help="the vocabulary, such as none add mult exp ln sin")  # fmt: skip
     add("--nodes", type=_count_or_auto, default="auto", metavar="N",
         help="latent nodes of a DARTS graph (default: auto, any size)")  # fmt: skip
+    add("--train-readout", action="store_true",
+        help="of a counted graph, which else adds its nodes up")  # fmt: skip
     add("--time", type=_seconds, metavar="S", help="seconds after which the search ends")
     add("--seed", type=_seed, default=0, metavar="N",
         help="the same number finds the same equation (default: 0)")  # fmt: skip

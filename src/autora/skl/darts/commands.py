@@ -22,7 +22,17 @@ import pandas as pd
 from .datafile import Form, read_content, read_table
 from .datatable import DataFileError, Table, listing
 from .primitives import PRIMITIVES, resolve
-from .report import UsageError, draw, draw_graph, note, print_table, say, warnings_as_notes
+from .report import (
+    FORMATS,
+    PICTURES,
+    UsageError,
+    draw,
+    draw_graph,
+    note,
+    print_table,
+    say,
+    warnings_as_notes,
+)
 from .untrusted import ModelFileError, read_text, write_text
 
 #: What a fit leaves in its folder, beside the pictures.
@@ -107,6 +117,8 @@ def _estimator(asked: argparse.Namespace) -> Any:
 
     return (DARTSClassifier if asked.classify else DARTSRegressor)(
         num_graph_nodes=asked.nodes,
+        train_classifier_coefficients=asked.train_readout or "auto",
+        train_classifier_bias=asked.train_readout or "auto",
         primitives=asked.primitives or "auto",
         max_time=asked.time,
         n_restarts=asked.restarts,
@@ -163,6 +175,11 @@ def _folder(asked: argparse.Namespace) -> Path:
 
 
 def _write(model: Any, folder: Path) -> list[str]:
+    if (folder / MODEL).exists():
+        # Pictures of an earlier fit must not stand beside this one's model.
+        for name in PICTURES:
+            for suffix in FORMATS:
+                (folder / f"{name}.{suffix}").unlink(missing_ok=True)
     model.save(folder / MODEL)
     write_text(folder / TABLE, model.equations_.to_csv(lineterminator="\n"))
     return [MODEL, TABLE]
@@ -203,8 +220,12 @@ def predict(asked: argparse.Namespace) -> int:
     if asked.output in (None, "-"):
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode())
-    else:
+        return 0
+    try:
         write_text(asked.output, text)
+    except OSError as error:
+        error.filename = asked.output  # not that of the unfinished file
+        raise
     return 0
 
 

@@ -10,9 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .style import plain, shortened
 from .untrusted import write_text
 
+#: What a fit may draw, and how.
+PICTURES = ("graph", "equations", "fit", "residuals", "confusion")
+FORMATS = ("png", "svg", "pdf")
 #: Characters of a line of the table: at least, and where no terminal sets a limit.
 _NARROW, _WIDE = 60, 10_000
 
@@ -45,7 +50,7 @@ def warnings_as_notes(quiet: bool = False) -> Iterator[None]:
         if not quiet:
             note(f"warning: {message}")
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("default")
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=FutureWarning)
@@ -135,7 +140,7 @@ def draw_graph(model: Any, path: Path) -> None:
         say(graph.source)
     elif suffix in ("dot", "gv"):
         write_text(path, graph.source)
-    elif suffix in ("svg", "png", "pdf"):
+    elif suffix in FORMATS:
         path.write_bytes(graph.pipe(suffix))
     else:
         raise UsageError(f"--graph FILE must end in .svg, .png, .pdf or .dot, got {path}")
