@@ -7,8 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from autora.skl.darts import disk_cache, primitives
+
+#: Examples per property; a fit counts for many, as its test says.
+settings.register_profile(
+    "everyday", max_examples=48, derandomize=True, deadline=None, database=None
+)
+settings.register_profile(
+    "long",
+    max_examples=3000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("everyday")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,6 +20,7 @@ FOLDER = Path(inspect.getfile(package)).parent
 #: Every module may import those before it.
 ORDER = [
     "disk_cache",
+    "forked",
     "primitives",
     "search_space",
     "objectives",
@@ -39,6 +40,7 @@ ORDER = [
     "selection",
     "table",
     "outcome",
+    "cautions",
     "fitting",
     "engine",
     "arena",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .animation import SearchAnimation
+    from .cautions import DataWarning, DomainWarning
     from .classifier import DARTSClassifier
     from .display_fit import FitDisplay, ResidualDisplay
     from .display_search import ArchitectureDisplay, EquationsDisplay, HistoryDisplay
@@ -30,6 +31,8 @@ __all__ = [
     "DARTSExecutionMonitor",
     "DARTSRegressor",
     "DARTSType",
+    "DataWarning",
+    "DomainWarning",
     "EquationsDisplay",
     "FitDisplay",
     "HistoryDisplay",
@@ -58,6 +61,8 @@ _HOMES = {
     "DARTSClassifier": "classifier",
     "DARTSExecutionMonitor": "monitor",
     "DARTSRegressor": "estimator",
+    "DataWarning": "cautions",
+    "DomainWarning": "cautions",
     "EquationsDisplay": "display_search",
     "FitDisplay": "display_fit",
     "HistoryDisplay": "display_search",

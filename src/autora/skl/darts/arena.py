@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .observations import spread
 from .primitives import Primitive, builtin
 
 #: Relative error below which two fits count as equally exact.
@@ -120,7 +121,7 @@ class Arena:
     @cached_property
     def scale(self) -> np.ndarray:
         """Size of every source: inputs in their units, nodes taken as 1."""
-        size = np.sqrt(np.mean(self.x**2, axis=1))
+        size = np.array([spread(column) for column in self.x])
         size = np.where(size > 0, size, 1.0)
         return np.concatenate([size, np.ones(self.n_nodes)])
 

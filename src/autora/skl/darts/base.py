@@ -13,12 +13,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import fitting, openfit
+from . import cautions, fitting, openfit
 from .coefficients import with_errors
 from .model import Model
 from .objectives import Objective
-from .observations import canonical
-from .outcome import Network, Observer, Result
+from .observations import canonical, mean
+from .outcome import Network, Observer, Result, warn_constant
 from .progress import OpenProgress, Progress
 from .readings import Readings
 from .refit import Problem
@@ -93,12 +93,19 @@ class BaseDARTS(Readings, BaseEstimator):
         self._warn_if_outputs_are_equal(what)
         problem = Problem(x, targets, weight, what.train_readout, what.train_bias)
         kept = self._kept(earlier, what)
+        inputs = self._labels("input_labels", None)
+        cautions.about_data(problem, inputs, seen.output_labels, stacklevel=3)
         result = self._run(params, what, problem, kept)
         self._store(result, what, fresh=kept is None)
-        self._errors = with_errors(problem, result.model)
-        if result.rows:
-            self._row_errors = [with_errors(problem, row.model) for row in result.rows]
-        self._y_mean = np.average(targets, axis=0, weights=weight)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            self._errors = with_errors(problem, result.model)
+            if result.rows:
+                self._row_errors = [with_errors(problem, row.model) for row in result.rows]
+        self._y_mean = mean(targets, weight)
+        if not result.converged:
+            warn_constant(stacklevel=3)
+        elif result.interruption is None:
+            cautions.about_model(problem, result.model, seen.output_labels, stacklevel=3)
         return result.interruption
 
     def _run(
@@ -247,7 +254,7 @@ class BaseDARTS(Readings, BaseEstimator):
                 f"the equation has no finite value on {undefined.sum()} of {len(X)} rows "
                 f"(first: row {np.argmax(undefined)}), which lie outside its domain; "
                 f"{self._STAND_IN} stand in for them",
-                UserWarning,
+                cautions.DomainWarning,
                 stacklevel=3,
             )
             prediction[undefined] = self._stand_in()

@@ -11,6 +11,7 @@ from . import engine
 from .arena import Arena, Graphs, table
 from .model import Model
 from .objectives import Objective
+from .observations import mean, spread
 from .primitives import Primitive
 from .refit import Problem
 from .search_space import SearchSpace
@@ -36,10 +37,10 @@ class Units(NamedTuple):
 
 def units_of(problem: Problem) -> Units:
     y = problem.y[:, 0]
-    shift = float(np.average(y, weights=problem.weight)) if problem.train_bias else 0.0
+    shift = float(mean(y, problem.weight)) if problem.train_bias else 0.0
     scale = 1.0
     if problem.train_readout:
-        scale = float(np.sqrt(np.average((y - shift) ** 2, weights=problem.weight)))
+        scale = float(spread(y - shift, problem.weight))
     return Units(shift if problem.train_readout else 0.0, scale if scale > 0 else 1.0)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import jaxlib
 
-from . import disk_cache, network, objectives, primitives, relax, search_space
+from . import disk_cache, forked, network, objectives, primitives, relax, search_space
 
 #: Programs kept in memory.
 MAX_PROGRAMS = 256
@@ -40,6 +40,7 @@ def run_epochs(
     n_epochs: Any,
 ) -> tuple[relax.State, relax.History]:
     """Same as `relax.run_epochs`, without compiling what this machine has compiled."""
+    forked.check()
     args = (hyper, data, state, n_epochs)
     leaves, structure = jax.tree.flatten(args)
     kinds = tuple(map(jax.typeof, leaves))

@@ -99,6 +99,7 @@ class _Search:
     options: Options
     known: Sequence[Model]
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def __call__(
         self,
         rng: np.random.Generator,
@@ -210,15 +211,14 @@ def explore(
     criterion = full.criterion(graphs)
     graphs = graphs.take(np.argsort(criterion, kind="stable"))
     space = space_for(frame, problem.x.shape[1], graphs)
-    total = problem.weight.sum() / units.scale**2
-    candidates = [
-        Candidate(
-            Fit(model_of(full, graphs, i, space, objective, units),
-                float(graphs.loss[i] / total), 1),
-            value,
-        )
-        for i, value in enumerate(np.sort(criterion, kind="stable"))
-    ]  # fmt: skip
+    total = problem.weight.sum()
+    square = units.scale * units.scale  # infinite where ** would raise
+    candidates = []
+    for i, value in enumerate(np.sort(criterion, kind="stable")):
+        model = model_of(full, graphs, i, space, objective, units)
+        if model.is_finite:  # in units of y, too
+            loss = float(graphs.loss[i] / total * square)
+            candidates.append(Candidate(Fit(model, loss, 1), value))
     return Found(space, candidates, fitted, out_of_budget, interruption)
 
 
@@ -276,7 +276,8 @@ def refit(
     best = int(np.argmin(criterion))
     if not np.isfinite(criterion[best]):
         return None
-    return model_of(arena, graphs, best, space, objective, units)
+    model = model_of(arena, graphs, best, space, objective, units)
+    return model if model.is_finite else None
 
 
 def _draws(arena: Arena, blank: Model, units: Units, rng: np.random.Generator) -> Graphs:

@@ -16,7 +16,7 @@ from .discretise import attempts, move_towards
 from .model import Model
 from .network import Coefs
 from .objectives import Objective
-from .outcome import Network, Observer, Result, constant, no_history, warn_constant
+from .outcome import Network, Observer, Result, constant, no_history
 from .refit import Problem, tamed, without_traces
 from .search import (
     Budget,
@@ -282,14 +282,15 @@ def run(
     rows: list[Row] = []
     if interruption is None:
         searched, rows, state = _search(setting, state, plan, rng, observer)
-    candidates, interruption = searched
+    candidates, interruption, _ = searched
     known = [c.fit.model for c in candidates]
     if earlier is not None:
         known.append(_held(earlier[1], problem))
     network = Network(space, objective, plan.darts_type, state)
-    model = _chosen(setting, network, plan.sampling_strategy, known, rng)
+    model = None
+    if not searched.diverged:
+        model = _chosen(setting, network, plan.sampling_strategy, known, rng)
     if model is not None:
         return Result(network, model, history, candidates, True, rows, interruption)
-    warn_constant()
     model = constant(space, objective, problem)
     return Result(network, model, history, candidates, False, rows, interruption)

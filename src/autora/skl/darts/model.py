@@ -76,6 +76,12 @@ class Model:
         return replace(self, **changes)
 
     @property
+    def is_finite(self) -> bool:
+        """Whether every coefficient is a number."""
+        parts = (self.edge, self.readout, self.bias)
+        return all(bool(np.isfinite(part).all()) for part in parts)
+
+    @property
     def products(self) -> np.ndarray:
         """Which latent nodes multiply what their edges bring, shape (n_nodes,)."""
         multiplies = [name == "product" for name in self.space.aggregations]

@@ -65,3 +65,21 @@ def canonical(
     first = np.flatnonzero(new)
     x, targets = np.split(table[first], [x.shape[1]], axis=1)
     return np.ascontiguousarray(x), targets.copy(), np.add.reduceat(weight, first)
+
+
+def mean(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Weighted mean of the rows, of shape (outputs,); sums of 1e308 are finite, too."""
+    unit = _unit(values)
+    return unit * np.average(values / unit, axis=0, weights=weight)
+
+
+def spread(values: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """Root of the weighted mean square of the rows; squares of 1e300 are finite, too."""
+    unit = _unit(values)
+    return unit * np.sqrt(np.average((values / unit) ** 2, axis=0, weights=weight))
+
+
+def _unit(values: np.ndarray) -> float:
+    """1, or the size of values whose squares or sums are no numbers."""
+    size = float(np.abs(values).max(initial=0.0))
+    return size if size > 0 and not 1e-140 < size < 1e140 else 1.0

@@ -23,7 +23,7 @@ from .discretise import bounded, draw, mode, move_towards
 from .explore import Found, Progress
 from .model import Model
 from .objectives import Objective
-from .outcome import Network, Result, SearchHistory, constant, warn_constant
+from .outcome import Network, Result, SearchHistory, constant
 from .refit import Problem, without_traces
 from .restarts import ONCE, Restarts
 from .search import Budget, Candidate
@@ -33,6 +33,8 @@ from .table import mean_loss, split, table_of, thinned
 _DRAWS = 100
 #: Fewer graphs than this are hardly a search.
 _FEWEST = 1000
+#: Difference of criteria that is strong evidence (Kass & Raftery 1995).
+_STRONG = 6.0
 #: Rows that decide whether a coefficient is round.
 MOST_ROWS_TO_SNAP = 20_000
 
@@ -123,6 +125,7 @@ class _Recorder:
         return SearchHistory(refits.astype(int), error, criterion)
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # not finite: it loses
 def run(
     plan: OpenPlan,
     objective: Objective,
@@ -145,7 +148,7 @@ def run(
             plan.frame, objective, train, plan.budget, plan.options, rng, recorder,
             known if plan.continues else [], plan.restarts,
         )  # fmt: skip
-        _warn_if_hardly_searched(found)
+        _warn_if_cut_short(found, plan.budget, recorder.history())
         if found.candidates:
             rows = table_of(found.candidates, train, held)
             choice = rows[plan.choose(rows)].model
@@ -163,20 +166,36 @@ def run(
             model = snapped(thinned(problem, MOST_ROWS_TO_SNAP, rng), model)
         rows = [_updated(row, model, problem) for row in rows]
     else:
-        warn_constant()
         model = constant(network.space, objective, problem)
         return Result(network, model, history, candidates, False, rows, interruption)
     return Result(network, model, history, candidates, True, rows, interruption)
 
 
-def _warn_if_hardly_searched(found: Found) -> None:
-    if found.out_of_budget and 0 < found.fitted < _FEWEST:
-        warnings.warn(
+def _warn_if_cut_short(found: Found, budget: Budget, history: SearchHistory) -> None:
+    """One warning where the budget ended what was hardly a search, or still improving."""
+    if not found.out_of_budget or found.interruption is not None:
+        return
+    if 0 < found.fitted < _FEWEST:
+        message = (
             f"the budget ended the search after {found.fitted} graphs, which is hardly a "
-            "search; raise max_time or n_candidates, or leave both at their defaults",
-            ConvergenceWarning,
-            stacklevel=6,
+            "search; raise max_time or n_candidates, or leave both at their defaults"
         )
+    elif found.fitted < budget.candidates and _improves(history):
+        message = (
+            f"max_time ended the search while it was still improving, after {found.fitted} "
+            "graphs; raise max_time, or go on from here with warm_start=True"
+        )
+    else:
+        return
+    warnings.warn(message, ConvergenceWarning, stacklevel=7)
+
+
+def _improves(history: SearchHistory) -> bool:
+    """Whether the second half of a search found what the first had not."""
+    if len(history.refits) < 2:
+        return False
+    half = int(np.searchsorted(history.refits, history.refits[-1] / 2))
+    return bool(history.criterion[half] - history.criterion[-1] > _STRONG)
 
 
 def _updated(row: Row, model: Model, problem: Problem) -> Row:

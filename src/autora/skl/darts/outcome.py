@@ -13,6 +13,7 @@ from . import relax
 from .discretise import move_towards, probabilities
 from .model import Model
 from .objectives import Objective
+from .observations import mean
 from .refit import Problem
 from .search import Candidate
 from .search_space import SearchSpace
@@ -97,22 +98,21 @@ def no_history(alphas: np.ndarray) -> relax.History:
 
 def constant(space: SearchSpace, objective: Objective, problem: Problem) -> Model:
     """The best constant: what is left when no architecture has a finite value."""
-    mean = np.average(problem.y, axis=0, weights=problem.weight)
     return Model(
         space,
         objective,
         np.full(space.n_edges, -1),
         np.zeros((space.n_edges, space.max_params)),
         np.zeros((space.n_nodes, space.n_outputs)),
-        objective.inverse(mean),
+        objective.inverse(mean(problem.y, problem.weight)),
     )
 
 
-def warn_constant() -> None:
+def warn_constant(stacklevel: int) -> None:
     warnings.warn(
         "no architecture of this search space has finite values on all rows, so the "
         "model is the best constant; add primitives that are defined on these data "
         "(ln needs positive, reciprocal non-zero arguments) or rescale X",
         ConvergenceWarning,
-        stacklevel=6,
+        stacklevel=stacklevel + 1,
     )

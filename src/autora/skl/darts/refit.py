@@ -25,7 +25,7 @@ _DEPENDENT = 1e-9
 #: Smallest damping: bounds the steps along directions that the data do not determine.
 _LEAST_DAMPING = 1e-12
 #: Values from here on count as not finite: their squares would overflow.
-_HUGE = 1e150
+HUGE = 1e150
 #: Slopes above these, in units of what they scale, stand for a step and would grow for
 #: ever; the first that serves does instead, for so small a share of the loss.
 _STEEPEST, _TAMED = (1e2, 1e3, 1e4, 1e5, 1e6, 1e8), 1e-6
@@ -170,7 +170,7 @@ def _linearise(problem: Problem, model: Model) -> _Point | None:
     closed = problem.closed_form(objective)
     with np.errstate(all="ignore"):
         nodes, tangents = _nodes(model, problem.x, slots)
-        if not ((np.abs(nodes) < _HUGE).all() and (np.abs(tangents) < _HUGE).all()):
+        if not ((np.abs(nodes) < HUGE).all() and (np.abs(tangents) < HUGE).all()):
             return None
         if closed:
             model = _closed_form(problem, nodes, model)

@@ -19,6 +19,7 @@ from .discretise import draw, mode, probabilities
 from .model import Model
 from .network import Coefs
 from .objectives import Objective
+from .observations import spread
 from .refit import Fit, Problem, levenberg_marquardt
 from .search_space import SearchSpace
 from .select import bic, variance
@@ -56,6 +57,13 @@ class Searched(NamedTuple):
 
     candidates: list[Candidate]  #: best first, those without a finite fit left out
     interruption: KeyboardInterrupt | None = None  #: what ended it before its time
+    refused: int = 0  #: candidates without a finite fit
+
+    @property
+    def diverged(self) -> bool:
+        """Whether nothing but the graph without edges has finite values."""
+        edges = (edge for c in self.candidates for edge in c.fit.model.edges())
+        return self.refused > 0 and next(edges, None) is None
 
 
 class Setting(NamedTuple):
@@ -71,7 +79,7 @@ class Setting(NamedTuple):
 
 def slope_units(problem: Problem, space: SearchSpace) -> np.ndarray:
     """Unit of a slope on each edge: one over the size of its source."""
-    size = np.sqrt(np.mean(problem.x**2, axis=0))
+    size = np.array([spread(column) for column in problem.x.T])
     size = np.where(size > 0, size, 1.0)
     units = np.concatenate([1 / size, np.ones(space.n_nodes)])
     return units[space.sources]
@@ -222,11 +230,12 @@ def search(
     """Refit distinct architectures until the budget is spent or the user interrupts."""
     found: list[Candidate] = []
     try:
-        _searched(setting, alphas, darts_type, budget, rng, progress, found)
+        tried = _searched(setting, alphas, darts_type, budget, rng, progress, found)
     except KeyboardInterrupt as interruption:
         found.sort(key=lambda c: c.criterion)
         return Searched(found, interruption)
-    return Searched(_pruned_first(setting, found))
+    refused = tried - len(found)
+    return Searched(_pruned_first(setting, found), refused=refused)
 
 
 def _searched(
@@ -237,8 +246,11 @@ def _searched(
     rng: np.random.Generator,
     progress: Callable[[Candidate], None],
     found: list[Candidate],
-) -> None:
-    """The loop of `search`; what is found is added to ``found`` at once."""
+) -> int:
+    """The loop of `search`; what is found is added to ``found`` at once.
+
+    Returns the number of candidates tried.
+    """
     probability = probabilities(alphas, darts_type)
     exact = _EXACT * variance(setting.problem)
     seen: set[bytes] = set()
@@ -267,6 +279,7 @@ def _searched(
             solved = found[0].fit.loss <= exact
             if solved and found[0].criterion >= before:
                 break
+    return len(seen)
 
 
 def _pruned_first(setting: Setting, found: list[Candidate]) -> list[Candidate]:

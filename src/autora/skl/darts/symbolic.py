@@ -52,6 +52,8 @@ def _in_double(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     import sympy
 
     def evaluate(*args: Any) -> Any:
+        if any(arg in (sympy.nan, sympy.zoo) for arg in args):
+            return sympy.nan  # some functions would raise, and say no more than that
         numbers = [getattr(arg, "is_number", True) for arg in args]
         if not all(numbers) or not any(isinstance(arg, sympy.Float) for arg in args):
             return function(*args)

@@ -71,6 +71,7 @@ class _Trail:
     ) -> None:
         self.pool: list[Candidate] = []
         self.fitted, self.out_of_budget = 0, False
+        self.diverged = True  #: no search has found anything finite
         self._watch, self._unit = watch, unit
         empty = constant(_empty_space(task), task.objective, task.problem)
         self._empty = fitted(task.problem, empty, 0)
@@ -87,6 +88,7 @@ class _Trail:
     def account(self, found: Found) -> None:
         self.fitted += found.fitted
         self.out_of_budget |= found.out_of_budget
+        self.diverged &= not found.candidates
 
     def __call__(self, seen: Progress) -> None:
         """Pass the progress of a search on one working response on."""
@@ -196,6 +198,10 @@ def explore(
         if not trail.pool:
             raise
         interruption = stop
+    if trail.diverged and not known:
+        return Found(
+            _empty_space(task), [], trail.fitted, trail.out_of_budget, interruption
+        )
     space, candidates = _handed_on(task, problem, unit, trail.pool)
     return Found(space, candidates, trail.fitted, trail.out_of_budget, interruption)
 

@@ -1,0 +1,156 @@
+"""What a user should know about the data or the result, each with its remedy."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from .model import Model
+from .objectives import Objective
+from .primitives import resolve
+from .refit import HUGE, Problem, levenberg_marquardt
+from .search_space import SearchSpace
+from .select import bic, n_coefficients, variance
+from .table import mean_loss, thinned
+
+#: Rows that a comparison looks at.
+_MOST_ROWS = 2000
+#: Columns beyond which dependence among them is not looked for.
+_MOST_COLUMNS = 100
+#: Share of a column's spread that the others may leave unexplained and still make it up.
+_DEPENDENT = 1e-9
+_STEPS = 50
+
+
+class DataWarning(UserWarning):
+    """The data cannot carry what was asked of them."""
+
+
+class DomainWarning(UserWarning):
+    """The equation is undefined where it was asked."""
+
+
+def about_data(
+    problem: Problem, inputs: Sequence[str], outputs: Sequence[str], stacklevel: int
+) -> None:
+    """Warn of columns from which nothing can be learnt, by name, before the search."""
+    rng = np.random.default_rng(0)
+    for message in (
+        *_out_of_reach(problem, [*inputs, *outputs]),
+        *_idle(thinned(problem, _MOST_ROWS, rng).x, inputs),
+    ):
+        warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
+
+
+def about_model(
+    problem: Problem, model: Model, outputs: Sequence[str], stacklevel: int
+) -> None:
+    """Warn of a model that says more than the data do."""
+    small = thinned(problem, _MOST_ROWS, np.random.default_rng(0))
+    count, numbers = n_coefficients(model, problem), problem.y.size
+    if count > numbers:
+        message = (
+            f"the equation has {count} coefficients but y only {numbers} distinct rows of "
+            "numbers, which any such equation fits; add rows, lower num_graph_nodes or "
+            "take simpler primitives"
+        )
+    elif is_curved(model) and straight_is_as_good(small, model):
+        message = (
+            f"a straight line (the best linear function of X) fits {' and '.join(outputs)} "
+            "as well as the equation by the Bayesian information criterion; prefer it, or "
+            "add rows where the two differ"
+        )
+    else:
+        return
+    warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
+
+
+def _out_of_reach(problem: Problem, names: Sequence[str]) -> Iterator[str]:
+    """Columns whose squares double precision cannot hold."""
+    size = np.abs(np.column_stack([problem.x, problem.y])).max(axis=0)
+    far = (size >= HUGE) | ((size > 0) & (size <= 1 / HUGE))
+    found = [f"{n!r} ({s:.0e})" for n, s, f in zip(names, size, far, strict=True) if f]
+    if found:
+        yield (
+            f"the largest number of {', '.join(found)} lies outside {1 / HUGE:.0e} … "
+            f"{HUGE:.0e}: its square is no number in double precision, and no good "
+            "equation can be expected; measure the column in other units"
+        )
+
+
+def _idle(x: np.ndarray, names: Sequence[str]) -> Iterator[str]:
+    """Constant columns and those that are made up of others."""
+    if len(x) < 2:
+        return
+    constant = (x == x[0]).all(axis=0)
+    if constant.any():
+        found = [repr(n) for n, c in zip(names, constant, strict=True) if c]
+        yield (
+            f"constant in X: {', '.join(found)}; nothing can be learnt about what does not "
+            "change: vary it or leave it out"
+        )
+    moving = np.flatnonzero(~constant)
+    if len(x) <= len(moving) + 1 or len(moving) > _MOST_COLUMNS:
+        return
+    for j, others in _dependent(_standardised(x[:, moving])):
+        made_of = " and ".join(repr(names[moving[i]]) for i in others)
+        yield (
+            f"{names[moving[j]]!r} is a linear function of {made_of} in these data, which "
+            "cannot tell them apart; leave it out, or vary it independently"
+        )
+
+
+def _standardised(x: np.ndarray) -> np.ndarray:
+    x = x / np.abs(x).max(axis=0)
+    x = x - x.mean(axis=0)
+    return x / np.maximum(np.linalg.norm(x, axis=0), 1e-300)
+
+
+def _dependent(z: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Columns that are made up of earlier ones, and of which."""
+    free = [0]
+    for j in range(1, z.shape[1]):
+        weights = np.linalg.lstsq(z[:, free], z[:, j], rcond=1e-12)[0]
+        if np.linalg.norm(z[:, free] @ weights - z[:, j]) <= _DEPENDENT:
+            yield j, np.array(free)[np.abs(weights) > 1e-6]
+        else:
+            free.append(j)
+
+
+def is_curved(model: Model) -> bool:
+    """Whether the read-out is more than a linear function of the inputs."""
+    live = model.live_nodes()
+    edges = [edge for edge in model.edges() if edge.target in live]
+    bends = any(edge.primitive.base not in ("add", "subtract") for edge in edges)
+    fed = [edge.target for edge in edges]
+    return bends or any(model.products[k] and fed.count(k) > 1 for k in live)
+
+
+def straight(problem: Problem, objective: Objective) -> Model:
+    """The best linear function of the inputs under the model's own loss."""
+    n_inputs, n_outputs = problem.x.shape[1], problem.y.shape[1]
+    space = SearchSpace(n_inputs, n_outputs, n_outputs, resolve(("none", "mult")))
+    start = Model(
+        space,
+        objective,
+        (space.sources < n_inputs).astype(int),
+        np.zeros((space.n_edges, 1)),
+        np.eye(n_outputs),
+        objective.inverse(np.average(problem.y, axis=0, weights=problem.weight)),
+    )
+    return levenberg_marquardt(problem, start, _STEPS).model
+
+
+def straight_is_as_good(problem: Problem, model: Model) -> bool:
+    """By the criterion, which counts coefficients and edges of both."""
+    with np.errstate(all="ignore"):
+        if not 0 < variance(problem) < np.inf:
+            return False
+        line = problem._replace(train_readout=False, train_bias=True)
+        other = straight(line, model.objective)
+        if n_coefficients(other, line) >= line.y.size:
+            return False
+        ours = bic(model, mean_loss(model, problem), problem)
+        return bic(other, mean_loss(other, line), line) <= ours
