@@ -16,7 +16,7 @@ from scipy.optimize import least_squares
 
 from . import objectives
 from .model import Model
-from .refit import Problem, tangents
+from .refit import Problem, blocks, tangents
 
 #: Standard errors within which a round number is tried.
 _REACH = 2.5
@@ -126,10 +126,11 @@ def standard_errors(problem: Problem, model: Model) -> np.ndarray:
     if not len(where):
         return np.zeros(0)
     with np.errstate(all="ignore"):
-        jac = jacobian(problem, model, where)
-        size = np.linalg.norm(jac, axis=0)
+        information = sum(_information(part, model, where) for part in blocks(problem))
+        size = np.sqrt(np.diag(information))
         unit = np.where((size > 0) & np.isfinite(size), size, 1.0)
-        information, scale = _information(problem, model, jac / unit)
+        information = information / unit / unit[:, None]
+    scale = _variance(problem, model, len(where))
     if scale is None or not np.isfinite(information).all():
         return np.full(len(where), np.inf)
     values_, vectors = np.linalg.eigh(information)
@@ -141,27 +142,33 @@ def standard_errors(problem: Problem, model: Model) -> np.ndarray:
     return np.where(undetermined | (size == 0), np.inf, errors)
 
 
-def _information(
-    problem: Problem, model: Model, jac: np.ndarray
-) -> tuple[np.ndarray, float | None]:
-    """Fisher information up to a scale: the variance of least squares, 1 of a likelihood.
+def _variance(problem: Problem, model: Model, count: int) -> float | None:
+    """What scales the inverse information: the residual variance, 1 of a likelihood.
 
-    The scale is None where there are not more observations than coefficients.
+    None where there are not more observations than coefficients.
     """
-    n, q = len(problem.x), model.space.n_outputs
+    if model.objective.likelihood:
+        return 1.0
+    free = problem.weight.sum() * model.space.n_outputs - count
+    with np.errstate(all="ignore"):
+        residual = _residual(problem, model)
+        return float(residual @ residual / free) if free > 0 else None
+
+
+def _information(problem: Problem, model: Model, where: Sequence[Place]) -> np.ndarray:
+    """Fisher information of the rows, up to the variance of least squares."""
+    jac = jacobian(problem, model, where)
+    q = model.space.n_outputs
     weight = problem.weight.repeat(q)
     if not model.objective.likelihood:
-        residual = _residual(problem, model)
-        free = weight.sum() - jac.shape[1]
-        scale = residual @ residual / free if free > 0 else None
-        return (jac * weight[:, None]).T @ jac, scale
+        return (jac * weight[:, None]).T @ jac
     eta = model.eta(problem.x)
     _, curvature = model.objective.slopes(objectives.NUMPY, eta, problem.y)
     found = (jac * (weight * curvature.ravel())[:, None]).T @ jac
     if model.objective.competing:
-        mean = np.einsum("nqp,nq->np", jac.reshape(n, q, -1), curvature)
+        mean = np.einsum("nqp,nq->np", jac.reshape(len(eta), q, -1), curvature)
         found -= (mean * (problem.weight / curvature.sum(axis=1))[:, None]).T @ mean
-    return found, 1.0
+    return found
 
 
 def round_numbers() -> np.ndarray:

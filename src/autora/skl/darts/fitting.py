@@ -12,12 +12,12 @@ import jax
 import numpy as np
 
 from . import compiled, relax
-from .discretise import attempts, move_towards
+from .discretise import Choice, attempts, move_towards
 from .model import Model
 from .network import Coefs
 from .objectives import Objective
 from .outcome import Network, Observer, Result, constant, no_history
-from .refit import Problem, tamed, without_traces
+from .refit import Fit, Problem, levenberg_marquardt, tamed, without_traces
 from .search import (
     Budget,
     Searched,
@@ -35,6 +35,9 @@ from .table import split, table_of, thinned
 FULL_BATCH = 512
 #: Rows that candidates are compared on; the chosen one is refitted on all.
 SCREENING_ROWS = 1000
+#: Rows up to which the chosen architecture is refitted from every start, and the steps
+#: that the best of them then takes on all.
+_FEW_ROWS, _STEPS_ON_ALL = 2000, 8
 #: Levenberg–Marquardt steps of a candidate.
 SCREENING_STEPS = 30
 _FEWEST_ROWS_TO_SPLIT = 16
@@ -189,12 +192,26 @@ def _chosen(
             if np.array_equal(m.architecture, choice.architecture)
             and np.array_equal(m.aggregation, choice.aggregation)
         ]
-        fit = refit(setting, choice.architecture, rng, starts, choice.aggregation).fit
+        fit = _refitted(setting, choice, starts, rng)
         if np.isfinite(fit.loss):
             if setting.objective.likelihood:  # separable classes drive slopes to infinity
                 fit = tamed(setting.problem, fit)
             return without_traces(setting.problem, fit.model)
     return None
+
+
+def _refitted(
+    setting: Setting, choice: Choice, starts: list[Model], rng: np.random.Generator
+) -> Fit:
+    """An architecture refitted on all rows; of many first from where a sample leads."""
+    problem, steps = setting.problem, min(setting.max_iter, _STEPS_ON_ALL)
+    if len(problem.x) <= _FEW_ROWS:
+        return refit(setting, choice.architecture, rng, starts, choice.aggregation).fit
+    sample = setting._replace(problem=thinned(problem, _FEW_ROWS, rng))
+    near = refit(sample, choice.architecture, rng, starts, choice.aggregation).fit.model
+    fits = [levenberg_marquardt(problem, model, 0) for model in (near, *starts)]
+    best = min(fits, key=lambda fit: fit.loss)
+    return levenberg_marquardt(problem, best.model, steps)
 
 
 def _held(found: Any, problem: Problem) -> Any:

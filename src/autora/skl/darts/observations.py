@@ -57,8 +57,9 @@ def canonical(
     """Distinct rows of positive weight, sorted; equal ones add their weights."""
     kept = weight > 0
     weight = counted(weight[kept])
-    table = np.column_stack([x[kept], targets[kept]]) + 0.0  # no negative zeros
-    order = np.lexsort(table.T[::-1])
+    table = np.column_stack([x[kept], targets[kept]])
+    table += 0.0  # no negative zeros
+    order = _order(table)
     table, weight = table[order], weight[order]
     new = np.ones(len(table), bool)
     new[1:] = (table[1:] != table[:-1]).any(axis=1)
@@ -83,3 +84,18 @@ def _unit(values: np.ndarray) -> float:
     """1, or the size of values whose squares or sums are no numbers."""
     size = float(np.abs(values).max(initial=0.0))
     return size if size > 0 and not 1e-140 < size < 1e140 else 1.0
+
+
+def _order(table: np.ndarray) -> np.ndarray:
+    """Indices that sort rows by all columns, the first one first.
+
+    Where measurements differ in the first column the others say nothing, and sorting by
+    every column takes as many times as long.
+    """
+    order = np.argsort(table[:, 0], kind="stable")
+    first = table[order, 0]
+    same = first[1:] == first[:-1]
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    rows = order[tied]
+    order[tied] = rows[np.lexsort(table[rows].T[::-1])]
+    return order

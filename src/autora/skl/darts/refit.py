@@ -9,6 +9,7 @@ independent of the units of X and y.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,8 @@ HUGE = 1e150
 _STEEPEST, _TAMED = (1e2, 1e3, 1e4, 1e5, 1e6, 1e8), 1e-6
 #: Smallest relative improvement that counts as progress.
 _TOLERANCE = 1e-13
+#: Rows whose derivatives are in memory at a time.
+_BLOCK = 20_000
 
 
 class Problem(NamedTuple):
@@ -62,13 +65,21 @@ class Fit(NamedTuple):
 
 
 class _Point(NamedTuple):
-    """The problem linearised at some coefficients."""
+    """The problem linearised at some coefficients: its Gauss–Newton equations."""
 
     model: Model
     loss: float
-    jacobian: np.ndarray  #: (parameters, n, outputs), of the read-out
-    gradient: np.ndarray  #: (n, outputs), of the loss in the read-out
-    curvature: np.ndarray  #: (n, outputs)
+    matrix: np.ndarray  #: (parameters, parameters), of the mean loss
+    gradient: np.ndarray  #: (parameters,)
+
+
+def blocks(problem: Problem) -> Iterator[Problem]:
+    """The rows in parts whose derivatives fit into memory."""
+    for start in range(0, max(len(problem.x), 1), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        yield problem._replace(
+            x=problem.x[rows], y=problem.y[rows], weight=problem.weight[rows]
+        )
 
 
 def _slots(model: Model) -> list[tuple[int, int]]:
@@ -164,6 +175,19 @@ def _readout_columns(problem: Problem, model: Model, nodes: np.ndarray) -> np.nd
 
 def _linearise(problem: Problem, model: Model) -> _Point | None:
     """The problem around ``model``; None where a value or derivative is not finite."""
+    total, loss, matrix, gradient = problem.weight.sum(), 0.0, 0.0, 0.0
+    for block in blocks(problem):
+        part = _linearised_block(block, model, total)
+        if part is None:
+            return None
+        model = part.model
+        loss, matrix = loss + part.loss, matrix + part.matrix
+        gradient = gradient + part.gradient
+    return _Point(model, loss, np.asarray(matrix), np.asarray(gradient))
+
+
+def _linearised_block(problem: Problem, model: Model, total: float) -> _Point | None:
+    """What some rows add to the equations of all, whose weights sum to ``total``."""
     slots = _slots(model)
     objective = model.objective
     trained = problem.train_readout or problem.train_bias
@@ -182,10 +206,12 @@ def _linearise(problem: Problem, model: Model) -> _Point | None:
             jacobian = np.concatenate([jacobian, columns])
         eta = nodes.T @ model.readout + model.bias
         losses = objective.loss(objectives.NUMPY, eta, problem.y)
-        gradient, curvature = objective.slopes(objectives.NUMPY, eta, problem.y)
-        loss = float(np.average(losses, weights=problem.weight))
-    finite = np.isfinite(loss) and np.isfinite(jacobian).all()
-    return _Point(model, loss, jacobian, gradient, curvature) if finite else None
+        loss = float((losses * problem.weight).sum() / total)
+        if not (np.isfinite(loss) and np.isfinite(jacobian).all()):
+            return None
+        share = problem.weight[:, None] / total
+        equations = _normal_equations(objective, eta, problem.y, jacobian, share)
+    return _Point(model, loss, *equations)
 
 
 def _moved(problem: Problem, model: Model, step: np.ndarray) -> Model:
@@ -208,36 +234,42 @@ def _moved(problem: Problem, model: Model, step: np.ndarray) -> Model:
 
 
 def _normal_equations(
-    problem: Problem, point: _Point
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gauss–Newton matrix and gradient in units that give it a unit diagonal."""
-    flat = point.jacobian.reshape(len(point.jacobian), -1)
-    weight = problem.weight[:, None] / problem.weight.sum()
-    with np.errstate(all="ignore"):
-        matrix = (flat * (point.curvature * weight).ravel()) @ flat.T
-        gradient = flat @ (point.gradient * weight).ravel()
-        if point.model.objective.competing:
-            # total·(diag(p) − p·pᵀ), the curvature of a softmax, is diag(c) − c·cᵀ/Σc.
-            total = np.maximum(point.curvature.sum(axis=1), 1e-300)
-            mean = np.einsum("pnq,nq->pn", point.jacobian, point.curvature)
-            matrix = matrix - (mean * (weight[:, 0] / total)) @ mean.T
-    diagonal = np.sqrt(np.maximum(np.diag(matrix), 0.0))
-    unit = 1 / np.where(diagonal > 0, diagonal, np.inf)
-    return matrix * unit * unit[:, None], gradient * unit, unit
+    objective: Objective,
+    eta: np.ndarray,
+    y: np.ndarray,
+    jacobian: np.ndarray,
+    weight: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss–Newton matrix and gradient of the losses, weighted by (n, 1)."""
+    slope, curvature = objective.slopes(objectives.NUMPY, eta, y)
+    flat = jacobian.reshape(len(jacobian), eta.size)
+    matrix = (flat * (curvature * weight).ravel()) @ flat.T
+    if objective.competing:
+        # total·(diag(p) − p·pᵀ), the curvature of a softmax, is diag(c) − c·cᵀ/Σc.
+        total = np.maximum(curvature.sum(axis=1), 1e-300)
+        mean = np.einsum("pnq,nq->pn", jacobian, curvature)
+        matrix = matrix - (mean * (weight[:, 0] / total)) @ mean.T
+    return matrix, flat @ (slope * weight).ravel()
 
 
 def levenberg_marquardt(problem: Problem, start: Model, max_iter: int) -> Fit:
     """Fit the coefficients of ``start``'s architecture, starting from its own.
 
     The loss of the result is never above the loss of ``start``. A start with a non-finite
-    value on any row has infinite loss.
+    value on any row has infinite loss. Of very many rows the derivatives are summed block
+    by block; the read-out then takes the same steps as the edges.
     """
+    if len(problem.x) > _BLOCK:
+        problem = problem._replace(sparse_readout=True)
     point = _linearise(problem, start)
     if point is None:
         return Fit(start, np.inf, 0)
     damping, rejected, iteration = 1e-3, 0, 0
-    while iteration < max_iter and rejected < _PATIENCE and len(point.jacobian):
-        matrix, gradient, unit = _normal_equations(problem, point)
+    while iteration < max_iter and rejected < _PATIENCE and len(point.gradient):
+        # In units that give the matrix a unit diagonal.
+        diagonal = np.sqrt(np.maximum(np.diag(point.matrix), 0.0))
+        unit = 1 / np.where(diagonal > 0, diagonal, np.inf)
+        matrix, gradient = point.matrix * unit * unit[:, None], point.gradient * unit
         if not gradient.any() or not np.isfinite(matrix).all():
             break
         progress = None
