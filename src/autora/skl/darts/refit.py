@@ -175,15 +175,17 @@ def _readout_columns(problem: Problem, model: Model, nodes: np.ndarray) -> np.nd
 
 def _linearise(problem: Problem, model: Model) -> _Point | None:
     """The problem around ``model``; None where a value or derivative is not finite."""
-    total, loss, matrix, gradient = problem.weight.sum(), 0.0, 0.0, 0.0
+    total, parts = problem.weight.sum(), []
     for block in blocks(problem):
         part = _linearised_block(block, model, total)
         if part is None:
             return None
-        model = part.model
-        loss, matrix = loss + part.loss, matrix + part.matrix
-        gradient = gradient + part.gradient
-    return _Point(model, loss, np.asarray(matrix), np.asarray(gradient))
+        parts.append(part)
+    # More than one block leaves the read-out to the steps: its model is ``model``.
+    loss, matrix, gradient = (
+        sum(part) for part in zip(*(p[1:] for p in parts), strict=True)
+    )
+    return _Point(parts[-1].model, loss, matrix, gradient)
 
 
 def _linearised_block(problem: Problem, model: Model, total: float) -> _Point | None:
