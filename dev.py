@@ -72,7 +72,7 @@ def test() -> None:
     run(python, "-m", "ruff", "format", "--check", ".")
     run(python, "-m", "mypy")
     docs()
-    run(python, "-m", "pytest")
+    run(python, "-m", "pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
     # The oldest supported JAX, NumPy and scikit-learn, beside the real AutoRA.
     run(environment(*AUTORA), "-m", "pytest", *OLDEST)
 

@@ -204,6 +204,8 @@ def test_separable_classes_have_finite_coefficients(X: np.ndarray, n_classes: in
         settings = LINEAR | {"num_graph_nodes": nodes, "n_candidates": 3000}
         with warnings.catch_warnings():
             warnings.simplefilter("error")
+            # A busy machine is slow; what is tested is that nothing overflows.
+            warnings.filterwarnings("ignore", "max_time ended the search while")
             model = DARTSClassifier(**settings).fit(X, y)
         assert model.score(X, y) > 0.9
         assert np.abs(model.decision_function(X)).max() < 1000

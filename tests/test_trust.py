@@ -130,7 +130,7 @@ def bits(params: dict[str, Any]) -> tuple[str, bytes]:
     return model.model_repr(decimals_to_display=12), model.predict(X).tobytes()
 
 
-SETTINGS = [COUNTED, OPEN, OPEN | {"random_state": 1, "n_restarts": 2, "n_jobs": 2}]
+SETTINGS = [COUNTED, OPEN]
 
 
 def test_threads_find_the_same_bits() -> None:
@@ -141,12 +141,12 @@ def test_threads_find_the_same_bits() -> None:
     def work(i: int) -> None:
         found[i] = bits(SETTINGS[i % len(SETTINGS)])
 
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(300)
-    assert [found[i] for i in range(6)] == alone * 2
+    assert [found[i] for i in range(4)] == alone * 2
     assert list(warnings.filters) == before
 
 
