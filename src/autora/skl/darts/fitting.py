@@ -33,6 +33,8 @@ from .table import split, table_of, thinned
 
 #: Rows up to which one step sees all of them when batch_size="auto".
 FULL_BATCH = 512
+#: Rows that the mixture is trained on: whole-data sums of an epoch must fit into memory.
+_MOST_RELAXED = 1 << 17
 #: Rows that candidates are compared on; the chosen one is refitted on all.
 SCREENING_ROWS = 1000
 #: Rows up to which the chosen architecture is refitted from every start, and the steps
@@ -100,6 +102,7 @@ def _padded(array: np.ndarray, size: int) -> np.ndarray:
 def _relaxed_data(
     problem: Problem, plan: Plan, scale: float, rng: np.random.Generator
 ) -> tuple[relax.Data, int | None]:
+    problem = thinned(problem, _MOST_RELAXED, rng)
     rows = len(problem.x)
     batch = FULL_BATCH if plan.batch_size == "auto" else plan.batch_size
     batch = None if batch is None or int(batch) >= rows else int(batch)

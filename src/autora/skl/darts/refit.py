@@ -182,10 +182,12 @@ def _linearise(problem: Problem, model: Model) -> _Point | None:
             return None
         parts.append(part)
     # More than one block leaves the read-out to the steps: its model is ``model``.
-    loss, matrix, gradient = (
-        sum(part) for part in zip(*(p[1:] for p in parts), strict=True)
+    return _Point(
+        parts[-1].model,
+        sum(part.loss for part in parts),
+        np.sum([part.matrix for part in parts], axis=0),
+        np.sum([part.gradient for part in parts], axis=0),
     )
-    return _Point(parts[-1].model, loss, matrix, gradient)
 
 
 def _linearised_block(problem: Problem, model: Model, total: float) -> _Point | None:
