@@ -199,7 +199,6 @@ def page(numbers: dict[str, Any]) -> str:
         ]
         for part in numbers["steps"]
     ]
-    digits = (("wall", 1), ("peak", 2), ("r2", 4))
     whole = [
         [
             f["kind"],
