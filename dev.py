@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parent
 MAIN = (".venv", "dev,docs")
 #: Beside autora-core, with the oldest scikit-learn that pyproject.toml allows.
 AUTORA = (".venv-autora", "dev,autora", "scikit-learn==1.6.*")
+#: Tests that start worker processes of their own and want the cores for themselves.
+CROWDED = "tests/test_restarts.py"
 OLDEST = (
     "tests/test_autora.py",
     "tests/test_ecosystem.py",
@@ -72,7 +74,9 @@ def test() -> None:
     run(python, "-m", "ruff", "format", "--check", ".")
     run(python, "-m", "mypy")
     docs()
-    run(python, "-m", "pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+    workers = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+    run(python, "-m", "pytest", *workers, "--ignore", CROWDED)
+    run(python, "-m", "pytest", CROWDED)
     # The oldest supported JAX, NumPy and scikit-learn, beside the real AutoRA.
     run(environment(*AUTORA), "-m", "pytest", *OLDEST)
 
