@@ -148,7 +148,7 @@ def _failures(rows: list[Row]) -> str:
     )
 
 
-def curves(rows: list[Row], noisy: bool, path: Path) -> None:
+def curves(rows: list[Row], path: Path) -> None:
     """Draw which share of the fits was solved within how many CPU seconds."""
     import matplotlib
 
@@ -156,16 +156,15 @@ def curves(rows: list[Row], noisy: bool, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
-    solved = "symbolic" if noisy else "strict"
     longest = max((row["cpu"] for row in rows if row["cpu"]), default=1.0)
     for system in names(rows):
         own = [row for row in rows if row["system"] == system]
-        times = sorted(row["cpu"] for row in own if row[solved])
+        times = sorted(row["cpu"] for row in own if row["strict"])
         shares = [100 * (i + 1) / len(own) for i in range(len(times))]
         # The last share holds until the end of the budget.
         x, y = [*times, longest], [*shares, *(shares[-1:] or [0])]
         axes.step(x, y, where="post", label=system)
-    axes.set(xscale="log", xlabel="CPU seconds", ylabel=f"{solved}, % of fits", ylim=0)
+    axes.set(xscale="log", xlabel="CPU seconds", ylabel="strict, % of fits", ylim=0)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, metadata={"Date": None})
@@ -173,7 +172,10 @@ def curves(rows: list[Row], noisy: bool, path: Path) -> None:
 
 
 def page(rows: list[Row], noisy: bool, name: str = "") -> str:
-    """The body of the page; ``name`` is that of the results, whose curves it shows."""
+    """The body of the page; ``name`` is that of the results, whose curves it shows.
+
+    With noise there are none: every fit takes its whole budget.
+    """
     if not rows:
         return "No results yet."
     solved = "symbolic" if noisy else "strict"
@@ -192,6 +194,6 @@ def page(rows: list[Row], noisy: bool, name: str = "") -> str:
         "Failures": _failures(rows),
     }
     parts = [method, _summary(rows, solved)]
-    parts += [f"![Share solved against time]({name}.svg)"] if name else []
+    parts += [f"![Share solved against time]({name}.svg)"] if name and not noisy else []
     parts += [f"## {title}\n\n{text}" for title, text in sections.items() if text]
     return "\n\n".join(parts)

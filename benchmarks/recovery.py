@@ -112,8 +112,8 @@ def main() -> None:
     title = f"Recovery of ground-truth equations, {options.seconds:g} s"
     title += f", noise {options.noise:g}" if options.noise else ""
     rows, noisy = store.rows(), options.noise > 0
-    if rows:
-        curves(rows, noisy, RESULTS / f"{name}.svg")
+    if rows and not noisy:
+        curves(rows, RESULTS / f"{name}.svg")
     write_results(name, title, about(store), page(rows, noisy, name))
 
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ def step(
     """Processor seconds of one coefficient step."""
     from autora.skl.darts import DARTSRegressor
 
+    warnings.simplefilter("ignore", UserWarning)  # what is fitted does not matter
     rng = np.random.default_rng(0)
     X = rng.uniform(0.5, 2, (rows, inputs))
     y = X[:, 0] * 2 + np.exp(-X[:, -1])

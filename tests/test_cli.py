@@ -296,7 +296,7 @@ BAD_DATA = {
     "y\n1\n2\n": "'y' is its only column",
     "a,y\n": "there are no rows below",
     "1,2\n3,4\n": "--no-header",
-    "a,b\n1,2\n": "no column 'y'; The columns are 'a', 'b'",
+    "a,b\n1,2\n": "no column 'y'. The columns are 'a', 'b'",
     "a,Y\n1,2\n": "did you mean 'Y'?",
     "a,yy\n1,2\n": "did you mean 'yy'?",
     "a,a,y\n1,2,3\n": "columns 1 and 2 are both named 'a'",

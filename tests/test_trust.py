@@ -334,3 +334,21 @@ def test_outside_the_domain() -> None:
     with warnings.catch_warnings():  # far from the data, but defined: nothing to say
         warnings.simplefilter("error")
         model.predict(100 * X)
+
+
+def test_a_rare_value_makes_a_column_neither_constant_nor_dependent() -> None:
+    """The look at a sample must not say what the other rows deny."""
+    x = np.random.default_rng(0).uniform(1, 2, (6000, 3))
+    x[:, 1], x[:, 2] = 0, 2 * x[:, 0]
+    x = x[np.argsort(x[:, 0])]
+    problem = Problem(x, x[:, :1] ** 2, np.ones(len(x)))
+    names = ["a", "b", "c"]
+    with pytest.warns(cautions.DataWarning) as caught:
+        cautions.about_data(problem, names, ["y"], 1)
+    assert len(caught) == 2  # b is constant, c twice a
+    sample = cautions.thinned(problem, cautions._MOST_ROWS, np.random.default_rng(0)).x
+    unseen = np.flatnonzero(~np.isin(x[:, 0], sample[:, 0]))
+    x[unseen[0], 1], x[unseen[1], 2] = 1, 9
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cautions.about_data(problem, names, ["y"], 1)

@@ -36,10 +36,10 @@ def about_data(
     problem: Problem, inputs: Sequence[str], outputs: Sequence[str], stacklevel: int
 ) -> None:
     """Warn of columns from which nothing can be learnt, by name, before the search."""
-    rng = np.random.default_rng(0)
+    sample = thinned(problem, _MOST_ROWS, np.random.default_rng(0)).x
     for message in (
         *_out_of_reach(problem, [*inputs, *outputs]),
-        *_idle(thinned(problem, _MOST_ROWS, rng).x, inputs),
+        *_idle(problem.x, sample, inputs),
     ):
         warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
 
@@ -70,7 +70,8 @@ def about_model(
 
 def _out_of_reach(problem: Problem, names: Sequence[str]) -> Iterator[str]:
     """Columns whose squares double precision cannot hold."""
-    size = np.abs(np.column_stack([problem.x, problem.y])).max(axis=0)
+    sizes = [np.maximum(a.max(axis=0), -a.min(axis=0)) for a in (problem.x, problem.y)]
+    size = np.concatenate(sizes)
     far = (size >= HUGE) | ((size > 0) & (size <= 1 / HUGE))
     found = [f"{n!r} ({s:.0e})" for n, s, f in zip(names, size, far, strict=True) if f]
     if found:
@@ -81,8 +82,11 @@ def _out_of_reach(problem: Problem, names: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _idle(x: np.ndarray, names: Sequence[str]) -> Iterator[str]:
-    """Constant columns and those that are made up of others."""
+def _idle(x: np.ndarray, sample: np.ndarray, names: Sequence[str]) -> Iterator[str]:
+    """Constant columns and those that are made up of others.
+
+    Dependence is looked for in a sample of the rows; all must agree.
+    """
     if len(x) < 2:
         return
     constant = (x == x[0]).all(axis=0)
@@ -93,9 +97,13 @@ def _idle(x: np.ndarray, names: Sequence[str]) -> Iterator[str]:
             "change: vary it or leave it out"
         )
     moving = np.flatnonzero(~constant)
-    if len(x) <= len(moving) + 1 or len(moving) > _MOST_COLUMNS:
+    if len(sample) <= len(moving) + 1 or len(moving) > _MOST_COLUMNS:
         return
-    for j, others in _dependent(_standardised(x[:, moving])):
+    for j, others in _dependent(_standardised(sample[:, moving])):
+        if len(x) > len(sample):
+            z = _standardised(x[:, moving[[*others, j]]])
+            if not any(k == len(others) for k, _ in _dependent(z)):
+                continue
         made_of = " and ".join(repr(names[moving[i]]) for i in others)
         yield (
             f"{names[moving[j]]!r} is a linear function of {made_of} in these data, which "
@@ -104,7 +112,7 @@ def _idle(x: np.ndarray, names: Sequence[str]) -> Iterator[str]:
 
 
 def _standardised(x: np.ndarray) -> np.ndarray:
-    x = x / np.abs(x).max(axis=0)
+    x = x / np.maximum(np.abs(x).max(axis=0), 1e-300)
     x = x - x.mean(axis=0)
     return x / np.maximum(np.linalg.norm(x, axis=0), 1e-300)
 

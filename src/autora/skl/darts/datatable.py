@@ -60,7 +60,7 @@ class Table:
             if name not in known:
                 near = [k for k in known if k.lower() == name.lower()]
                 near = near or difflib.get_close_matches(name, known, 1)
-                meant = f"; did you mean {near[0]!r}?" if near else ";"
+                meant = f"; did you mean {near[0]!r}?" if near else "."
                 raise DataFileError(
                     f"there is no column {brief(name)}{meant} The columns are "
                     f"{listing(known)}"

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import traceback
 import warnings
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -88,10 +88,7 @@ class Restarts:
                 raise
             return done, interruption
         finally:
-            with warnings.catch_warnings():
-                # Joblib warns of tasks that end early; here that is the intention.
-                warnings.filterwarnings("ignore", ".*have been cancelled", UserWarning)
-                outcomes.close()
+            outcomes.close()
         return done, None
 
 
@@ -108,7 +105,7 @@ def _side_by_side(
 ) -> Generator[Result, None, None]:
     left, deaths = list(seeds), 0
     while left and deaths < _TOGETHER:
-        with closing(_handed_out(search, left, crew)) as outcomes:
+        with _closing(_handed_out(search, left, crew)) as outcomes:
             while left:
                 try:
                     outcome = next(outcomes)
@@ -118,6 +115,17 @@ def _side_by_side(
                 left.pop(0)
                 yield _own(outcome)
     yield from _one_by_one(search, left, crew, len(seeds))
+
+
+@contextmanager
+def _closing(outcomes: Generator[Any, None, None]) -> Iterator[Generator[Any, None, None]]:
+    """Joblib warns of tasks that end early; here that is the intention, or an error's."""
+    try:
+        yield outcomes
+    finally:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*have been cancelled", UserWarning)
+            outcomes.close()
 
 
 def _one_by_one(
