@@ -21,7 +21,7 @@ from pathlib import Path
 from _common import ROOT, provenance, table, write_results
 
 FILES = ("test_properties", "test_trust", "test_bad_input", "test_interrupts")
-_EXAMPLES = re.compile(r"(\d+) passing examples, (\d+) failing examples")
+_EXAMPLES = re.compile(r"(\d+) passing, (\d+) failing")
 
 
 def tested(profile: str) -> tuple[str, ElementTree.Element]:
