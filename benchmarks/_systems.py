@@ -104,7 +104,7 @@ class Darts:
 
         return Fit(
             predict,
-            str(estimator.sympy()),
+            str(estimator.sympy(simplify=True)),
             estimator.model_repr(decimals_to_display=4),
             edges,
             wall,

@@ -351,6 +351,29 @@ def test_shorter(long: Any, short: str) -> None:
     assert len(str(found)) <= len(short) + 16
 
 
+ROUND_INSIDE = [
+    (np.sqrt(8 * np.pi) * sympy.sqrt(x - 3 / (8 * np.pi) * y**2), "sqrt(25.13"),
+    (0.75 / (1.5 * x + 3.0), "1/(2*x + 4)"),
+    (x - np.sqrt(2) * y * sympy.sqrt(x**2 + 0.5), "x - y*sqrt(2*x**2 + 1)"),
+    (1.5 * sympy.Abs(x + 2) ** 1.7, "1.5*Abs(x + 2)**1.7"),
+    (sympy.sin(2.5 * (x + 0.2 * np.pi)), "cos(2.5*x)"),
+    (sympy.cos(x * y + 99.5 * np.pi), "sin(x*y)"),
+    (sympy.sin(x + 40 * np.pi + 0.25), "sin(x + 0.25"),
+    (sympy.sin(x * y - np.pi), "-sin(x*y)"),
+]
+
+
+@pytest.mark.parametrize("long, short", ROUND_INSIDE)
+def test_numbers_of_roots_and_waves_are_round_where_they_can_be(
+    long: Any, short: str
+) -> None:
+    """Factors move into powers and phases lose quarter turns, if that is shorter."""
+    found = simplified(long)
+    at = {x: 0.7, y: 0.4}
+    assert str(found).startswith(short)
+    assert float(found.subs(at)) == pytest.approx(float(long.subs(at)), rel=1e-9)
+
+
 @pytest.mark.parametrize("seed", range(15))
 def test_shorter_is_the_prediction(seed: int) -> None:
     rng = np.random.default_rng(seed)

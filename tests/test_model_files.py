@@ -240,7 +240,7 @@ def test_parameters_that_are_code_are_left_out(
     assert [warning.filename for warning in caught] == [__file__] * 2
     found = loaded.get_params()
     assert found["execution_monitor"] is None and found["random_state"] is None
-    assert found["model_selection"] == "bic" and found["max_epochs"] == 7
+    assert found["model_selection"] == "auto" and found["max_epochs"] == 7
     assert found["primitives"] == ["add", "exp"] and found["output_type"] == "real"
 
 

@@ -18,7 +18,7 @@ from .observations import spread
 from .primitives import Primitive, builtin
 
 #: Relative error below which two fits count as equally exact.
-FLOOR = 1e-22
+FLOOR = 1e-26
 #: Coefficients, in units of their data, outside this range smell of a limit that is
 #: approached only to imitate another function.
 _SMALLEST, _LARGEST = 1 / 200, 20.0
@@ -91,6 +91,8 @@ class Arena:
         Standardised to mean 0 and variance 1 where the read-out is trained.
     root : ndarray of shape (n,)
         Square roots of the rows' weights.
+    rounding : float
+        Relative error, like ``loss / unit``, that y has from being rounded.
     """
 
     kernel: ModuleType
@@ -104,6 +106,7 @@ class Arena:
     can_multiply: bool
     train_readout: bool
     train_bias: bool
+    rounding: float
 
     @property
     def n_inputs(self) -> int:

@@ -119,7 +119,7 @@ class BaseDARTS(Readings, BaseEstimator):
         rng = np.random.default_rng(seed)
 
         def choose(rows: Sequence[Row]) -> int:
-            return self._choice(rows, problem)
+            return self._choice(rows, problem, what.searches_openly)
 
         if what.searches_openly:
             self._warn_if_nothing_to_monitor()
@@ -155,12 +155,14 @@ class BaseDARTS(Readings, BaseEstimator):
             self._rows = result.rows
         self._asked = what
 
-    def _choice(self, rows: Sequence[Row], problem: Problem) -> int:
+    def _choice(self, rows: Sequence[Row], problem: Problem, openly: bool) -> int:
         """The row that ``model_selection`` takes."""
-        if not callable(self.model_selection):
-            return chosen(
-                rows, self.model_selection, problem.weight.sum(), variance(problem)
-            )
+        selection = self.model_selection
+        if selection == "auto":
+            likelihood = rows[0].model.objective.likelihood
+            selection = "ebic" if openly and not likelihood else "bic"
+        if not callable(selection):
+            return chosen(rows, selection, problem.weight.sum(), variance(problem))
         table = self._table(rows)
         label = self.model_selection(table)
         if label not in table.index:

@@ -48,19 +48,22 @@ def arena_for(frame: Frame, problem: Problem, units: Units) -> Arena:
     """The arena of a problem with one output."""
     primitives = table(frame.primitives)
     names = [p.name for p in primitives]
+    y = (problem.y[:, 0] - units.shift) / units.scale
+    grain = np.spacing(np.abs(problem.y[:, 0])) / units.scale
     allowed = [names.index(p.name) for p in frame.primitives if p.name != "none"]
     return Arena(
         kernel=engine.load(primitives),
         primitives=primitives,
         allowed=np.array(allowed),
         x=np.array(problem.x.T, order="C"),
-        y=(problem.y[:, 0] - units.shift) / units.scale,
+        y=y,
         root=np.sqrt(problem.weight),
         n_nodes=frame.max_nodes,
         n_slots=frame.max_in_degree,
         can_multiply="product" in frame.aggregations,
         train_readout=problem.train_readout,
         train_bias=problem.train_bias,
+        rounding=float(np.mean(grain**2)),
     )
 
 

@@ -116,8 +116,9 @@ def _add_fit(commands: Any) -> None:
     add("--restarts", type=_count, default=1, metavar="N",
         help="independent searches, of which the best counts")  # fmt: skip
     add("--jobs", type=_jobs, metavar="N", help="restarts at once, -1 for all cores")
-    add("--selection", choices=("bic", "aic", "loss", "holdout"), default="bic",
-        help="which candidate becomes the model (default: bic)")  # fmt: skip
+    add("--selection", default="auto",
+        choices=("auto", "ebic", "bic", "aic", "loss", "holdout"),
+        help="which candidate becomes the model (default: auto)")  # fmt: skip
     _add_form(parser)
 
 

@@ -124,10 +124,14 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         Seconds after which the search over graphs ends. Results then depend on the speed
         of the machine; None keeps them reproducible. Compiling, once per machine, does not
         count.
-    model_selection : {"bic", "aic", "loss", "holdout"} or callable, default="bic"
-        Which row of ``equations_`` becomes the model: smallest Bayesian or Akaike
-        information criterion, smallest loss, smallest loss on a quarter of the rows kept
-        from the search, or the label that ``f(equations_)`` returns.
+    model_selection : {"auto", "ebic", "bic", "aic", "loss", "holdout"} or callable, \
+default="auto"
+        Which row of ``equations_`` becomes the model: "bic" the one with the smallest
+        Bayesian information criterion (column ``criterion``); "ebic" with 4 more per unit
+        of complexity, for the many equations of a size that were tried; "aic" by Akaike's
+        criterion; "loss" by the loss; "holdout" by the loss on a quarter of the rows kept
+        from the search; a callable the label that ``f(equations_)`` returns. "auto" is
+        "ebic" in automatic searches by squared error, else "bic".
     validation_fraction : float in [0, 1), default=0.3
         Share of the rows that train the architecture weights while the others train the
         coefficients. 0, or fewer than 16 rows: both levels see all rows.
@@ -213,7 +217,7 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         n_restarts: int = 1,
         n_jobs: int | None = None,
         max_time: float | None = None,
-        model_selection: str | Callable[..., Any] = "bic",
+        model_selection: str | Callable[..., Any] = "auto",
         validation_fraction: float = 0.3,
         unrolled: bool = False,
         precondition: bool = True,

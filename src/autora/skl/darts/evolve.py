@@ -32,8 +32,10 @@ _FRESH = 60
 _SPREAD, _NEARNESS = 0.6, 6
 #: Graphs kept per complexity, and in all where complexities are not told apart.
 _PER_SIZE, _MIXED = 4, 60
-#: Relative error at which a fit counts as exact.
-EXACT = 1e-20
+#: Relative error at which a fit counts as exact, unless y is rounded more coarsely. What
+#: is a little worse may imitate a law on the range of the data: series of five nodes reach
+#: 1e-23.
+EXACT = 1e-25
 #: Graphs that the first two populations fit; the next two fit twice as many, and so on.
 _PATIENCE = 6000
 #: Fresh graphs of a generation of the control.
@@ -171,7 +173,8 @@ class Archive:
     def exact(self) -> bool:
         if not len(self.criterion):
             return False
-        return bool(self.graphs.loss[self.best] <= EXACT * self.arena.unit)
+        exact = max(EXACT, self.arena.rounding)
+        return bool(self.graphs.loss[self.best] <= exact * self.arena.unit)
 
 
 class _Population:

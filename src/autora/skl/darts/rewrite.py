@@ -24,6 +24,8 @@ _ROUNDS = 3
 _LARGEST_EXPONENT = 1_100
 _SAMPLES, _AGREEMENT = 12, 1e-9
 _SPREAD = np.logspace(-1, 1, _SAMPLES)
+#: Relative error of a number that went through a few operations.
+_ROUNDING = 1e-13
 
 
 def parts(expression: Any, most: int) -> int:
@@ -79,6 +81,77 @@ def _whole(expression: Any) -> Any:
     return expression.xreplace({f: sympy.Integer(int(f)) for f in found})
 
 
+def _near_whole(value: Any) -> Any:
+    """A fitted number that is whole but for rounding as that whole number."""
+    import sympy
+
+    if not value.is_Float or abs(value) >= 1000:
+        return value
+    nearest = round(float(value))
+    close = abs(float(value) - nearest) <= _ROUNDING * max(1, abs(nearest))
+    return sympy.Integer(nearest) if close else value
+
+
+def _with_factor(power: Any, factor: float) -> Any:
+    """factor · (a·x + b)^p as (a·f·x + b·f)^p, for a factor above 0."""
+    import sympy
+
+    inner = sympy.Float(factor ** (1 / float(power.exp)), 17)
+    terms = (term.as_coeff_Mul() for term in power.base.args)
+    scaled = [_near_whole(number * inner) * rest for number, rest in terms]
+    return sympy.Add(*scaled) ** power.exp
+
+
+def _factors_into_powers(expression: Any) -> Any:
+    """2.83·sqrt(x/8 + y) as sqrt(x + 8·y): the numbers of a law are often round inside."""
+
+    def absorbed(product: Any) -> Any:
+        number, rest = product.as_coeff_Mul()
+        if not number.is_Float or number == 0:
+            return product
+        factors = rest.args if rest.is_Mul else (rest,)
+        for i, part in enumerate(factors):
+            if part.is_Pow and part.base.is_Add and part.exp.is_Number:
+                others = [*factors[:i], *factors[i + 1 :]]
+                inner = _with_factor(part, abs(float(number)))
+                return product.func(1 if number > 0 else -1, inner, *others)
+        return product
+
+    return expression.replace(lambda e: e.is_Mul, absorbed)
+
+
+def _phases(expression: Any) -> Any:
+    """Sines and cosines with the plainest phase of those that differ by quarter turns."""
+    import sympy
+
+    def turned(wave: Any) -> Any:
+        constant, rest = sympy.expand_mul(wave.args[0]).as_coeff_Add()
+        if not constant.is_Float or not np.isfinite(float(constant)):
+            return wave
+        # Quarter turns ahead of a sine.
+        ahead = 1 if wave.func == sympy.cos else 0
+        forms = [_wave(rest, float(constant), ahead, q) for q in range(4)]
+        return min(forms, key=lambda form: parts(form, _MOST_PARTS))
+
+    return expression.replace(lambda e: e.func in (sympy.sin, sympy.cos), turned)
+
+
+def _wave(rest: Any, constant: float, ahead: int, quarters: int) -> Any:
+    """sin(rest + constant + ahead·π/2), written with ``quarters`` turns taken out."""
+    import sympy
+
+    phase = constant + (ahead - quarters) * np.pi / 2
+    phase -= 2 * np.pi * np.round(phase / (2 * np.pi))
+    sign = -1 if quarters >= 2 else 1
+    wave = sympy.cos if quarters % 2 else sympy.sin
+    number = _near_whole(sympy.Float(phase, 17))
+    if abs(phase) <= _ROUNDING * max(1.0, abs(constant)):
+        number = sympy.Integer(0)
+    if wave == sympy.sin:
+        return wave(sympy.expand_mul(sign * (rest + number)))
+    return sign * wave(rest + number)
+
+
 @cache
 def _steps() -> tuple[Callable[[Any], Any], ...]:
     import sympy
@@ -89,6 +162,8 @@ def _steps() -> tuple[Callable[[Any], Any], ...]:
         lambda e: sympy.powsimp(e, combine="exp"),
         sympy.factor_terms,
         sympy.expand_log,
+        _phases,
+        _factors_into_powers,
         _one_fraction,
     )
 
@@ -141,4 +216,18 @@ def simplified(expression: Any) -> Any:
                 best, size = trial, length
         if size == before:
             break
+    for step in (_phases, _factors_into_powers):
+        trial = step(best)
+        if parts(trial, _MOST_PARTS) <= size and _plainness(trial) < _plainness(best):
+            best = trial if _agree(expression, trial) else best
     return best
+
+
+def _plainness(expression: Any) -> tuple[int, float]:
+    """Fitted numbers of an expression, and the largest in a wave; less is plainer."""
+    import sympy
+
+    numbers = expression.atoms(sympy.Float)
+    waves = expression.atoms(sympy.sin, sympy.cos)
+    inside = [abs(float(f)) for wave in waves for f in wave.atoms(sympy.Float)]
+    return len(numbers), max(inside, default=0.0)
