@@ -20,6 +20,7 @@ FOLDER = Path(inspect.getfile(package)).parent
 #: Every module may import those before it.
 ORDER = [
     "disk_cache",
+    "checkpoint",
     "forked",
     "primitives",
     "search_space",
@@ -49,6 +50,7 @@ ORDER = [
     "random_edits",
     "breed",
     "simplify",
+    "archive",
     "evolve",
     "restarts",
     "explore",

@@ -129,6 +129,7 @@ class BaseDARTS(Readings, BaseEstimator):
             names = self._labels("input_labels", None)
             with OpenProgress(self.verbose, plan.budget, names) as watch:
                 return openfit.run(plan, what.objective, problem, earlier, rng, watch)
+        self._warn_if_nothing_is_kept(params)
         counted = closed_plan(params, what, choose, earlier is not None)
         space, restarts = what.space(), restarts_of(params)
         if self.execution_monitor is not None:
@@ -178,6 +179,15 @@ class BaseDARTS(Readings, BaseEstimator):
                 "execution_monitor is not called: a search over graphs of any size has no "
                 "epochs; give num_graph_nodes a number to train and watch a mixture, or "
                 "verbose=1 to see the best equation so far",
+                UserWarning,
+                stacklevel=5,
+            )
+
+    def _warn_if_nothing_is_kept(self, params: dict[str, Any]) -> None:
+        if params["checkpoint"] is not None:
+            warnings.warn(
+                "checkpoint is not used: only automatic searches keep their state; leave "
+                "it at None, or set num_graph_nodes='auto'",
                 UserWarning,
                 stacklevel=5,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -124,6 +125,12 @@ class DARTSClassifier(ClassifierMixin, BaseDARTS):
         Seconds after which the search over graphs ends. Results then depend on the speed
         of the machine; None keeps them reproducible. Compiling, once per machine, does not
         count.
+    checkpoint : str, path or None, default=None
+        A folder in which an automatic search keeps its state, every 30 seconds. The same
+        fit goes on there after its process was killed, and finds what it would have found
+        (with ``max_time``: what it finds in the time that is left). Needs an integer
+        ``random_state``; workers on other machines must see the folder. When the fit has
+        ended its files are deleted.
     model_selection : {"auto", "ebic", "bic", "aic", "loss", "holdout"} or callable, \
 default="auto"
         Which row of ``equations_`` becomes the model: "bic" the one with the smallest
@@ -221,6 +228,7 @@ default="auto"
         n_restarts: int = 1,
         n_jobs: int | None = None,
         max_time: float | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
         model_selection: str | Callable[..., Any] = "auto",
         validation_fraction: float = 0.3,
         unrolled: bool = False,
@@ -262,6 +270,7 @@ default="auto"
         self.n_restarts = n_restarts
         self.n_jobs = n_jobs
         self.max_time = max_time
+        self.checkpoint = checkpoint
         self.model_selection = model_selection
         self.validation_fraction = validation_fraction
         self.unrolled = unrolled

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .archive import Archive
 from .arena import Arena, Graphs
 from .breed import Options
 from .bridge import (
@@ -22,7 +23,8 @@ from .bridge import (
     space_for,
     units_of,
 )
-from .evolve import Archive, evolve
+from .checkpoint import Keeper
+from .evolve import evolve
 from .model import Model
 from .objectives import Objective
 from .primitives import builtin
@@ -100,6 +102,7 @@ class _Search:
     budget: Budget
     options: Options
     known: Sequence[Model]
+    keeper: Keeper | None = None
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def __call__(
@@ -117,7 +120,7 @@ class _Search:
             progress(self.seen(arena, archive.graphs, archive.criterion, count))
 
         seeds = _seeds(arena, self.known, units)
-        archive = evolve(arena, self.budget, self.options, rng, watch, seeds)
+        archive = evolve(arena, self.budget, self.options, rng, watch, seeds, self.keeper)
         found = bool(len(archive.criterion))
         return _Herd(
             archive.graphs.take(_handed_on(archive)) if found else archive.graphs,
@@ -191,6 +194,7 @@ def explore(
     progress: Callable[[Progress], None] = lambda progress: None,
     known: Sequence[Model] = (),
     restarts: Restarts = ONCE,
+    keeper: Keeper | None = None,
 ) -> Found:
     """Search the frame; candidates come refitted on all rows.
 
@@ -200,7 +204,7 @@ def explore(
     units = units_of(problem)
     warm_up(frame, problem.train_readout, problem.train_bias)
     small = thinned(problem, MOST_ROWS, rng)
-    search = _Search(frame, objective, small, budget, options, known)
+    search = _Search(frame, objective, small, budget, options, known, keeper)
     herds, interruption = _herds(search, restarts, rng, progress)
     fitted, out_of_budget = sum(h.fitted for h in herds), herds[-1].out_of_budget
     full = arena_for(frame, problem, units)

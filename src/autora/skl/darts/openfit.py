@@ -8,6 +8,7 @@ kept weights mean what they mean everywhere.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from . import explore, working
 from .breed import Options
 from .bridge import Frame, same_graph
+from .checkpoint import Keeper, generator_state
 from .coefficients import snapped
 from .discretise import bounded, draw, mode, move_towards
 from .explore import Found, Progress
@@ -59,6 +61,7 @@ class OpenPlan(NamedTuple):
     search_architecture: bool
     continues: bool
     restarts: Restarts = ONCE
+    checkpoint: str | os.PathLike[str] | None = None
 
 
 def _engine(objective: Objective, problem: Problem) -> Any:
@@ -141,12 +144,13 @@ def run(
     known = [] if earlier is None else [earlier[1]]
     network = None if earlier is None else earlier[0]
     recorder = _Recorder(progress)
+    keeper = _keeper(plan, objective, problem, rng)
     if plan.search_architecture or network is None:
         train, held = split(problem, plan.holds_out, rng)
         engine = _engine(objective, problem)
         found = engine.explore(
             plan.frame, objective, train, plan.budget, plan.options, rng, recorder,
-            known if plan.continues else [], plan.restarts,
+            known if plan.continues else [], plan.restarts, keeper,
         )  # fmt: skip
         _warn_if_cut_short(found, plan.budget, recorder.history())
         if found.candidates:
@@ -165,10 +169,22 @@ def run(
         if interruption is None:
             model = snapped(thinned(problem, MOST_ROWS_TO_SNAP, rng), model)
         rows = [_updated(row, model, problem) for row in rows]
-    else:
+    if keeper is not None and interruption is None:
+        keeper.clear()
+    if model is None:
         model = constant(network.space, objective, problem)
         return Result(network, model, history, candidates, False, rows, interruption)
     return Result(network, model, history, candidates, True, rows, interruption)
+
+
+def _keeper(
+    plan: OpenPlan, objective: Objective, problem: Problem, rng: np.random.Generator
+) -> Keeper | None:
+    if plan.checkpoint is None:
+        return None
+    fit = (plan.frame, plan.budget, plan.options, plan.restarts.count, objective.name)
+    data = (problem.x, problem.y, problem.weight, generator_state(rng))
+    return Keeper.of(plan.checkpoint, repr(fit), data)
 
 
 def _warn_if_cut_short(found: Found, budget: Budget, history: SearchHistory) -> None:

@@ -167,6 +167,7 @@ def open_plan(
         search_architecture=not keeps_weights(params),
         continues=has_earlier and bool(params["warm_start"]),
         restarts=restarts_of(params),
+        checkpoint=params["checkpoint"],
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -132,6 +133,7 @@ def check_parameters(params: dict[str, Any]) -> None:
         if not (isinstance(value, str) and value == word):
             check_number(name, value, allowed, f" or {word!r}")
     _check_jobs(params["n_jobs"])
+    _check_checkpoint(params["checkpoint"], params["random_state"])
     check_aggregations(params["aggregations"])
     _check_selection(params["model_selection"])
     for name in ("execution_monitor", "init_weights_function"):
@@ -147,6 +149,23 @@ def _check_jobs(value: Any) -> None:
     if value == 0:
         raise ValueError(
             "n_jobs must not be 0, got 0; give 1 for one worker, -1 for all cores"
+        )
+
+
+def _check_checkpoint(value: Any, random_state: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(
+            f"checkpoint must be None or the path of a folder, got {value!r} of type "
+            f"{type(value).__name__}"
+        )
+    if isinstance(random_state, (bool, np.bool_)) or not isinstance(
+        random_state, numbers.Integral
+    ):
+        raise ValueError(
+            "checkpoint needs an integer as random_state, by which another process finds "
+            f"the search that it goes on with; got {random_state!r}"
         )
 
 

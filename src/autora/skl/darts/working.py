@@ -19,6 +19,7 @@ from . import objectives
 from .assemble import Part, assembled, space_for, upright, whole
 from .breed import Options
 from .bridge import Frame, same_graph
+from .checkpoint import Keeper
 from .explore import Found, Progress
 from .explore import explore as search_one
 from .forward import grown, offers
@@ -61,6 +62,7 @@ class _Task(NamedTuple):
     options: Options
     rng: np.random.Generator
     restarts: Restarts
+    keeper: Keeper | None
 
 
 class _Trail:
@@ -138,7 +140,7 @@ def _searched(
         found.append(
             search_one(
                 task.frame, OBJECTIVES["real"], problem, share, task.options, task.rng,
-                trail, seeds, task.restarts,
+                trail, seeds, task.restarts, task.keeper,
             )
         )  # fmt: skip
         trail.account(found[-1])
@@ -181,12 +183,13 @@ def explore(
     progress: Callable[[Progress], None] = lambda progress: None,
     known: Sequence[Model] = (),
     restarts: Restarts = ONCE,
+    keeper: Keeper | None = None,
 ) -> Found:
     """Search the frame; candidates come refitted on all rows (see `explore.explore`)."""
     unit = _units(objective, problem)
     small = thinned(problem, MOST_ROWS, rng)
     small = small._replace(y=small.y / unit, sparse_readout=True)
-    task = _Task(frame, objective, small, options, rng, restarts)
+    task = _Task(frame, objective, small, options, rng, restarts, keeper)
     rounds = 1 if objective.least_squares else _ROUNDS
     share = Budget(*(limit / (rounds * len(unit)) for limit in budget))
     trail = _Trail(task, unit, progress)

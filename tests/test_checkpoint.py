@@ -1,0 +1,183 @@
+"""A search goes on where its process was killed, to the last bit."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autora.skl.darts import DARTSClassifier, DARTSRegressor, checkpoint, evolve
+
+#: Run by a process of its own, which is killed.
+SCRIPT = """
+import sys
+import numpy as np
+from autora.skl.darts import DARTSRegressor, checkpoint
+checkpoint.EVERY = 0.0
+X, y = np.load(sys.argv[1]), np.load(sys.argv[2])
+DARTSRegressor(checkpoint=sys.argv[3], random_state=3, n_candidates=20_000).fit(X, y)
+"""
+
+
+def data(outputs: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """No law of the vocabulary: the search ends by its budget."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0.5, 3, (90, 2))
+    y = np.sin(X[:, 0] * X[:, 1]) + 0.3 * rng.normal(size=90)
+    return X, y if outputs == 1 else np.column_stack([y, y * X[:, 0]])
+
+
+def regressor(**changes: Any) -> DARTSRegressor:
+    return DARTSRegressor(**{"random_state": 3, "n_candidates": 3000} | changes)
+
+
+def assert_same(one: Any, other: Any, X: np.ndarray) -> None:
+    np.testing.assert_array_equal(one.predict(X), other.predict(X))
+    np.testing.assert_array_equal(one.network_.alphas, other.network_.alphas)
+    assert one.equations_.equals(other.equations_)
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def dies_after(count: int) -> Callable[[Any], int]:
+    """A generation that ends the process, as far as the fit can tell."""
+    step, left = evolve._Population.step, [count]
+
+    def dying(population: Any) -> int:
+        left[0] -= 1
+        if left[0] < 0:
+            raise MemoryError("killed")
+        return step(population)
+
+    return dying
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_killed_and_resumed(tmp_path: Path) -> None:
+    X, y = data()
+    np.save(tmp_path / "X.npy", X)
+    np.save(tmp_path / "y.npy", y)
+    folder = tmp_path / "kept"
+    arguments = [str(tmp_path / "X.npy"), str(tmp_path / "y.npy"), str(folder)]
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments])
+    deadline = time.monotonic() + 300
+    versions = set()
+    while len(versions) < 3:  # states that were replaced
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline
+        versions |= {path.stat().st_ino for path in folder.rglob("*.npz")}
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert files(folder)
+    steps = []
+    settings = {"n_candidates": 20_000}
+    with pytest.MonkeyPatch.context() as patch:
+        step = evolve._Population.step
+        patch.setattr(
+            evolve._Population, "step", lambda self: steps.append(1) or step(self)
+        )
+        resumed = regressor(checkpoint=folder, **settings).fit(X, y)
+        after = len(steps)
+        whole = regressor(**settings).fit(X, y)
+    assert_same(resumed, whole, X)
+    assert after < len(steps) - after  # it did not begin at the beginning
+    assert not files(folder)
+
+
+CASES: dict[str, tuple[Callable[..., Any], tuple]] = {
+    "restarts": (lambda **k: regressor(n_restarts=3, n_candidates=1500, **k), data()),
+    "outputs": (regressor, data(2)),
+    "populations": (lambda **k: regressor(**k | {"n_candidates": 15_000}), data()),
+    "classes": (
+        lambda **k: DARTSClassifier(random_state=0, n_candidates=4500, **k),
+        (data()[0], data()[1] > 0),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_searches_of_a_fit_go_on(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, (X, y) = CASES[name]
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    whole = make().fit(X, y)
+    for generations in (2, 5):
+        with monkeypatch.context() as patch:
+            patch.setattr(evolve._Population, "step", dies_after(generations))
+            with pytest.raises(MemoryError):
+                make(checkpoint=tmp_path).fit(X, y)
+        assert files(tmp_path)
+    assert_same(make(checkpoint=tmp_path).fit(X, y), whole, X)
+    assert not files(tmp_path)
+
+
+def test_a_state_belongs_to_its_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other data, seeds or settings never go on from it, and leave it alone."""
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    X, y = data()
+    with monkeypatch.context() as patch:
+        patch.setattr(evolve._Population, "step", dies_after(3))
+        with pytest.raises(MemoryError):
+            regressor(checkpoint=tmp_path).fit(X, y)
+    kept = files(tmp_path)
+    for changes in ({"random_state": 4}, {"n_candidates": 2000}, {"max_in_degree": 2}):
+        found = regressor(**changes, checkpoint=tmp_path).fit(X, y)
+        assert_same(found, regressor(**changes).fit(X, y), X)
+    found = regressor(checkpoint=tmp_path).fit(X, y + 1)
+    assert_same(found, regressor().fit(X, y + 1), X)
+    assert files(tmp_path) == kept
+
+
+def test_a_damaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    X, y = data()
+    with monkeypatch.context() as patch:
+        patch.setattr(evolve._Population, "step", dies_after(3))
+        with pytest.raises(MemoryError):
+            regressor(checkpoint=tmp_path).fit(X, y)
+    [path] = files(tmp_path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.warns(RuntimeWarning, match="cannot be read"):
+        found = regressor(checkpoint=tmp_path).fit(X, y)
+    assert_same(found, regressor().fit(X, y), X)
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    X, y = data()
+    monkeypatch.setattr(checkpoint.np, "savez", full)
+    with pytest.warns(RuntimeWarning, match="cannot be written"):
+        found = regressor(checkpoint=tmp_path).fit(X, y)
+    assert_same(found, regressor().fit(X, y), X)
+    assert not files(tmp_path)
+
+
+def test_bad_checkpoints(tmp_path: Path) -> None:
+    X, y = data()
+    (tmp_path / "file").touch()
+    bad: list[tuple[dict[str, Any], type[Exception], str]] = [
+        ({"checkpoint": 3}, TypeError, "checkpoint must be None or the path"),
+        ({"checkpoint": tmp_path, "random_state": None}, ValueError, "an integer"),
+        ({"checkpoint": tmp_path / "file"}, ValueError, "cannot be used"),
+    ]
+    for changes, kind, match in bad:
+        with pytest.raises(kind, match=match):
+            regressor(**changes).fit(X, y)
+    counted = {"num_graph_nodes": 1, "max_epochs": 2, "primitives": ["none", "mult"]}
+    with pytest.warns(UserWarning, match="checkpoint is not used"):
+        regressor(checkpoint=tmp_path, **counted).fit(X, y)
