@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -15,7 +18,11 @@ from autora.skl.darts import (
     fitting,
     observations,
     refit,
+    relax,
 )
+from autora.skl.darts.network import Coefs
+from autora.skl.darts.primitives import resolve
+from autora.skl.darts.search_space import SearchSpace
 
 PRIMITIVES = ["none", "add", "mult", "linear_exp"]
 COUNTED = {
@@ -91,3 +98,64 @@ def test_rows_are_sorted_by_all_columns() -> None:
         drawn = rng.integers(0, values, (200, 3)).astype(float)
         wanted = drawn[np.lexsort(drawn.T[::-1])]
         np.testing.assert_array_equal(drawn[observations._order(drawn)], wanted)
+
+
+# Training in batches
+
+
+def results(jaxpr: Any) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """What a program computes, loops included: operations and their shapes."""
+    for step in jaxpr.eqns:
+        yield from ((step.primitive.name, tuple(v.aval.shape)) for v in step.outvars)
+        for inner in jax.tree.leaves(
+            list(step.params.values()), is_leaf=lambda v: hasattr(v, "jaxpr")
+        ):
+            if hasattr(inner, "jaxpr"):
+                yield from results(inner.jaxpr)
+
+
+def numbered_rows(n: int, n_valid: int, size: int) -> relax.Data:
+    """Rows that know their number; what is after row ``n`` is padding."""
+    x = np.arange(size, dtype="f4")[:, None]
+    train = (np.arange(size) < n - n_valid).astype("f4")
+    valid = ((np.arange(size) >= n - n_valid) & (np.arange(size) < n)).astype("f4")
+    spans = np.array([[0, n - n_valid], [n - n_valid, n_valid]], np.int32)
+    return relax.Data(x, x, train, valid, np.float32(1), spans)
+
+
+def batched(batch: int) -> relax.Static:
+    return relax.Static(SearchSpace(1, 1, 1, resolve(("add",))), "real", batch_size=batch)
+
+
+@pytest.mark.parametrize("level, offset", [(0, 0), (0, 55), (1, 0), (1, 17)])
+def test_batches_are_a_walk_through_the_rows_of_a_level(level: int, offset: int) -> None:
+    data = numbered_rows(n=100, n_valid=20, size=128)
+    first, count = data.spans[level]
+    steps = [relax._batch(batched(10), data, level, offset, s) for s in range(count // 10)]
+    seen = np.concatenate([np.asarray(rows.x[:, 0]) for rows in steps])
+    assert sorted(seen.tolist()) == list(range(first, first + count))
+    assert all(np.all(np.asarray(rows.weight) == 1) for rows in steps)
+
+
+def test_a_level_smaller_than_a_batch_counts_every_row_once() -> None:
+    data = numbered_rows(n=100, n_valid=20, size=128)
+    rows = relax._batch(batched(64), data, 1, 7, 3)
+    counted = np.asarray(rows.x[:, 0])[np.asarray(rows.weight) > 0]
+    assert sorted(counted.tolist()) == list(range(80, 100))
+
+
+def test_the_program_of_a_batched_step_does_not_see_all_rows() -> None:
+    """Nothing as long as the data is computed, neither in an epoch nor in a step."""
+    rows, static = 1 << 15, batched(64)
+    data = numbered_rows(n=rows, n_valid=rows // 4, size=rows)
+    state = relax.State(
+        *(np.zeros((1, 1), "f4"),) * 3, np.float32(0),
+        Coefs(np.zeros((1, 1, 1), "f4"), np.ones((1, 1), "f4"), np.zeros(1, "f4")),
+        np.int32(0), np.zeros(2, np.uint32),
+    )  # fmt: skip
+    hyper = relax.Hyper(*(np.float32(0.1),) * len(relax.Hyper._fields))
+    hyper = hyper._replace(arch_updates=1, param_updates=2, max_epochs=2)
+    program = jax.make_jaxpr(partial(relax._epoch, static))(hyper, data, state)
+    made = list(results(program.jaxpr))
+    assert ("gather", (64, 1)) in made
+    assert [found for found in made if rows in found[1]] == []

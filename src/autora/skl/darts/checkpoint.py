@@ -23,7 +23,7 @@ import numpy as np
 
 #: Seconds between two states of a search.
 EVERY = 30.0
-_SUFFIX = ".npz"
+_SUFFIX, _UNFINISHED = ".npz", ".npz-part"
 #: Changes whenever states of earlier versions could not be understood.
 _FORMAT = 1
 
@@ -84,7 +84,7 @@ class Keeper:
     def clear(self) -> None:
         """The fit has ended: its states are no longer of use."""
         with contextlib.suppress(OSError):  # what cannot be deleted does no harm
-            for path in self.folder.glob(f"*{_SUFFIX}"):
+            for path in self.folder.glob(f"*{_SUFFIX}*"):
                 path.unlink(missing_ok=True)
             self.folder.rmdir()
 
@@ -118,7 +118,7 @@ class Place:
         """Replace the state, all or nothing."""
         self._last = time.monotonic()
         try:
-            handle, unfinished = tempfile.mkstemp(dir=self.path.parent)
+            handle, unfinished = tempfile.mkstemp(_UNFINISHED, dir=self.path.parent)
             try:
                 with os.fdopen(handle, "wb") as file:
                     np.savez(file, allow_pickle=False, **arrays)

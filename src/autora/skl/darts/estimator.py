@@ -39,7 +39,7 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
     ----------
     batch_size : int, "auto" or None, default="auto"
         Rows per step of the relaxed search. None takes all; "auto" all up to 512 rows,
-        else 512.
+        else 512. In batches, losses in ``history_`` are those of 2,048 rows.
     num_graph_nodes : int or "auto", default="auto"
         Number of latent nodes. "auto" searches graphs of any size: up to five nodes for
         each output, as many as the criterion pays for.

@@ -29,12 +29,12 @@ from .search import (
 )
 from .search_space import SearchSpace
 from .selection import Row
-from .table import split, table_of, thinned
+from .table import part, split, table_of, thinned
 
 #: Rows up to which one step sees all of them when batch_size="auto".
 FULL_BATCH = 512
-#: Rows that the mixture is trained on: whole-data sums of an epoch must fit into memory.
-_MOST_RELAXED = 1 << 17
+#: Rows that the mixture is trained on without batches: sums must fit into memory.
+_MOST_UNBATCHED = 1 << 17
 #: Rows that candidates are compared on; the chosen one is refitted on all.
 SCREENING_ROWS = 1000
 #: Rows up to which the chosen architecture is refitted from every start, and the steps
@@ -102,18 +102,30 @@ def _padded(array: np.ndarray, size: int) -> np.ndarray:
 def _relaxed_data(
     problem: Problem, plan: Plan, scale: float, rng: np.random.Generator
 ) -> tuple[relax.Data, int | None]:
-    problem = thinned(problem, _MOST_RELAXED, rng)
     rows = len(problem.x)
     batch = FULL_BATCH if plan.batch_size == "auto" else plan.batch_size
     batch = None if batch is None or int(batch) >= rows else int(batch)
-    size = _bucket(rows, batch)
+    if batch is None:
+        problem = thinned(problem, _MOST_UNBATCHED, rng)
+        rows = len(problem.x)
     train, valid = _split(rows, plan.validation_fraction, rng)
+    held_out = valid > train
+    if batch is not None:
+        order = rng.permutation(rows)
+        order = order[np.argsort(held_out[order], kind="stable")]
+        problem, train, valid = part(problem, order), train[order], valid[order]
+    n_valid = int(held_out.sum())
+    size = _bucket(rows, batch)
     data = relax.Data(
         x=_padded(problem.x, size),
         y=_padded(problem.y, size),
         train=_padded(train * problem.weight, size),
         valid=_padded(valid * problem.weight, size),
         scale=np.float32(scale),
+        spans=np.array(
+            [[0, rows - n_valid], [rows - n_valid, n_valid] if n_valid else [0, rows]],
+            np.int32,
+        ),
     )
     return data, batch
 

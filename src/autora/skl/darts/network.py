@@ -7,13 +7,14 @@ is Chu et al., *Fair DARTS* (arXiv 1911.12126).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial, reduce
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .primitives import Primitive
 from .search_space import SearchSpace
@@ -89,32 +90,60 @@ def guarded(primitive: Primitive) -> Callable[..., jax.Array]:
 
 
 def _evaluate(primitive: Primitive, x: jax.Array, coefs: jax.Array) -> jax.Array:
-    args = [coefs[:, i, None] for i in range(primitive.n_params)]
+    args = [coefs[..., i, None] for i in range(primitive.n_params)]
     if primitive.smooth:
         return primitive(JAX, x, *args)
     return guarded(primitive)(x, *args)
 
 
-def _combined(
-    space: SearchSpace, weights: jax.Array, coefs: jax.Array, values: jax.Array
+def _brought(
+    space: SearchSpace, weights: jax.Array, coefs: jax.Array, source: jax.Array
 ) -> list[jax.Array]:
-    """The mixture of a node's edges under every aggregation of the space, each (n,)."""
-    sums = "sum" in space.aggregations
-    total = jnp.zeros(values.shape[1], values.dtype)
-    excess: Any = 0.0
+    """What edges bring to their targets, shape (..., edges, n), by aggregation.
+
+    ``source`` is (..., 1, n); a product is brought a factor.
+    """
+    term: Any = jnp.zeros((*weights.shape[:-1], source.shape[-1]), source.dtype)
+    excess = term
     for p, primitive in enumerate(space.primitives):
         if primitive.name != "none":
-            value = _evaluate(primitive, values, coefs[:, p])
-            if sums:
-                total += (weights[:, p, None] * value).sum(axis=0)
-            if "product" in space.aggregations:
-                # What is switched off multiplies by 1.
-                excess += weights[:, p, None] * (value - 1)
-    product = jnp.ones_like(total)
-    if "product" in space.aggregations:
-        for factor in jnp.clip(1 + excess, -BOUND, BOUND):
-            product = jnp.clip(product * factor, -BOUND, BOUND)
-    return [total if name == "sum" else product for name in space.aggregations]
+            value = _evaluate(primitive, source, coefs[..., p, :])
+            term += weights[..., p, None] * value
+            # What is switched off multiplies by 1.
+            excess += weights[..., p, None] * (value - 1)
+    factor = jnp.clip(1 + excess, -BOUND, BOUND)
+    return [term if name == "sum" else factor for name in space.aggregations]
+
+
+def _picked(places: Sequence[slice | int], array: jax.Array) -> jax.Array:
+    """Rows side by side on the axis before the primitives; gathering takes XLA longer."""
+    return jnp.stack([array[place] for place in places], -1 - array[0].ndim)
+
+
+def _joined(aggregation: str, one: jax.Array, other: jax.Array) -> jax.Array:
+    if aggregation == "sum":
+        return one + other
+    return jnp.clip(one * other, -BOUND, BOUND)
+
+
+def _from_inputs(
+    space: SearchSpace, weights: jax.Array, coefs: jax.Array, x: jax.Array
+) -> list[list[jax.Array]]:
+    """What all inputs bring to every latent node, by aggregation and node, each (n,)."""
+    first = [space.edges_into(k).start for k in range(space.n_nodes)]
+    pick = partial(_picked, [slice(start, start + space.n_inputs) for start in first])
+    parts = _brought(space, pick(weights), pick(coefs), x.T[:, None])
+    found = []
+    for name, part in zip(space.aggregations, parts, strict=True):
+        if name == "sum" and len(part) > 1:
+            # As a matrix product, which XLA does not fuse: a fused sum over inputs would
+            # evaluate the primitives one number at a time.
+            ones = jnp.ones(len(part), part.dtype)
+            total = (ones @ part.reshape(len(part), -1)).reshape(part.shape[1:])
+        else:
+            total = reduce(partial(_joined, name), part)
+        found.append(list(total))
+    return found
 
 
 def forward(
@@ -125,6 +154,10 @@ def forward(
     node_weights: jax.Array | None = None,
 ) -> jax.Array:
     """Read-out of the relaxed graph.
+
+    The graph is walked source by source: what a node sends to all later ones is one array,
+    whose rows are added where they belong. Nodes that gather from all their sources at once
+    would have XLA recompute earlier ones, ever more often with the depth.
 
     Parameters
     ----------
@@ -137,13 +170,20 @@ def forward(
     -------
     (n, outputs), before the output link.
     """
-    values = x.T
+    into = _from_inputs(space, weights, coefs.edge, x)
+    latent = []
     for node in range(space.n_nodes):
-        edges = space.edges_into(node)
-        parts = _combined(space, weights[edges], coefs.edge[edges], values)
-        total = parts[0]
+        parts = [totals[node] for totals in into]
+        value = parts[0]
         if node_weights is not None:
             shares = zip(node_weights[node], parts, strict=True)
-            total = sum(share * part for share, part in shares)
-        values = jnp.concatenate([values, total[None]])
-    return values[space.n_inputs :].T @ coefs.readout + coefs.bias
+            value = sum(share * part for share, part in shares)
+        latent.append(value)
+        edges = np.flatnonzero(space.sources == space.n_inputs + node)
+        if len(edges):
+            pick = partial(_picked, edges.tolist())
+            on = _brought(space, pick(weights), pick(coefs.edge), value[None])
+            for name, totals, part in zip(space.aggregations, into, on, strict=True):
+                for target, brought in zip(space.targets[edges], part, strict=True):
+                    totals[target] = _joined(name, totals[target], brought)
+    return jnp.stack(latent).T @ coefs.readout + coefs.bias

@@ -21,6 +21,8 @@ from .search_space import SearchSpace
 
 #: Epochs a single call runs at most; the history buffers have this length.
 CHUNK = 64
+#: Rows that sums over all rows are estimated from, once an epoch, in training by batches.
+SAMPLE = 2048
 
 
 class Static(NamedTuple):
@@ -65,6 +67,9 @@ class Data(NamedTuple):
     train: Any  #: (rows,)
     valid: Any  #: (rows,)
     scale: Any  #: (), the unit of y
+    #: (2, 2): first row and number of rows of the two levels; for batches, which take rows
+    #: in the order in which they come
+    spans: Any = None
 
 
 class Arch(NamedTuple):
@@ -92,7 +97,7 @@ class State(NamedTuple):
 
 
 class History(NamedTuple):
-    """One row per epoch."""
+    """One row per epoch; losses of `SAMPLE` rows at most where batches train."""
 
     train_loss: Any
     valid_loss: Any
@@ -120,24 +125,30 @@ def _loss(static: Static, arch: Arch, coefs: Coefs, rows: _Rows, scale: Any) -> 
     return (losses * rows.weight).sum() / jnp.maximum(rows.weight.sum(), 1e-12)
 
 
-def _shuffled(static: Static, key: Any, data: Data, weight: Any) -> tuple[_Rows, Any]:
-    """Rows in the order of this epoch's mini-batches, and the number of those."""
+def _batch(static: Static, data: Data, level: int, offset: Any, step: Any) -> _Rows:
+    """Rows of a step, of the training (0) or validation (1) level; all without batches.
+
+    Batches follow one another through rows that were shuffled once, from where the epoch's
+    random ``offset`` says: shuffling anew would cost an epoch more than its steps.
+    """
+    weight = (data.train, data.valid)[level]
+    if static.batch_size is None:
+        return _Rows(data.x, data.y, weight)
+    first, count = data.spans[level]
+    places = jnp.arange(static.batch_size)
+    at = first + (offset + step * static.batch_size + places) % count
+    # Fewer rows than a batch: none of them twice.
+    return _Rows(data.x[at], data.y[at], weight[at] * (places < count))
+
+
+def _sample(static: Static, data: Data, level: int) -> _Rows:
+    """Rows that stand for all of a level where it is trained in batches."""
+    weight = (data.train, data.valid)[level]
     rows = _Rows(data.x, data.y, weight)
-    if static.batch_size is None:
-        return rows, jnp.int32(1)
-    # Rows that take part come first, in random order: the padding never fills a batch.
-    draw = jax.random.uniform(key, weight.shape, jnp.float32)
-    order = jnp.argsort(jnp.where(weight > 0, draw, 2.0))
-    count = jnp.maximum((weight > 0).sum(), 1)
-    n_batches = (count + static.batch_size - 1) // static.batch_size
-    return jax.tree.map(lambda a: a[order], rows), n_batches.astype(jnp.int32)
-
-
-def _batch(static: Static, rows: _Rows, n_batches: Any, step: Any) -> _Rows:
-    if static.batch_size is None:
+    if static.batch_size is None or len(data.x) <= SAMPLE:
         return rows
-    start, size = (step % n_batches) * static.batch_size, static.batch_size
-    return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, size), rows)
+    first = data.spans[level][0]
+    return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, first, SAMPLE), rows)
 
 
 def _cosine(step: Any, steps: Any, largest: Any, smallest: Any) -> jax.Array:
@@ -147,7 +158,7 @@ def _cosine(step: Any, steps: Any, largest: Any, smallest: Any) -> jax.Array:
 
 
 def _precondition(
-    static: Static, hyper: Hyper, arch: Arch, coefs: Coefs, data: Data
+    static: Static, hyper: Hyper, arch: Arch, coefs: Coefs, rows: _Rows, scale: Any
 ) -> Coefs:
     """The unit of every coefficient: the change that moves the output by ``scale``.
 
@@ -159,13 +170,13 @@ def _precondition(
     def output(c: Coefs, x: jax.Array) -> jax.Array:
         return _eta(static, arch, c, x[None])[0].sum()
 
-    tangents = jax.vmap(jax.grad(output), in_axes=(None, 0))(coefs, data.x)
-    total = jnp.maximum(data.train.sum(), 1e-12)
+    tangents = jax.vmap(jax.grad(output), in_axes=(None, 0))(coefs, rows.x)
+    total = jnp.maximum(rows.weight.sum(), 1e-12)
 
     def unit(tangent: jax.Array) -> jax.Array:
-        square = jnp.tensordot(data.train, tangent**2, 1) / total
-        scale = data.scale / jnp.sqrt(jnp.where(square > 0, square, 1))
-        return jnp.where((square > 0) & jnp.isfinite(scale), scale, 0)
+        square = jnp.tensordot(rows.weight, tangent**2, 1) / total
+        size = scale / jnp.sqrt(jnp.where(square > 0, square, 1))
+        return jnp.where((square > 0) & jnp.isfinite(size), size, 0)
 
     units = jax.tree.map(unit, tangents)
     weights = relaxed_weights(arch.alphas, static.darts_type)
@@ -280,22 +291,21 @@ def _param_step(
 
 
 def _epoch(static: Static, hyper: Hyper, data: Data, state: State) -> State:
-    key, train_key, valid_key = jax.random.split(state.key, 3)
-    train, n_train = _shuffled(static, train_key, data, data.train)
-    valid, n_valid = _shuffled(static, valid_key, data, data.valid)
-    units = _precondition(static, hyper, state.arch, state.coefs, data)
+    key, offset_key = jax.random.split(state.key)
+    offsets: Any = (0, 0)
+    if static.batch_size is not None:
+        offsets = jax.random.randint(offset_key, (2,), 0, data.spans[:, 1])
+    rows = _sample(static, data, 0)
+    units = _precondition(static, hyper, state.arch, state.coefs, rows, data.scale)
 
     def arch(step: Any, s: State) -> State:
-        batches = (
-            _batch(static, train, n_train, step),
-            _batch(static, valid, n_valid, step),
-        )
+        batches = tuple(_batch(static, data, i, offsets[i], step) for i in (0, 1))
         return _arch_step(static, hyper, s, units, batches, data.scale)
 
     after = jax.lax.fori_loop(0, hyper.arch_updates, arch, state)
 
     def param(step: Any, carry: tuple[Coefs, Coefs]) -> tuple[Coefs, Coefs]:
-        rows = _batch(static, train, n_train, step)
+        rows = _batch(static, data, 0, offsets[0], step)
         return _param_step(static, hyper, after.arch, *carry, units, rows, step, data.scale)
 
     start = (after.coefs, jax.tree.map(jnp.zeros_like, after.coefs))
@@ -319,12 +329,12 @@ def run_epochs(
         state = _epoch(static, hyper, data, state)
         unit = data.scale**2
 
-        def loss(weight: jax.Array) -> jax.Array:
-            rows = _Rows(data.x, data.y, weight)
+        def loss(level: int) -> jax.Array:
+            rows = _sample(static, data, level)
             value = unit * _loss(static, state.arch, state.coefs, rows, data.scale)
             return jnp.where(jnp.isnan(value), jnp.inf, value)
 
-        row = History(loss(data.train), loss(data.valid), state.alphas)
+        row = History(loss(0), loss(1), state.alphas)
         return state, jax.tree.map(lambda h, r: h.at[i].set(r), history, row)
 
     empty = History(
