@@ -134,6 +134,8 @@ PARAMETERS: list[tuple[str, Any, type[Exception]]] = [
     *((name, None, TypeError) for name in CHOICES),
     ("execution_monitor", "print", TypeError),
     ("init_weights_function", 3, TypeError),
+    ("checkpoint", 3, TypeError),
+    ("checkpoint", True, TypeError),
 ]
 
 
