@@ -48,9 +48,9 @@ def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def dies_after(count: int) -> Callable[[Any], int]:
-    """A generation that ends the process, as far as the fit can tell."""
-    step, left = evolve._Population.step, [count]
+def dies(model: Any, X: np.ndarray, y: np.ndarray, generations: int) -> None:
+    """A fit whose process ends after some generations, as far as it can tell."""
+    step, left = evolve._Population.step, [generations]
 
     def dying(population: Any) -> int:
         left[0] -= 1
@@ -58,7 +58,10 @@ def dies_after(count: int) -> Callable[[Any], int]:
             raise MemoryError("killed")
         return step(population)
 
-    return dying
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evolve._Population, "step", dying)
+        with pytest.raises(MemoryError):
+            model.fit(X, y)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
@@ -113,10 +116,7 @@ def test_searches_of_a_fit_go_on(
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     whole = make().fit(X, y)
     for generations in (2, 5):
-        with monkeypatch.context() as patch:
-            patch.setattr(evolve._Population, "step", dies_after(generations))
-            with pytest.raises(MemoryError):
-                make(checkpoint=tmp_path).fit(X, y)
+        dies(make(checkpoint=tmp_path), X, y, generations)
         assert files(tmp_path)
     assert_same(make(checkpoint=tmp_path).fit(X, y), whole, X)
     assert not files(tmp_path)
@@ -128,10 +128,7 @@ def test_a_state_belongs_to_its_search(
     """Other data, seeds or settings never go on from it, and leave it alone."""
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     X, y = data()
-    with monkeypatch.context() as patch:
-        patch.setattr(evolve._Population, "step", dies_after(3))
-        with pytest.raises(MemoryError):
-            regressor(checkpoint=tmp_path).fit(X, y)
+    dies(regressor(checkpoint=tmp_path), X, y, generations=3)
     kept = files(tmp_path)
     for changes in ({"random_state": 4}, {"n_candidates": 2000}, {"max_in_degree": 2}):
         found = regressor(**changes, checkpoint=tmp_path).fit(X, y)
@@ -144,10 +141,7 @@ def test_a_state_belongs_to_its_search(
 def test_a_damaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     X, y = data()
-    with monkeypatch.context() as patch:
-        patch.setattr(evolve._Population, "step", dies_after(3))
-        with pytest.raises(MemoryError):
-            regressor(checkpoint=tmp_path).fit(X, y)
+    dies(regressor(checkpoint=tmp_path), X, y, generations=3)
     [path] = files(tmp_path)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.warns(RuntimeWarning, match="cannot be read"):

@@ -103,16 +103,18 @@ def _brought(
 
     ``source`` is (..., 1, n); a product is brought a factor.
     """
-    term: Any = jnp.zeros((*weights.shape[:-1], source.shape[-1]), source.dtype)
-    excess = term
+    zero: Any = jnp.zeros((*weights.shape[:-1], source.shape[-1]), source.dtype)
+    totals = dict.fromkeys(space.aggregations, zero)
     for p, primitive in enumerate(space.primitives):
         if primitive.name != "none":
             value = _evaluate(primitive, source, coefs[..., p, :])
-            term += weights[..., p, None] * value
-            # What is switched off multiplies by 1.
-            excess += weights[..., p, None] * (value - 1)
-    factor = jnp.clip(1 + excess, -BOUND, BOUND)
-    return [term if name == "sum" else factor for name in space.aggregations]
+            for name in totals:
+                # What is switched off multiplies by 1.
+                part = value if name == "sum" else value - 1
+                totals[name] += weights[..., p, None] * part
+    if "product" in totals:
+        totals["product"] = jnp.clip(1 + totals["product"], -BOUND, BOUND)
+    return list(totals.values())
 
 
 def _picked(places: Sequence[slice | int], array: jax.Array) -> jax.Array:
