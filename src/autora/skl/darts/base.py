@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from html import escape
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,12 +14,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import cautions, fitting, openfit
+from . import cautions, fitting, openfit, together
 from .coefficients import with_errors
 from .model import Model
 from .objectives import Objective
 from .observations import canonical, mean
-from .outcome import Network, Observer, Result, warn_constant
+from .outcome import Network, Observer, Result, Trained, warn_constant
+from .prepare import Task, prepared
 from .progress import OpenProgress, Progress
 from .readings import Readings
 from .refit import Problem
@@ -139,14 +141,51 @@ class BaseDARTS(Readings, BaseEstimator):
         with Progress(self, space) as progress:
             # Neither a bar nor a monitor can travel to another process.
             observer = progress.observer() if restarts.workers == 1 else Observer()
-
-            def once(rng: np.random.Generator) -> Result:
-                data = what.objective, problem
-                return fitting.run(space, *data, counted, earlier, rng, observer)
-
+            task = Task(space, what.objective, problem, counted, earlier)
             if restarts.count == 1:
-                return once(rng)
-            return _best(once, restarts, rng, problem)
+                return fitting.run(task, rng, observer)
+            return self._restarted(task, restarts, rng, progress.observer(), observer)
+
+    def _restarted(
+        self,
+        task: Task,
+        restarts: Restarts,
+        rng: np.random.Generator,
+        here: Observer,
+        there: Observer,
+    ) -> Result:
+        """The restart with the best model; the first of equals. Threads share the compiler.
+
+        An accelerator trains all mixtures at once; the workers then refit.
+        """
+        rngs = rng.spawn(restarts.count)
+        trained: list[Trained | None] = [None] * restarts.count
+        stopped = None
+        if together.worthwhile() and self.execution_monitor is None:
+            prepare = partial(prepared, task)
+            found, stopped = together.train(prepare, rngs, task.plan, here)
+            trained = [*found]
+
+        def once(start: tuple[np.random.Generator, Trained | None]) -> Result:
+            rng, mixture = start
+            if mixture is None:
+                return fitting.run(task, rng, there)
+            return fitting.finish(task, rng, there, mixture)
+
+        results, interruption = restarts.run(
+            once,
+            list(zip(rngs, trained, strict=False)),
+            lambda result: result.interruption is not None,
+            "threads",
+        )
+        problem = task.problem
+
+        def criterion(result: Result) -> float:
+            return bic(result.model, mean_loss(result.model, problem), problem)
+
+        best = min(results, key=criterion)
+        interruption = interruption or results[-1].interruption or stopped
+        return best._replace(interruption=interruption)
 
     def _store(self, result: Result, what: Asked, fresh: bool) -> None:
         self.network_, self.model_ = result.network, result.model
@@ -279,22 +318,3 @@ class BaseDARTS(Readings, BaseEstimator):
     def _stand_in(self) -> np.ndarray:
         """Outputs, shape (outputs,), where the equation is undefined."""
         return self._y_mean
-
-
-def _best(
-    once: Callable[[np.random.Generator], Result],
-    restarts: Restarts,
-    rng: np.random.Generator,
-    problem: Problem,
-) -> Result:
-    """The restart with the best model; the first of equals. Threads share the compiler."""
-    seeds = rng.spawn(restarts.count)
-    results, interruption = restarts.run(
-        once, seeds, lambda result: result.interruption is not None, "threads"
-    )
-
-    def criterion(result: Result) -> float:
-        return bic(result.model, mean_loss(result.model, problem), problem)
-
-    best = min(results, key=criterion)
-    return best._replace(interruption=interruption or results[-1].interruption)

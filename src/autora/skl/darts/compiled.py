@@ -44,7 +44,8 @@ def run_epochs(
     args = (hyper, data, state, n_epochs)
     leaves, structure = jax.tree.flatten(args)
     kinds = tuple(map(jax.typeof, leaves))
-    program = _program(static, structure, kinds, _configuration())
+    places = tuple(getattr(leaf, "sharding", None) for leaf in leaves)
+    program = _program(static, structure, kinds, places, _configuration())
     with program.lock:  # threads with the same program wait instead of compiling it, too
         if program.call is None:
             program.call = _obtain(static, args)

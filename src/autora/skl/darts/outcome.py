@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,6 +88,19 @@ class Result(NamedTuple):
     converged: bool
     rows: list[Row] = []  # noqa: RUF012 - never changed
     interruption: KeyboardInterrupt | None = None  #: what ended the fit before its time
+
+
+class Trained(NamedTuple):
+    """A mixture after its epochs."""
+
+    state: relax.State
+    history: relax.History
+    interruption: KeyboardInterrupt | None = None  #: what ended them early
+
+
+def joined(parts: Sequence[relax.History]) -> relax.History:
+    """The histories of epochs that followed one another as one."""
+    return relax.History(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def no_history(alphas: np.ndarray) -> relax.History:

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import fitting, relax
+from . import relax
 from .breed import Options
 from .bridge import DEFAULT_IN_DEGREE, DEFAULT_NODES, Frame
 from .objectives import Objective
 from .openfit import OpenPlan
+from .prepare import Plan
 from .primitives import PRIMITIVES, SCIENCE, Primitive, lookup, resolve
 from .restarts import Restarts
 from .search import Budget
@@ -181,9 +182,9 @@ def closed_plan(
     what: Asked,
     choose: Callable[[Sequence[Row]], int],
     has_earlier: bool,
-) -> fitting.Plan:
+) -> Plan:
     """The plan of a fit whose graph is counted beforehand."""
-    return fitting.Plan(
+    return Plan(
         hyper=_hyper(params, what),
         darts_type=what.darts_type,
         unrolled=bool(params["unrolled"]),
