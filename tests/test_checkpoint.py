@@ -125,7 +125,7 @@ def test_searches_of_a_fit_go_on(
 def test_a_state_belongs_to_its_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Other data, seeds or settings never go on from it, and leave it alone."""
+    """Other data, seeds, settings or code never go on from it, and leave it alone."""
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     X, y = data()
     dies(regressor(checkpoint=tmp_path), X, y, generations=3)
@@ -135,6 +135,8 @@ def test_a_state_belongs_to_its_search(
         assert_same(found, regressor(**changes).fit(X, y), X)
     found = regressor(checkpoint=tmp_path).fit(X, y + 1)
     assert_same(found, regressor().fit(X, y + 1), X)
+    monkeypatch.setattr(checkpoint, "_code", lambda: "another version")
+    assert_same(regressor(checkpoint=tmp_path).fit(X, y), regressor().fit(X, y), X)
     assert files(tmp_path) == kept
 
 

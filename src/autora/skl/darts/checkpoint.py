@@ -17,6 +17,7 @@ import warnings
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,6 @@ import numpy as np
 #: Seconds between two states of a search.
 EVERY = 30.0
 _SUFFIX, _UNFINISHED = ".npz", ".npz-part"
-#: Changes whenever states of earlier versions could not be understood.
-_FORMAT = 1
 
 
 def prefixed(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -48,8 +47,17 @@ def set_generator(rng: np.random.Generator, state: np.ndarray) -> None:
     rng.bit_generator.state = json.loads(state.tobytes())
 
 
+@cache
+def _code() -> str:
+    """What this package computes; other code would not have come to the same state."""
+    digest = hashlib.sha256(np.__version__.encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
 def _name(settings: str, data: Iterable[np.ndarray]) -> str:
-    digest = hashlib.sha256(f"{_FORMAT} {settings}".encode())
+    digest = hashlib.sha256(f"{_code()} {settings}".encode())
     for array in data:
         digest.update(repr((array.shape, array.dtype.str)).encode())
         digest.update(np.ascontiguousarray(array).tobytes())
