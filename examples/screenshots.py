@@ -1,6 +1,7 @@
-"""A fitted estimator as a notebook shows it, and the tutorial's graph, in docs/images/.
+"""A fitted estimator as a notebook shows it, the tutorial's graph and the documentation.
 
-The former is a page of its own (out/repr.html); with Chromium it becomes a picture.
+All go to docs/images/. The first is a page of its own (out/repr.html), the last are pages
+that `python3 dev.py docs` made; with Chromium they become pictures.
 """
 
 import shutil
@@ -16,6 +17,7 @@ from autora.skl.darts import DARTSRegressor
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES, OUT = ROOT / "docs" / "images", ROOT / "out"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PAGES = ("index", "tutorial", "gallery", "parameters", "results", "how_it_works")
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
 
 
@@ -28,15 +30,34 @@ def without_margin(path: Path, margin: int = 16) -> None:
     picture.crop(box).save(path, optimize=True)
 
 
-def photograph(page: Path, picture: Path) -> None:
+def photograph(page: Path, picture: Path, size: str = "900,700", scale: int = 2) -> bool:
+    """Whether there was a browser to do it."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         print(f"no browser among {BROWSERS}: open {page} yourself")
-        return
-    look = "--window-size=900,700", "--force-device-scale-factor=2"
+        return False
+    look = f"--window-size={size}", f"--force-device-scale-factor={scale}"
     options = (*OPTIONS, *look, f"--screenshot={picture}")
-    subprocess.run([browser, *options, page.as_uri()], check=True, timeout=60)
-    without_margin(picture)
+    command = [browser, *options, page.as_uri()]
+    subprocess.run(command, check=True, timeout=60, capture_output=True)
+    return True
+
+
+def documentation(picture: Path, tile: tuple[int, int] = (480, 375), gap: int = 8) -> None:
+    """The beginnings of some pages side by side, if the site has been built."""
+    pages = [OUT / "site" / f"{name}.html" for name in PAGES]
+    if not all(page.exists() for page in pages):
+        print("no documentation in out/site: run `python3 dev.py docs` first")
+        return
+    steps = [side + gap for side in tile]
+    all_pages = Image.new("RGB", (3 * steps[0] - gap, 2 * steps[1] - gap), "#d8dee6")
+    for i, page in enumerate(pages):
+        shot = OUT / "page.png"
+        if not photograph(page, shot, "1280,1000", 1):
+            return
+        small = Image.open(shot).convert("RGB").resize(tile, Image.Resampling.LANCZOS)
+        all_pages.paste(small, (i % 3 * steps[0], i // 3 * steps[1]))
+    all_pages.quantize(96).save(picture, optimize=True)
 
 
 # The estimator of docs/results.md, as a notebook shows it.
@@ -49,7 +70,8 @@ html = model._repr_mimebundle_()["text/html"]
 OUT.mkdir(exist_ok=True)
 page = OUT / "repr.html"
 page.write_text(f"<!doctype html><meta charset='utf-8'><body>{html}</body>", "utf-8")
-photograph(page, IMAGES / "repr.png")
+if photograph(page, IMAGES / "repr.png"):
+    without_margin(IMAGES / "repr.png")
 
 # The graph that the tutorial's settings find.
 side = np.linspace(0, 1, 10)
@@ -61,3 +83,5 @@ tutorial = DARTSRegressor(
 ).fit(X, 2 * X[:, 0] + np.exp(5 * X[:, 1]))
 graph = tutorial.visualize_model()
 graph.render(IMAGES / "tutorial-published", format="png", cleanup=True)
+
+documentation(IMAGES / "documentation.png")
