@@ -18,7 +18,7 @@ import sympy
 from autora.skl.darts import DARTSRegressor, Primitive, register_primitive
 from autora.skl.darts.model import Model
 from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.primitives import SCIENCE, builtin, resolve
+from autora.skl.darts.primitives import SCIENCE, builtin, lookup, resolve
 from autora.skl.darts.rewrite import simplified
 from autora.skl.darts.search_space import SearchSpace
 from autora.skl.darts.source import function_source, identifiers
@@ -392,13 +392,41 @@ def test_shorter_is_the_prediction(seed: int) -> None:
     )
 
 
-def test_whole_exponents_are_whole() -> None:
-    """|x|^4 is x^4 for a real x."""
+@pytest.mark.parametrize("exponent", [-1, 2, 3, 4, 99, 101])
+def test_whole_exponents_are_whole(exponent: int) -> None:
+    """|x|^4 is x^4 for a real x, and odd powers have a sign, in every export."""
     model = random_model(0, ("power",))
     architecture = np.where(np.arange(model.space.n_edges) == 0, 0, -1)
-    edge, readout = np.full_like(model.edge, 4.0), np.array([[1.0], [0], [0]])
+    edge, readout = np.full_like(model.edge, exponent), np.array([[1.0], [0], [0]])
     model = model.replace(architecture=architecture, edge=edge, readout=readout, bias=[0.0])
-    assert as_estimator(model).sympy() == sympy.Symbol("x1", real=True) ** 4
+    estimator, column = as_estimator(model), np.array([-1.1, -0.4, 0.3, 1.2])
+    symbol, equation = sympy.Symbol("x1", real=True), estimator.sympy()
+    if abs(exponent) < 100:
+        assert equation == symbol**exponent
+    by_sympy = [float(equation.subs(symbol, value)) for value in column]
+    names: dict[str, Any] = {}
+    exec(estimator.python(), names)
+    by_source = names["predict"](column, column)
+    function, coefficients = estimator.jax()
+    by_jax = function(coefficients, np.stack([column, column], axis=1))
+    X = np.stack([column, column], axis=1)
+    np.testing.assert_allclose(model.predict(X)[:, 0], column**exponent, rtol=1e-12)
+    np.testing.assert_allclose(by_source, column**exponent, rtol=1e-12)
+    np.testing.assert_allclose(by_sympy, column**exponent, rtol=1e-9)
+    np.testing.assert_allclose(np.ravel(by_jax), column**exponent, rtol=1e-4, atol=1e-30)
+
+
+def test_a_varying_exponent_is_written_out() -> None:
+    """Where the exponent depends on the data, whether it is odd does, too."""
+    formula = lambda m, x: m.power(x, x + 4.0)  # noqa: E731
+    own = Primitive("x_to_the_x", formula)
+    space = SearchSpace(1, 1, 1, (lookup("none"), own))
+    model = Model(space, OBJECTIVES["real"], [1], np.zeros((1, 0)), [[1.0]], [0.0])
+    names: dict[str, Any] = {}
+    exec(function_source(model, ["x"], ["y"]), names)
+    x = np.array([-3.0, -2.0, -1.0, -0.5, 2.0])
+    np.testing.assert_allclose(names["predict"](x), [-3, 4, -1, 0.5**3.5, 64])
+    np.testing.assert_allclose(model.predict(x[:, None])[:, 0], names["predict"](x))
 
 
 def test_reading_shorter_changes_nothing() -> None:

@@ -239,6 +239,26 @@ def test_power_of_zero(exponent: float) -> None:
     np.testing.assert_array_equal(shifted[[0, 2]], partials)
 
 
+@pytest.mark.parametrize("exponent", [-3.0, -1.0, 1.0, 3.0, 5.0, 2.0, -2.0, 2.5])
+def test_odd_powers_keep_the_sign(exponent: float) -> None:
+    """In every reading; |x|³ on positive data would else go the wrong way below 0."""
+    x, primitive = np.array([-2.0, -0.7, 0.4, 3.0]), lookup("power")
+    sign = np.sign(x) if exponent % 2 == 1 else 1.0
+    expected = sign * np.exp(exponent * np.log(np.abs(x)))
+    value, partials = differentiate(primitive, x, np.array([exponent]))
+    exact = by_autodiff(primitive, x, np.array([exponent]))
+    with double_precision():
+        by_jax = np.asarray(primitive(JAX, jax.numpy.asarray(x), exponent))
+    symbol = sympy.Symbol("x", real=True)
+    equation = primitive(_namespace(), symbol, sympy.Float(exponent, 17))
+    by_sympy = [float(equation.subs(symbol, sympy.Float(v, 17))) for v in x]
+    for found in (primitive(NUMPY, x, exponent), value, by_jax, by_sympy):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(partials, exact, rtol=1e-12)
+    slope = exponent * expected / x
+    np.testing.assert_allclose(partials, [slope, expected * np.log(np.abs(x))], rtol=1e-12)
+
+
 @pytest.mark.parametrize("name", ["sqrt", "shifted_sqrt"])
 def test_root_of_zero(name: str) -> None:
     coefs = np.zeros(lookup(name).n_params)

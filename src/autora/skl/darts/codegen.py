@@ -124,11 +124,12 @@ def _power(x: _Scalar, a: Any) -> _Scalar:
     exponent = x._lift(a)
     u, e = x.value, exponent.value
     size = x.lines.assign(f"abs({u})")
+    sign = x.lines.assign(f"-1.0 if {u} < 0.0 and {e} % 2.0 == 1.0 else 1.0")
     return x._joined(
         exponent,
-        f"{size} ** {e}",
-        f"{e} * {size} ** ({e} - 1.0) * np.sign({u})",
-        f"{size} ** {e} * np.log({size}) if {size} > 0.0 else 0.0",
+        f"{sign} * {size} ** {e}",
+        f"{sign} * {e} * {size} ** ({e} - 1.0) * np.sign({u})",
+        f"{sign} * {size} ** {e} * np.log({size}) if {size} > 0.0 else 0.0",
     )
 
 

@@ -82,13 +82,14 @@ def _sqrt(x: Jet) -> Jet:
 
 
 def _power(x: Any, a: Any) -> Jet:
-    """|x|^a, where either may be a jet."""
+    """|x|^a, or x^a where a is odd; either may be a jet."""
     base, exponent = (v.value if isinstance(v, Jet) else v for v in (x, a))
     size = np.abs(base)
-    value = size**exponent
+    sign = np.where((base < 0) & (np.mod(exponent, 2) == 1), -1.0, 1.0)
+    value = sign * size**exponent
     partials: Any = 0.0
     if isinstance(x, Jet):
-        slope = exponent * size ** (exponent - 1) * np.where(base < 0, -1.0, 1.0)
+        slope = exponent * size ** (exponent - 1) * np.where(base < 0, -sign, sign)
         partials = _chain(slope, x.partials)
     if isinstance(a, Jet):
         # The logarithm of 0 has no say where the power itself is 0.

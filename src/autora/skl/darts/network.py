@@ -19,12 +19,18 @@ import numpy as np
 from .primitives import Primitive
 from .search_space import SearchSpace
 
+
+def _power(x: Any, a: Any) -> jax.Array:
+    size = jnp.abs(x) ** a
+    return jnp.where((x < 0) & (a % 2 == 1), -size, size)
+
+
 #: Elementary functions and links as JAX reads them.
 JAX = SimpleNamespace(
     exp=jnp.exp,
     log=jnp.log,
     sqrt=jnp.sqrt,
-    power=lambda x, a: jnp.abs(x) ** a,
+    power=_power,
     sin=jnp.sin,
     cos=jnp.cos,
     tanh=jnp.tanh,

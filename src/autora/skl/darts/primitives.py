@@ -1,9 +1,9 @@
 """The table of primitives: one record per function that an edge may apply.
 
 A formula is written once, against a namespace ``m`` of elementary functions
-(``m.exp``, ``m.log``, ...), and read by every interpreter: NumPy for predictions, JAX for
-the relaxed search, jets for derivatives in the refit, SymPy for equations. They can
-therefore never disagree about what a primitive means.
+(``m.exp``, ...), and read by every interpreter: NumPy for predictions, JAX for the relaxed
+search, jets for derivatives in the refit, SymPy for equations. They can therefore never
+disagree about what a primitive means.
 """
 
 from __future__ import annotations
@@ -27,12 +27,18 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "linear": ("slope", "shift"),
 }
 
+
+def _power(x: Any, a: Any) -> Any:
+    """|x|^a, with the sign of x where a is an odd whole number: x³ is x³."""
+    return np.where(np.less(x, 0) & (np.mod(a, 2) == 1), -1.0, 1.0) * np.abs(x) ** a
+
+
 #: The elementary functions a formula may use, as NumPy reads them.
 NUMPY = SimpleNamespace(
     exp=np.exp,
     log=np.log,
     sqrt=np.sqrt,
-    power=lambda x, a: np.abs(x) ** a,
+    power=_power,
     sin=np.sin,
     cos=np.cos,
     tanh=np.tanh,
@@ -56,8 +62,8 @@ class Primitive:
         How users spell it.
     formula : callable
         ``formula(m, x, *coefficients)``, elementwise, using only arithmetic and the
-        functions of the namespace ``m``: exp, log, sqrt, power(x, a) = |x|^a, sin,
-        cos, tanh, maximum, expit (the logistic function) and softplus.
+        functions of the namespace ``m``: exp, log, sqrt, power(x, a) = |x|^a (x^a for
+        odd a), sin, cos, tanh, maximum, expit (the logistic function) and softplus.
     params : tuple of str, default=()
         The kind of each coefficient: ``"slope"`` starts in ±1 in units of the source,
         ``"shift"`` in ±1, ``"shape"`` at 1.
@@ -191,14 +197,8 @@ _SPELLINGS = {"zero": "none"}
 
 #: The default vocabulary.
 PRIMITIVES = (
-    "none",
-    "add",
-    "subtract",
-    "linear",
-    "linear_logistic",
-    "mult",
-    "linear_relu",
-)
+    "none", "add", "subtract", "linear", "linear_logistic", "mult", "linear_relu",
+)  # fmt: skip
 
 #: The vocabulary of the automatic mode: what equations of science are made of.
 SCIENCE: tuple[str, ...] = (

@@ -21,18 +21,24 @@ from .primitives import Primitive
 _SUM, _PRODUCT, _NEGATIVE, _POWER, _ATOM = range(5)
 _LONGEST_NAME = 40
 #: Names that the text itself uses.
-_RESERVED = frozenset({"np", "float", "_expit", "_softmax"})
+_RESERVED = frozenset({"np", "float", "_expit", "_power", "_softmax"})
 
 _EXPIT = """
 def _expit(x):
     tail = np.exp(-np.abs(x))
     return np.where(x >= 0, 1.0, tail) / (1.0 + tail)
 """
+_VARYING_POWER = """
+def _power(x, a):
+    size = np.abs(x) ** a
+    return np.where((x < 0) & (np.mod(a, 2) == 1), -size, size)
+"""
 _SOFTMAX = """
 def _softmax(x):
     weight = np.exp(x - np.max(x, axis=-1, keepdims=True))
     return weight / np.sum(weight, axis=-1, keepdims=True)
 """
+_HELPERS = {"_expit(": _EXPIT, "_power(": _VARYING_POWER, "_softmax(": _SOFTMAX}
 
 
 class _Text:
@@ -124,11 +130,19 @@ def _named(function: str) -> Any:
     return lambda *args: _call(function, *args)
 
 
+def _power(x: Any, a: Any) -> _Text:
+    try:
+        odd = float(_text(a).code) % 2 == 1
+    except ValueError:  # it depends on the data
+        return _call("_power", x, a)
+    return (_text(x) if odd else _call("np.abs", x)) ** a
+
+
 #: The functions of primitives and output links as NumPy source.
 _SOURCE = SimpleNamespace(
     **{n: _named(f"np.{n}") for n in ("exp", "log", "sqrt", "sin", "cos", "tanh")},
     maximum=_named("np.maximum"),
-    power=lambda x, a: _call("np.abs", x) ** a,
+    power=_power,
     expit=_named("_expit"),
     softplus=lambda x: _call("np.logaddexp", 0.0, x),
     softmax=_named("_softmax"),
@@ -265,9 +279,5 @@ def function_source(
     function = "\n".join(
         [f"def {name}({', '.join(inputs)}):", *("    " + b if b else "" for b in body)]
     )
-    helpers = [
-        helper
-        for call, helper in (("_expit(", _EXPIT), ("_softmax(", _SOFTMAX))
-        if call in function
-    ]
+    helpers = [helper for call, helper in _HELPERS.items() if call in function]
     return "\n".join(["import numpy as np\n", *helpers, f"\n{function}\n"])

@@ -33,7 +33,7 @@ def _namespace() -> SimpleNamespace:
         "exp": sympy.exp,
         "log": sympy.log,
         "sqrt": sympy.sqrt,
-        "power": lambda x, a: sympy.Abs(x) ** _whole(a),
+        "power": _power,
         "sin": sympy.sin,
         "cos": sympy.cos,
         "tanh": sympy.tanh,
@@ -80,6 +80,17 @@ def floats(values: Any) -> list[Any]:
     import sympy
 
     return [sympy.Float(float(v), 17) for v in values]
+
+
+def _power(x: Any, exponent: Any) -> Any:
+    """|x|^a; with the sign of x where a is odd."""
+    import sympy
+
+    whole = _whole(exponent)
+    if getattr(whole, "is_odd", False):
+        return x**whole
+    odd = isinstance(exponent, (float, sympy.Float)) and float(exponent) % 2 == 1
+    return (sympy.sign(x) if odd else 1) * sympy.Abs(x) ** whole
 
 
 def _whole(exponent: Any) -> Any:
