@@ -124,7 +124,8 @@ def _power(x: _Scalar, a: Any) -> _Scalar:
     exponent = x._lift(a)
     u, e = x.value, exponent.value
     size = x.lines.assign(f"abs({u})")
-    sign = x.lines.assign(f"-1.0 if {u} < 0.0 and {e} % 2.0 == 1.0 else 1.0")
+    odd = x.lines.assign(f"{e} % 2.0 == 1.0")  # by itself: the compiler does it once
+    sign = x.lines.assign(f"-1.0 if {odd} and {u} < 0.0 else 1.0")
     return x._joined(
         exponent,
         f"{sign} * {size} ** {e}",
