@@ -4,6 +4,7 @@
     python3 dev.py tutorial   make the environment, run the tutorial, draw its graphs
     python3 dev.py test       make the environments, check the code, run all tests
     python3 dev.py docs       build the documentation to out/site; warnings are errors
+    python3 dev.py coverage   run the tests and say which branches of the code they take
     python3 dev.py lock       write anew which versions the two environments have
     python3 dev.py audit      look the locked versions up for known vulnerabilities
 
@@ -41,10 +42,12 @@ class Environment(NamedTuple):
 
 
 MAIN = Environment(".venv", "dev,docs", "newest")
+MEASURING = Environment(".venv-measure", "dev,docs,measure", "newest")
 #: Beside autora-core.
 AUTORA = Environment(".venv-autora", "dev,autora", "oldest", oldest=True)
 #: Tests that start worker processes of their own and want the cores for themselves.
 CROWDED = "tests/test_restarts.py"
+WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 OLDEST = (
     "tests/test_autora.py",
     "tests/test_ecosystem.py",
@@ -129,17 +132,23 @@ def test() -> None:
     run(python, "-m", "ruff", "format", "--check", ".")
     run(python, "-m", "mypy")
     docs()
-    workers = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
-    run(python, "-m", "pytest", *workers, "--ignore", CROWDED)
+    run(python, "-m", "pytest", *WORKERS, "--ignore", CROWDED)
     run(python, "-m", "pytest", CROWDED)
     # The oldest releases that are supported, beside the real AutoRA.
     run(environment(AUTORA), "-m", "pytest", *OLDEST)
 
 
+def coverage() -> None:
+    """What compilers run (the kernels, the mixture) is seen only while it is traced."""
+    measured = ("--cov", "autora.skl.darts", "--cov-branch", "--cov-report", "term")
+    python = environment(MEASURING)
+    run(python, "-m", "pytest", *WORKERS, "--ignore", CROWDED, *measured)
+
+
 def main() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036
         sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
-    steps = (tutorial, test, docs, lock, audit)
+    steps = (tutorial, test, docs, coverage, lock, audit)
     commands = {step.__name__: step for step in steps}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -2,7 +2,7 @@
 
     python benchmarks/mutation.py [--sample 120] [--jobs 2]
 
-Needs `pip install cosmic-ray==8.7.0`, which changes one operator, number or branch at a
+Needs `pip install -e ".[measure]"`: cosmic-ray changes one operator, number or branch at a
 time in a copy of the package and runs the tests of that module. A sample of its changes is
 tried, drawn from a seed. Left out are changes that no value survives (arithmetic into
 shifts and bit operations, a `|` in an annotation).
