@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,10 +26,13 @@ settings.load_profile("everyday")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_disk_cache() -> Iterator[None]:
-    """Programs of earlier runs neither hide a mistake nor a compilation."""
+def disk_cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Programs of earlier runs hide no mistake; those of this run serve all processes."""
+    home = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the folder of one of several processes
+        home = home.parent
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(disk_cache.VARIABLE, "0")
+        patch.setenv(disk_cache.VARIABLE, str(home / "programs"))
         yield
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold, cross_val_score
 
-from autora.skl.darts import DARTSRegressor
+from autora.skl.darts import DARTSRegressor, disk_cache
 
 EVENT = "/jax/core/compile/backend_compile_duration"
 #: The listener stays registered, for jax has no public way to remove a single one.
@@ -21,6 +21,11 @@ def _listener(event: str, *_: Any, **__: Any) -> None:
     if event == EVENT:
         for log in _ACTIVE:
             log.append(event)
+
+
+@pytest.fixture(autouse=True)
+def no_disk_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(disk_cache.VARIABLE, "0")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -119,11 +119,8 @@ def restarted_fit(**settings: Any) -> DARTSRegressor:
     return DARTSRegressor(random_state=0, **settings).fit(*law())
 
 
-# Processes compile the open search anew where the tests switch the disk cache off.
-@pytest.mark.parametrize(
-    ("kind", "backend"),
-    [("open", "threading"), ("counted", "threading"), ("counted", "loky")],
-)
+@pytest.mark.parametrize("kind", SETTINGS)
+@pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_the_number_of_workers_changes_no_bit(kind: str, backend: str) -> None:
     settings = SETTINGS[kind] | {"n_restarts": 3}
     alone = restarted_fit(n_jobs=1, **settings)

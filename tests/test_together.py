@@ -239,6 +239,7 @@ def test_several_devices() -> None:
         "PYTHONPATH": str(here.parent / "src"),
         "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
         "JAX_PLATFORMS": "cpu",
+        "DARTS_COMPILATION_CACHE": "0",
         "PATH": "",
     }
     run = subprocess.run(
