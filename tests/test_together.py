@@ -11,7 +11,14 @@ import jax
 import numpy as np
 import pytest
 
-from autora.skl.darts import DARTSClassifier, DARTSRegressor, devices, fitting, together
+from autora.skl.darts import (
+    DARTSClassifier,
+    DARTSRegressor,
+    compiled,
+    devices,
+    fitting,
+    together,
+)
 
 SETTINGS: dict[str, Any] = {
     "num_graph_nodes": 1,
@@ -134,6 +141,13 @@ def test_not_even_one_fits(accelerator: pytest.MonkeyPatch) -> None:
         model.fit(*law())
     assert sizes.seen == [4, 2, 1]
     assert all(vars(model)[key] is value for key, value in before.items())
+
+    def full(*_: Any) -> None:
+        raise jax.errors.JaxRuntimeError(OUT_OF_MEMORY)
+
+    accelerator.setattr(compiled, "run_epochs", full)
+    with pytest.raises(MemoryError, match="16 rows at once"):
+        model.set_params(n_restarts=1, batch_size=16).fit(*law())
 
 
 def test_other_errors_are_not_mistaken(accelerator: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,9 @@
-"""Several devices: the rows of one fit, or whole restarts, spread over all of them."""
+"""Devices: the rows of one fit, or whole restarts, spread over them; and their memory."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -59,6 +61,20 @@ def spread_restarts(stacked: Any) -> Any:
     if len(devices) < 2 or size % len(devices):
         return stacked
     return jax.device_put(stacked, _along_first_axis(devices))
+
+
+@contextmanager
+def memory_for(rows: int) -> Iterator[None]:
+    """Say what helps where a program of so many rows finds no memory."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise MemoryError(
+            f"the device has no room to train on {rows} rows at once; set batch_size to "
+            "fewer of them"
+        ) from error
 
 
 def room() -> int:

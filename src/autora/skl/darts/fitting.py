@@ -138,7 +138,8 @@ def run(task: Task, rng: np.random.Generator, observer: Observer) -> Result:
     """Search, sample and refit."""
     start = prepared(task, rng)
     data = devices.spread_rows(start.data, start.static.batch_size)
-    trained = _train(start.static, task.plan, data, start.state, observer)
+    with devices.memory_for(start.static.batch_size or len(data.x)):
+        trained = _train(start.static, task.plan, data, start.state, observer)
     return finish(task, rng, observer, trained)
 
 

@@ -76,16 +76,13 @@ def train(
     while waiting or left:
         while left and len(waiting) < size:
             waiting.append(prepare(left.pop(0)))
+        batch = waiting[0].static.batch_size or len(waiting[0].data.x)
         try:
-            done += _side_by_side(plan, waiting[:size], size, observer)
-        except jax.errors.JaxRuntimeError as error:
-            if "RESOURCE_EXHAUSTED" not in str(error):
-                raise
+            with devices.memory_for(batch):
+                done += _side_by_side(plan, waiting[:size], size, observer)
+        except MemoryError:
             if size == 1:
-                raise MemoryError(
-                    f"the device has no room to train on {len(waiting[0].data.x)} rows at "
-                    "once; set batch_size to fewer of them"
-                ) from error
+                raise
             size //= 2
             continue
         except KeyboardInterrupt as interruption:
