@@ -437,6 +437,13 @@ def test_latex_names(name: str, latex: str) -> None:
     assert as_estimator(model, [name, "z"]).latex() == f"y = {latex}"
 
 
+def test_whole_exponents_that_sympy_makes() -> None:
+    """exp(1.0·ln x) is x, not x**1.0."""
+    vocabulary = ("none", "ln", "scaled_exp")
+    model = build(vocabulary, [1, 0, 0, 0, 2], [[], [], [], [], [1.0]], [[0], [1]], [0])
+    assert str(as_estimator(model).sympy()) == "x1"
+
+
 def test_a_column_may_share_a_latent_node_s_name() -> None:
     """Input k_1 and latent node k_1 must not be added up."""
     model = build(NAMED, [1, 0, 1, 0, 1], [[]] * 5, [[0], [1]], [0])

@@ -14,11 +14,11 @@ from autora.skl.darts import (
     DARTSClassifier,
     DARTSRegressor,
     coefficients,
-    explore,
     fitting,
     observations,
     refit,
     relax,
+    settle,
 )
 from autora.skl.darts.network import Coefs
 from autora.skl.darts.primitives import resolve
@@ -85,7 +85,7 @@ def test_open_searches_settle_on_samples(monkeypatch: pytest.MonkeyPatch) -> Non
     X, y = table(600)
     settings = {"random_state": 0, "primitives": PRIMITIVES, "n_candidates": 1500}
     exact = DARTSRegressor(**settings).fit(X, y)
-    monkeypatch.setattr(explore, "_SAMPLES", ((150, 100), (300, 8)))
+    monkeypatch.setattr(settle, "_SAMPLES", ((150, 100), (300, 8)))
     sampled = DARTSRegressor(**settings).fit(X, y)
     assert len(sampled.equations_) >= 2
     best = np.mean((exact.predict(X) - y) ** 2)

@@ -29,19 +29,13 @@ from .model import Model
 from .objectives import Objective
 from .primitives import builtin
 from .random_edits import starts
-from .refit import Fit, Problem
+from .refit import Problem
 from .restarts import ONCE, Restarts
 from .search import Budget, Candidate
 from .search_space import SearchSpace
+from .settle import MOST_ROWS, as_candidates, distinct, few, leading, settled, with_shorter
 from .table import thinned
 
-#: Rows that the search sees; what it finds is refitted on all.
-MOST_ROWS = 2000
-#: Rows and Levenberg–Marquardt steps of the refits on samples that come before the one on
-#: all rows, which from so near needs few steps.
-_SAMPLES, _LAST_STEPS = ((MOST_ROWS, 100), (20_000, 8)), 2
-#: Candidates beside the best per complexity that are refitted on more rows than a sample.
-_KEPT_OF_MANY = 5
 #: Candidates handed on beside the best of every complexity.
 _KEPT = 40
 #: Starts of the refit of an architecture that was drawn, not found.
@@ -208,63 +202,19 @@ def explore(
     herds, interruption = _herds(search, restarts, rng, progress)
     fitted, out_of_budget = sum(h.fitted for h in herds), herds[-1].out_of_budget
     full = arena_for(frame, problem, units)
-    graphs = _distinct(Graphs.join([herd.graphs for herd in herds]))
+    graphs = distinct(Graphs.join([herd.graphs for herd in herds]))
     if not len(graphs):
         space = SearchSpace(full.n_inputs, 1, 1, frame.primitives, frame.aggregations)
         return Found(space, [], fitted, out_of_budget, interruption)
-    graphs = _settled(full, graphs, _leading, rng)
+    graphs = settled(full, graphs, leading, rng)
     graphs = graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))
     criterion = full.criterion(graphs)
     graphs = graphs.take(np.argsort(criterion, kind="stable"))
+    if options.simplify and interruption is None:
+        graphs = with_shorter(full, graphs, frame, objective, problem, units)
     space = space_for(frame, problem.x.shape[1], graphs)
-    total = problem.weight.sum()
-    square = units.scale * units.scale  # infinite where ** would raise
-    candidates = []
-    for i, value in enumerate(np.sort(criterion, kind="stable")):
-        model = model_of(full, graphs, i, space, objective, units)
-        if model.is_finite:  # in units of y, too
-            loss = float(graphs.loss[i] / total * square)
-            candidates.append(Candidate(Fit(model, loss, 1), value))
-    return Found(space, candidates, fitted, out_of_budget, interruption)
-
-
-def _settled(
-    arena: Arena,
-    graphs: Graphs,
-    best: Callable[[Arena, Graphs], np.ndarray],
-    rng: np.random.Generator,
-) -> Graphs:
-    """The graphs fitted on all rows; of many rows only those that are ``best`` on samples.
-
-    A refit on a sample leaves the coefficients close to where all rows want them, and says
-    which graphs are worth the time that all rows take.
-    """
-    for rows, steps in _SAMPLES:
-        if arena.n_rows <= rows:
-            arena.fit(graphs, steps, 1e-13)
-            return graphs
-        sample = arena.rows(np.sort(rng.permutation(arena.n_rows)[:rows]))
-        sample.fit(graphs, steps, 1e-13)
-        graphs = graphs.take(best(sample, graphs))
-    arena.fit(graphs, _LAST_STEPS, 1e-13)
-    return graphs
-
-
-def _leading(arena: Arena, graphs: Graphs) -> np.ndarray:
-    """Graphs that no simpler one is as good as, and the best by criterion."""
-    size = arena.size(graphs)
-    order = np.lexsort((graphs.loss, size))
-    loss = graphs.loss[order]
-    before = np.minimum.accumulate(np.append(np.inf, loss[:-1]))
-    by_criterion = np.argsort(arena.criterion(graphs), kind="stable")
-    return np.union1d(order[loss < before], by_criterion[:_KEPT_OF_MANY])
-
-
-def _distinct(graphs: Graphs) -> Graphs:
-    """Every structure once, with its best coefficients, in the order in which they came."""
-    by_loss = np.argsort(graphs.loss, kind="stable")
-    _, first = np.unique(graphs.key[by_loss], return_index=True)
-    return graphs.take(np.sort(by_loss[first]))
+    found = as_candidates(full, graphs, space, objective, problem, units)
+    return Found(space, found, fitted, out_of_budget, interruption)
 
 
 def _seeds(arena: Arena, known: Sequence[Model], units: Units) -> Graphs:
@@ -309,18 +259,13 @@ def refit(
     arena = arena_for(wide, problem, units)
     same = [m for m in known if same_graph(m, blank)]
     graphs = graphs_of(arena, same, units) if same else _draws(arena, blank, units, rng)
-    graphs = _settled(arena, graphs, _few, rng)
+    graphs = settled(arena, graphs, few, rng)
     criterion = arena.criterion(graphs)
     best = int(np.argmin(criterion))
     if not np.isfinite(criterion[best]):
         return None
     model = model_of(arena, graphs, best, space, objective, units)
     return model if model.is_finite else None
-
-
-def _few(arena: Arena, graphs: Graphs) -> np.ndarray:
-    """The two best fits: the best one may be undefined on rows that were not looked at."""
-    return np.argsort(graphs.loss, kind="stable")[:2]
 
 
 def _draws(arena: Arena, blank: Model, units: Units, rng: np.random.Generator) -> Graphs:

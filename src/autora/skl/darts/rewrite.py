@@ -71,7 +71,7 @@ def _as_floats(expression: Any) -> Any:
     return expression.xreplace(found | large)
 
 
-def _whole(expression: Any) -> Any:
+def with_whole_numbers(expression: Any) -> Any:
     """2.0 as 2, and 1.0*x as x."""
     import sympy
 
@@ -157,7 +157,7 @@ def _steps() -> tuple[Callable[[Any], Any], ...]:
     import sympy
 
     return (
-        _whole,
+        with_whole_numbers,
         lambda e: sympy.expand(e, power_base=False, log=False),
         lambda e: sympy.powsimp(e, combine="exp"),
         sympy.factor_terms,

@@ -178,7 +178,20 @@ def _substituted(
     latent = model.evaluate(_namespace(), inputs, sympy.Integer(0))
     found = linked(model, readouts(model, latent))
     numbers = (number for e in found for number in e.atoms(sympy.Float))
-    return None if any(exponent(n) > _LARGEST_EXPONENT for n in numbers) else found
+    if any(exponent(n) > _LARGEST_EXPONENT for n in numbers):
+        return None
+    return [_with_whole_exponents(e) for e in found]
+
+
+def _with_whole_exponents(expression: Any) -> Any:
+    """x^1.0, which SymPy makes of exp(1.0·ln x), as x."""
+    import sympy
+
+    if not any(power.exp.is_Float for power in expression.atoms(sympy.Pow)):
+        return expression
+    return expression.replace(
+        lambda e: e.is_Pow and e.exp.is_Float, lambda e: e.base ** _whole(e.exp)
+    )
 
 
 def expressions(model: Model, input_names: Sequence[str]) -> list[Any]:

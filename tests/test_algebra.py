@@ -1,0 +1,162 @@
+"""What algebra made of an equation is a graph again: the same function, in fewer edges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+
+from autora.skl.darts import algebra, bridge, settle
+from autora.skl.darts.arena import Arena, Graphs
+from autora.skl.darts.model import Model
+from autora.skl.darts.objectives import OBJECTIVES
+from autora.skl.darts.primitives import SCIENCE, resolve
+from autora.skl.darts.random_edits import keyed
+from autora.skl.darts.refit import Problem
+from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts.selection import complexity
+from autora.skl.darts.symbolic import symbols
+
+FRAME = bridge.Frame(resolve(SCIENCE))
+X = np.random.default_rng(0).uniform(0.5, 2, (60, 6))
+NAMES = [f"x{i}" for i in range(6)]
+x0, x1, x2, x3, x4, x5 = SYMBOLS = symbols(NAMES)
+exp, ln, sin, sqrt, Abs = sympy.exp, sympy.log, sympy.sin, sympy.sqrt, sympy.Abs
+
+WRITTEN: dict[str, tuple[Any, int]] = {
+    "a fraction": ((x0 * x2 + x1 * x3) / (x0 + x1), 10),
+    "factors": (0.25 * x0 * x3**2 * (x1**2 + x2**2), 5),
+    "two terms": (0.5 * x0 * (1 + x4 * x5 / x3) + 0.5 * x2**2 / x0, 7),
+    "straight and bent": (2 * x0 - 3 * x1 + exp(5.0 * x2) + 1.5, 3),
+    "only straight": (3 + 2.0 * x0 - x1, 2),
+    "one input": (1 - 4 * x0, 1),
+    "logistic": (2 / (1 + exp(1 - 2 * x0)), 1),
+    "logistic of a sum": (1 / (1 + 3 * exp(-x0 - x1)), 3),
+    "powers": (Abs(x0) ** 1.5 * x1**3 * Abs(x2 - 3) ** 0.7, 3),
+    "a root of a sum": (sqrt(x0**2 + x1**2 + 1) / x2, 4),
+    "a wave": (sin(3 * x0 * x1 + 1) + 2, 3),
+    "many factors": (x0 * x1 * x2 * x3 * x4 * x5, 7),
+    "many terms": (x0 + x1 + x2 + x3 + x4, 6),
+    "shifted logarithms": (ln(x0 + 1) + ln(x0**2 + 1), 3),
+}
+
+
+def written(expression: Any, frame: bridge.Frame, read: Any) -> Model:
+    writer = algebra._Writer(SYMBOLS, frame)
+    weights, bias = read(writer, sympy.sympify(expression))
+    nothing = Model(
+        SearchSpace(6, 1, 1, frame.primitives), OBJECTIVES["real"], np.zeros(6, int),
+        np.zeros((6, 1)), np.zeros((1, 1)), np.zeros(1),
+    )  # fmt: skip
+    return algebra._model(writer, weights, bias, nothing, frame)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_expressions_become_graphs(name: str) -> None:
+    expression, n_edges = WRITTEN[name]
+    expected = sympy.lambdify(SYMBOLS, expression, "numpy")(*X.T)
+    found = [written(expression, FRAME, r) for r in (algebra._read_out, algebra._one_node)]
+    for model in found:
+        np.testing.assert_allclose(model.predict(X)[:, 0], expected, rtol=1e-12)
+        assert model.space.n_nodes <= FRAME.max_nodes
+        assert max(bridge.in_degrees(model)) <= FRAME.max_in_degree
+    assert min(len(list(model.edges())) for model in found) == n_edges
+
+
+UNWRITABLE: dict[str, tuple[Any, dict[str, Any]]] = {
+    "a base that is no input": (2**x0, {}),
+    "a root of what may be negative": ((x0 - x1) ** 1.5, {}),
+    "a bare modulus": (Abs(x0 - 1), {}),
+    "an unknown function": (sympy.atan(x0), {}),
+    "a function that is left out": (sin(x0), {"primitives": resolve(("none", "add"))}),
+    "no products": (x0 * x1, {"aggregations": ("sum",)}),
+    "too many nodes": (sin(x0 * x1) * ln(x2 * x3), {"max_nodes": 2}),
+    "one edge a node": (x0 + x1, {"max_in_degree": 1}),
+    "a constant without a term to shift": (sympy.cos(exp(x0) + sin(x1) + 2), {}),
+}
+
+
+@pytest.mark.parametrize("name", UNWRITABLE)
+def test_what_cannot_be_written(name: str) -> None:
+    expression, bounds = UNWRITABLE[name]
+    for read in (algebra._read_out, algebra._one_node):
+        with pytest.raises(algebra._Unwritable):
+            written(expression, FRAME._replace(**bounds), read)
+
+
+def multiplied_out() -> Model:
+    """0.25·x0·x3²·(x1² + x2²), the long way."""
+    expanded = sympy.expand(WRITTEN["factors"][0])
+    return written(expanded, FRAME, algebra._read_out)
+
+
+def test_a_shorter_graph() -> None:
+    model = multiplied_out()
+    found = algebra.shorter(model, FRAME, True)
+    assert found is not None
+    assert len(list(model.edges())) == 6 and len(list(found.edges())) == 5
+    assert complexity(found, True) < complexity(model, True)
+    np.testing.assert_allclose(found.predict(X), model.predict(X), rtol=1e-12)
+    assert algebra.shorter(found, FRAME, True) is None
+
+
+def test_traces_of_functions_are_constants() -> None:
+    """1/(1 + exp(−1e−16·x)) is one half, and goes along with a term that is there."""
+    model = written(x0 + x1 + 0.8 / (1 + exp(-1e-3 * x2)), FRAME, algebra._read_out)
+    edge = np.where(model.edge == 1e-3, 1e-16, model.edge)
+    found = algebra.shorter(model.replace(edge=edge), FRAME, True)
+    assert found is not None and len(list(found.edges())) == 2
+    np.testing.assert_allclose(found.predict(X)[:, 0], X[:, 0] + X[:, 1] + 0.4, rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_function_stays(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vocabulary = resolve(("none", "add", "mult", "square", "reciprocal", "exp", "shift"))
+    frame = FRAME._replace(primitives=vocabulary)
+    space = SearchSpace(2, 3, 1, vocabulary, ("sum", "product"), 4, 2)
+    architecture = np.where(
+        rng.random(space.n_edges) < 0.5, 0, rng.integers(7, size=space.n_edges)
+    )
+    edge = rng.choice([-2.0, 0.5, 1.0, 3.0], (space.n_edges, space.max_params))
+    edge *= np.arange(space.max_params) < space.n_params[architecture][:, None]
+    model = Model(
+        space, OBJECTIVES["real"], architecture, edge, rng.normal(size=(3, 1)),
+        np.ones(1), rng.integers(0, 2, 3),
+    )  # fmt: skip
+    found = algebra.shorter(model, frame, True)
+    expected = model.predict(X[:, :2])
+    if found is not None and np.isfinite(expected).all():
+        np.testing.assert_allclose(found.predict(X[:, :2]), expected, rtol=1e-8)
+        assert complexity(found, True) < complexity(model, True)
+
+
+def competing(model: Model, noise: float = 0.0) -> tuple[Arena, Graphs, tuple]:
+    y = model.predict(X) + noise * np.random.default_rng(0).normal(size=(len(X), 1))
+    problem = Problem(X, y, np.ones(len(X)), True, True)
+    units = bridge.units_of(problem)
+    arena = bridge.arena_for(FRAME, problem, units)
+    graphs = keyed(arena, bridge.graphs_of(arena, [model], units))
+    arena.fit(graphs, 40, 1e-13)
+    return arena, graphs, (FRAME, model.objective, problem, units)
+
+
+def test_exact_graphs_are_written_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settle, "_LONG", 5)
+    arena, graphs, rest = competing(multiplied_out())
+    found = settle.with_shorter(arena, graphs, *rest)
+    assert len(found) == 2 and (found.op[0] >= 0).sum() == 5
+    [best, other] = settle.as_candidates(
+        arena, found, bridge.space_for(FRAME, 6, found), rest[1], rest[2], rest[3]
+    )
+    assert best.criterion < other.criterion
+    np.testing.assert_allclose(best.fit.model.predict(X), rest[2].y, rtol=1e-12)
+
+
+def test_only_exact_and_long_ones() -> None:
+    arena, graphs, rest = competing(multiplied_out())
+    assert settle.with_shorter(arena, graphs, *rest) is graphs  # six edges are not long
+    arena, graphs, rest = competing(multiplied_out(), noise=0.01)
+    assert settle.with_shorter(arena, graphs, *rest) is graphs
