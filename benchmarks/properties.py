@@ -20,7 +20,10 @@ from pathlib import Path
 
 from _common import ROOT, provenance, table, write_results
 
-FILES = ("test_properties", "test_trust", "test_bad_input", "test_interrupts")
+FILES = (
+    "test_properties", "test_trust", "test_bad_input", "test_interrupts", "test_checkpoint",
+    "test_restarts", "test_together", "test_supply_chain",
+)  # fmt: skip
 _EXAMPLES = re.compile(r"(\d+) passing, (\d+) failing")
 
 
