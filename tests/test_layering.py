@@ -43,6 +43,7 @@ ORDER = [
     "search",
     "selection",
     "table",
+    "aliases",
     "outcome",
     "cautions",
     "prepare",

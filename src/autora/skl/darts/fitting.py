@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from . import compiled, devices, relax
+from .aliases import lowered
 from .discretise import Choice, attempts, move_towards
 from .model import Model
 from .outcome import Network, Observer, Result, Trained, constant, joined, no_history
@@ -78,7 +79,10 @@ def _chosen(
         if np.isfinite(fit.loss):
             if setting.objective.likelihood:  # separable classes drive slopes to infinity
                 fit = tamed(setting.problem, fit)
-            return without_traces(setting.problem, fit.model)
+            model = lowered(setting.problem, fit.model)
+            if model is not fit.model:
+                model = levenberg_marquardt(setting.problem, model, _STEPS_ON_ALL).model
+            return without_traces(setting.problem, model)
     return None
 
 

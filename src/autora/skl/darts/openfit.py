@@ -17,10 +17,11 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from . import explore, working
+from .aliases import lowered
 from .breed import Options
 from .bridge import Frame, same_graph
 from .checkpoint import Keeper, generator_state
-from .coefficients import snapped
+from .coefficients import places, refitted, snapped
 from .discretise import bounded, draw, mode, move_towards
 from .explore import Found, Progress
 from .model import Model
@@ -105,8 +106,15 @@ def _sampled(
             plan.frame, network.space, network.objective, problem, asked, known, rng
         )
         if model is not None:
-            return without_traces(problem, model)
+            return without_traces(problem, _with_low_frequencies(problem, model))
     return None
+
+
+def _with_low_frequencies(problem: Problem, model: Model) -> Model:
+    lower = lowered(problem, model)
+    if lower is model or not model.objective.least_squares:
+        return lower
+    return refitted(problem, lower, places(lower, problem))
 
 
 class _Recorder:

@@ -179,6 +179,8 @@ def _agree(one: Any, other: Any) -> bool:
     """Whether two expressions have the same values, and are undefined alike."""
     import sympy
 
+    if one.has(sympy.zoo, sympy.nan) or other.has(sympy.zoo, sympy.nan):
+        return False
     symbols = sorted(one.free_symbols | other.free_symbols, key=str)
     # Names of columns are anything at all: none of them gets into the code that is run.
     plain = {symbol: sympy.Symbol(f"x{i}", real=True) for i, symbol in enumerate(symbols)}

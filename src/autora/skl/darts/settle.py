@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .algebra import shorter
+from .aliases import lowered
 from .archive import EXACT
 from .arena import Arena, Graphs
 from .bridge import Frame, Units, graphs_of, model_of, space_for
@@ -113,6 +114,7 @@ def as_candidates(
     for i, value in enumerate(arena.criterion(graphs)):
         model = model_of(arena, graphs, i, space, objective, units)
         if model.is_finite:
+            model = lowered(problem, model)
             loss = float(graphs.loss[i] / total * square)
             found.append(Candidate(Fit(model, loss, 1), float(value)))
     return found

@@ -1,0 +1,66 @@
+"""Waves on a grid: of all frequencies that agree on it, the lowest.
+
+On equidistant values a wave of 618.9·x may pass through the very points of one of 6.28·x.
+No fit can tell such aliases apart; whoever reads the equation between the points can. So a
+frequency above what the grid resolves (Nyquist's, half a turn per step) becomes the one
+below it that has the same values on all rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .model import Edge, Model
+from .refit import Problem
+from .table import mean_loss
+
+#: Largest distance from a grid, in steps, that is rounding.
+_ROUNDING = 1e-6
+#: A lower frequency may fit worse by this share of the loss and of y's square.
+_WORSE, _NOTHING = 1e-6, 1e-18
+
+
+def grid(values: np.ndarray) -> tuple[float, float] | None:
+    """First value and step of a grid on which all values lie, else None.
+
+    Values may be missing from it or occur more than once; fewer than three lie on any.
+    """
+    distinct = np.unique(values)
+    if len(distinct) < 3:
+        return None
+    step = float(np.diff(distinct).min())
+    places = (distinct - distinct[0]) / step
+    off = np.abs(places - np.round(places)).max()
+    return (float(distinct[0]), step) if off <= _ROUNDING * len(distinct) else None
+
+
+def lowered(problem: Problem, model: Model) -> Model:
+    """The model with the lowest frequencies that fit the rows as well."""
+    for edge in model.edges():
+        waves = edge.primitive.base in ("sin", "cos")
+        if not waves or edge.primitive.argument not in ("scaled", "linear"):
+            continue
+        if edge.source < model.space.n_inputs:
+            model = _with_lower(problem, model, edge)
+    return model
+
+
+def _with_lower(problem: Problem, model: Model, edge: Edge) -> Model:
+    found = grid(problem.x[:, edge.source])
+    if found is None:
+        return model
+    first, step = found
+    slope, *shift = edge.coefs
+    turn = 2 * np.pi / step
+    turns = np.round(slope / turn)
+    if not np.isfinite(turns) or turns == 0:
+        return model
+    coefs = model.edge.copy()
+    coefs[edge.index, 0] = slope - turns * turn
+    if shift:
+        phase = shift[0] + turns * turn * first
+        coefs[edge.index, 1] = phase - 2 * np.pi * np.round(phase / (2 * np.pi))
+    lower = model.replace(edge=coefs)
+    before, after = mean_loss(model, problem), mean_loss(lower, problem)
+    allowed = before * (1 + _WORSE) + _NOTHING * float(np.mean(problem.y**2))
+    return lower if after <= allowed else model

@@ -1,0 +1,96 @@
+"""On a grid many frequencies fit alike; the lowest is told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from autora.skl.darts import DARTSRegressor, bridge, settle
+from autora.skl.darts.aliases import grid, lowered
+from autora.skl.darts.model import Model
+from autora.skl.darts.objectives import OBJECTIVES
+from autora.skl.darts.primitives import resolve
+from autora.skl.darts.random_edits import keyed
+from autora.skl.darts.refit import Problem
+from autora.skl.darts.search_space import SearchSpace
+
+GRID = np.linspace(-1, 1, 41)
+TURN = 2 * np.pi / 0.05
+
+
+def wave(name: str, *coefs: float) -> Model:
+    space = SearchSpace(1, 1, 1, resolve(("none", name)))
+    edge = np.zeros((1, space.max_params))
+    edge[0, : len(coefs)] = coefs
+    return Model(
+        space, OBJECTIVES["real"], np.array([1]), edge, np.array([[2.0]]), np.array([0.5])
+    )
+
+
+def problem_of(model: Model, x: np.ndarray) -> Problem:
+    x = x.reshape(-1, 1)
+    return Problem(x, model.predict(x), np.ones(len(x)), True, True)
+
+
+@pytest.mark.parametrize("turns", [-3, -1, 1, 98])
+@pytest.mark.parametrize(
+    ("name", "coefs"),
+    [("scaled_sin", [6.0]), ("scaled_cos", [-3.0]), ("linear_sin", [5.0, 1])],
+)
+def test_aliases_become_the_lowest(name: str, coefs: list[float], turns: int) -> None:
+    low = wave(name, *coefs)
+    problem = problem_of(low, np.random.default_rng(0).permutation(GRID[5:]))
+    first = GRID[5]
+    edge = low.edge.copy()
+    edge[0, 0] += turns * TURN
+    if len(coefs) > 1:
+        edge[0, 1] -= turns * TURN * first
+    found = lowered(problem, low.replace(edge=edge))
+    assert found.edge[0, 0] == pytest.approx(coefs[0], rel=1e-9)
+    between = np.linspace(-1, 1, 333)[:, None]
+    np.testing.assert_allclose(found.predict(between), low.predict(between), atol=1e-9)
+
+
+def test_what_the_rows_tell_apart_stays() -> None:
+    fast = wave("scaled_sin", 6.0 + TURN)
+    uneven = np.sort(np.random.default_rng(0).uniform(-1, 1, 41))
+    for x in (uneven, np.append(GRID, 0.013), GRID[:2]):
+        assert lowered(problem_of(fast, x), fast) is fast
+    # A cosine without a phase has no alias on a grid that misses 0.
+    fast = wave("scaled_cos", 6.0 + TURN)
+    assert lowered(problem_of(fast, GRID + 0.01), fast) is fast
+    slow = wave("scaled_sin", 6.0)
+    assert lowered(problem_of(slow, GRID), slow) is slow
+
+
+def test_grids() -> None:
+    assert grid(np.array([3.0, 1, 1, 7])) == (1.0, 2.0)
+    assert grid(np.array([0.1, 0.2, 0.4, 0.3])) == pytest.approx((0.1, 0.1))
+    assert grid(np.array([1.0, 2.0])) is None and grid(np.array([0, 1, np.pi])) is None
+
+
+def test_candidates_have_no_aliases() -> None:
+    fast = wave("scaled_sin", 6.0 + TURN)
+    problem = problem_of(fast, GRID)
+    frame = bridge.Frame(resolve(("none", "add", "mult", "scaled_sin")))
+    units = bridge.units_of(problem)
+    arena = bridge.arena_for(frame, problem, units)
+    graphs = keyed(arena, bridge.graphs_of(arena, [fast], units))
+    arena.fit(graphs, 20, 1e-13)
+    assert graphs.theta.max() > TURN
+    space = bridge.space_for(frame, 1, graphs)
+    [found] = settle.as_candidates(arena, graphs, space, fast.objective, problem, units)
+    assert found.fit.model.edge.max() == pytest.approx(6.0, rel=1e-9)
+
+
+@pytest.mark.parametrize("nodes", ["auto", 1])
+def test_fits_on_a_grid(nodes: int | str) -> None:
+    """The primitive's first coefficients are drawn; many of them lie near an alias."""
+    y = 0.3 * np.sin(2 * np.pi * GRID) + 1
+    for seed in range(4):
+        model = DARTSRegressor(
+            num_graph_nodes=nodes, primitives=["none", "linear_sin"], random_state=seed,
+            max_epochs=1, n_candidates=300, train_classifier_coefficients=True,
+            train_classifier_bias=True, init_weights_function=None,
+        ).fit(GRID[:, None] * 1.0, y)  # fmt: skip
+        assert np.abs(model.model_.edge[:, 0]).max() <= TURN / 2
