@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -144,6 +146,25 @@ def test_restarts_are_searches_of_their_own(kind: str) -> None:
     assert four <= one * 1.5
     if kind == "open":
         assert fits[1].history_.refits[-1] > 2 * fits[0].history_.refits[-1]
+
+
+FORKED = """
+import joblib, sys
+sys.path.insert(0, sys.argv[1])
+from test_restarts import SETTINGS, law, restarted_fit
+with joblib.parallel_config(backend="multiprocessing"):
+    model = restarted_fit(n_restarts=2, n_jobs=2, **SETTINGS["counted"])
+print(model.model_repr(decimals_to_display=12))
+"""
+
+
+def test_forked_workers_give_the_same_bits() -> None:
+    """As long as JAX has not started here, which must not happen before they do."""
+    script = [sys.executable, "-c", FORKED, str(Path(__file__).parent)]
+    done = subprocess.run(script, capture_output=True, text=True, timeout=300)
+    alone = restarted_fit(n_restarts=2, **SETTINGS["counted"])
+    expected = alone.model_repr(decimals_to_display=12)
+    assert done.stdout.strip() == expected, done.stderr[-2000:]
 
 
 def test_dask_workers_give_the_same_bits_even_when_one_is_killed() -> None:

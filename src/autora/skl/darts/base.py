@@ -161,7 +161,8 @@ class BaseDARTS(Readings, BaseEstimator):
         rngs = rng.spawn(restarts.count)
         trained: list[Trained | None] = [None] * restarts.count
         stopped = None
-        if together.worthwhile() and self.execution_monitor is None:
+        watched = self.execution_monitor is not None
+        if not watched and not restarts.forks and together.worthwhile():
             prepare = partial(prepared, task)
             found, stopped = together.train(prepare, rngs, task.plan, here)
             trained = [*found]

@@ -47,6 +47,12 @@ class Restarts:
         """Restarts that one worker does after another."""
         return math.ceil(self.count / self.workers)
 
+    @property
+    def forks(self) -> bool:
+        """Whether workers are copies of this process, which JAX must not have entered."""
+        backend = get_active_backend()[0]
+        return self.workers > 1 and type(backend).__name__ == "MultiprocessingBackend"
+
     def run(
         self,
         search: Callable[[Any], Result],
@@ -168,6 +174,8 @@ def _handed_out(
 ) -> Generator[tuple[Any, Exception | None], None, None]:
     streams = get_active_backend()[0].supports_return_generator
     form = "generator" if streams else "list"
+    # Not every backend takes a function that is not a module's.
+    search = joblib.wrap_non_picklable_objects(search)
     parallel = joblib.Parallel(crew.n_jobs, prefer=crew.prefer, return_as=form)
     yield from parallel(joblib.delayed(_guarded)(search, seed) for seed in seeds)
 
