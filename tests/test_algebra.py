@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy
 
-from autora.skl.darts import algebra, bridge, settle
+from autora.skl.darts import Primitive, algebra, bridge, register_primitive, settle
 from autora.skl.darts.arena import Arena, Graphs
 from autora.skl.darts.model import Model
 from autora.skl.darts.objectives import OBJECTIVES
@@ -131,6 +131,34 @@ def test_the_function_stays(seed: int) -> None:
     if found is not None and np.isfinite(expected).all():
         np.testing.assert_allclose(found.predict(X[:, :2]), expected, rtol=1e-8)
         assert complexity(found, True) < complexity(model, True)
+
+
+def test_what_sympy_cannot_write_is_left_alone() -> None:
+    huge = written(exp(5 * x0) + sin(x1), FRAME, algebra._read_out)
+    huge = huge.replace(
+        edge=np.where(huge.edge == 5, 1e9, huge.edge), bias=np.array([np.inf])
+    )
+    assert algebra.shorter(huge, FRAME, True) is None
+    two = multiplied_out()
+    shape = SearchSpace(6, 3, 2, FRAME.primitives, FRAME.aggregations)
+    several = Model(
+        shape, two.objective, np.zeros(shape.n_edges, int), np.zeros((shape.n_edges, 2)),
+        np.ones((3, 2)), np.zeros(2),
+    )  # fmt: skip
+    assert algebra.shorter(several, FRAME, True) is None
+
+
+def test_own_primitives_are_left_alone(own_table: dict[str, Any]) -> None:
+    own = Primitive("bell", lambda m, x: m.exp(-x * x))
+    register_primitive(own)
+    frame = FRAME._replace(primitives=(*FRAME.primitives, own))
+    space = SearchSpace(1, 1, 1, frame.primitives)
+    architecture = np.array([len(frame.primitives) - 1])
+    model = Model(
+        space, OBJECTIVES["real"], architecture, np.zeros((1, space.max_params)),
+        np.ones((1, 1)), np.zeros(1),
+    )  # fmt: skip
+    assert algebra.shorter(model, frame, True) is None
 
 
 def competing(model: Model, noise: float = 0.0) -> tuple[Arena, Graphs, tuple]:

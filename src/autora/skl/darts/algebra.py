@@ -14,10 +14,11 @@ import numpy as np
 
 from .bridge import Frame
 from .model import Model
+from .primitives import builtin
 from .rewrite import simplified, with_whole_numbers
 from .search_space import SearchSpace
 from .selection import complexity
-from .symbolic import expressions, n_terms, symbols
+from .symbolic import substituted, symbols
 
 #: Terms of an equation beyond which it is left alone.
 _MOST_TERMS = 60
@@ -170,12 +171,8 @@ def _affine_parts(expression: Any) -> tuple[float, float, Any]:
     """
     constant, rest = expression.as_coeff_Add()
     slope, inner = rest.as_coeff_Mul()
-    if (
-        constant != 0
-        and inner.is_Add
-        and float(slope) == 1
-        and not all(map(_bends, inner.args))
-    ):
+    takes_along = inner.is_Add and slope == 1 and not all(map(_bends, inner.args))
+    if constant != 0 and takes_along:
         return 1.0, 0.0, expression
     return float(slope), float(constant), inner
 
@@ -193,11 +190,7 @@ def _logistic_of(base: Any) -> Any:
     factor, power = rest.as_coeff_Mul()
     if constant != 1 or not isinstance(power, sympy.exp) or not factor > 0:
         return None
-    shift = (
-        sympy.Integer(0)
-        if float(factor) == 1
-        else sympy.Float(float(np.log(float(factor))))
-    )
+    shift = sympy.Float(float(np.log(float(factor)))) if factor != 1 else 0
     return sympy.expand_mul(-power.args[0] - shift)
 
 
@@ -272,11 +265,16 @@ def shorter(model: Model, frame: Frame, train_readout: bool) -> Model | None:
 
     Its coefficients are those of SymPy's shorter form; refit them before they are used.
     """
-    if model.space.n_outputs > 1 or n_terms(model) > _MOST_TERMS:
-        return None
+    import sympy
+
+    known = all(edge.primitive in builtin() for edge in model.edges())
     names = [f"x{i}" for i in range(model.space.n_inputs)]
-    expression = simplified(_without_traces(expressions(model, names)[0]))
-    expression = with_whole_numbers(expression)
+    written = substituted(model, names, _MOST_TERMS) if known else None
+    if written is None or len(written) > 1:
+        return None
+    expression = with_whole_numbers(simplified(_without_traces(written[0])))
+    if expression.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
+        return None
     best, least = None, complexity(model, train_readout)
     for read in (_read_out, _one_node):
         writer = _Writer(symbols(names), frame)

@@ -19,7 +19,7 @@ from .primitives import NUMPY
 
 #: Terms of an equation without latent nodes beyond which it is not written: on one line
 #: of a table, and at all.
-_MOST_ON_A_LINE, _MOST_TERMS = 1_000, 20_000
+_MOST_ON_A_LINE, MOST_TERMS = 1_000, 20_000
 #: To base 2, of numbers that SymPy still prints at once.
 _LARGEST_EXPONENT = 100_000
 
@@ -166,8 +166,8 @@ def exponent(number: Any) -> int:
     return abs(number._mpf_[2])
 
 
-def _substituted(
-    model: Model, input_names: Sequence[str], most: int = _MOST_TERMS
+def substituted(
+    model: Model, input_names: Sequence[str], most: int = MOST_TERMS
 ) -> list[Any] | None:
     """The outputs in terms of the inputs; None where SymPy would take for ever."""
     import sympy
@@ -203,11 +203,11 @@ def expressions(model: Model, input_names: Sequence[str]) -> list[Any]:
         If the equation is too long without its latent nodes, or has numbers such as
         exp(1e9).
     """
-    found = _substituted(model, input_names)
+    found = substituted(model, input_names)
     if found is None:
         raise ValueError(
             "the equation cannot be written without its latent nodes: it would have "
-            f"{n_terms(model)} terms (at most {_MOST_TERMS}) or numbers far too large; "
+            f"{n_terms(model)} terms (at most {MOST_TERMS}) or numbers far too large; "
             "model_repr() shows it node by node"
         )
     return found
@@ -258,7 +258,7 @@ def one_line(model: Model, input_names: Sequence[str], decimals: int = 4) -> str
 
     Where that would be too long to read, the latent nodes stay.
     """
-    found = _substituted(model, input_names, _MOST_ON_A_LINE)
+    found = substituted(model, input_names, _MOST_ON_A_LINE)
     if found is None:
         outputs = [f"y{q + 1}" for q in range(len(model.bias))]
         return "; ".join(equations(model, input_names, outputs, decimals=decimals))
