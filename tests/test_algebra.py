@@ -133,6 +133,16 @@ def test_the_function_stays(seed: int) -> None:
         assert complexity(found, True) < complexity(model, True)
 
 
+def test_terms_that_cancel_but_for_rounding_are_gone() -> None:
+    root = 2**0.5
+    inner = x1 + x2 - root * sqrt(x1) * sqrt(x2)
+    long = inner * (inner + 2 * root * sqrt(x1) * sqrt(x2)) * x0
+    model = written(long, FRAME, algebra._read_out)
+    found = algebra.shorter(model, FRAME, True)
+    assert found is not None and len(list(found.edges())) == 4  # (x1² + x2²)·x0
+    np.testing.assert_allclose(found.predict(X), model.predict(X), rtol=1e-12)
+
+
 def test_what_sympy_cannot_write_is_left_alone() -> None:
     huge = written(exp(5 * x0) + sin(x1), FRAME, algebra._read_out)
     huge = huge.replace(

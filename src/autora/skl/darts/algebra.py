@@ -8,6 +8,7 @@ form (`rewrite`) is read as nodes that add or multiply and edges from the vocabu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,15 +16,17 @@ import numpy as np
 from .bridge import Frame
 from .model import Model
 from .primitives import builtin
-from .rewrite import simplified, with_whole_numbers
+from .rewrite import simplified, terms_written_out, with_whole_numbers
 from .search_space import SearchSpace
 from .selection import complexity
 from .symbolic import substituted, symbols
 
-#: Terms of an equation beyond which it is left alone.
+#: Terms of an equation beyond which it is left alone, or not multiplied out.
 _MOST_TERMS = 60
 #: Numbers below which what a search has found exactly is nothing.
 _TRACE = 1e-12
+#: What terms leave that cancel, as a share of the largest.
+_CANCELLED = 1e-14
 _POWERS = {2.0: "square", -1.0: "reciprocal", 0.5: "sqrt"}
 _FUNCTIONS = ("exp", "ln", "sin", "cos", "tanh", "logistic")
 
@@ -260,6 +263,17 @@ def _without_traces(expression: Any) -> Any:
     return expression.xreplace(dict.fromkeys(traces, sympy.Integer(0)))
 
 
+def _multiplied_out(expression: Any) -> Any:
+    """The expression as a sum, without the rounding errors of terms that cancel."""
+    import sympy
+
+    total = sympy.expand(expression, power_base=False, log=False)
+    terms = sympy.Add.make_args(total)
+    sizes = [abs(float(term.as_coeff_Mul()[0])) for term in terms]
+    pairs = zip(terms, sizes, strict=True)
+    return sympy.Add(*(term for term, size in pairs if size > _CANCELLED * max(sizes)))
+
+
 def shorter(model: Model, frame: Frame, train_readout: bool) -> Model | None:
     """A simpler graph of the same function within the frame, or None.
 
@@ -272,12 +286,15 @@ def shorter(model: Model, frame: Frame, train_readout: bool) -> Model | None:
     written = substituted(model, names, _MOST_TERMS) if known else None
     if written is None or len(written) > 1:
         return None
-    expression = with_whole_numbers(simplified(_without_traces(written[0])))
-    if expression.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
+    plain = _without_traces(written[0])
+    if plain.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
         return None
+    forms = {simplified(plain)}
+    if terms_written_out(plain) <= _MOST_TERMS:
+        forms.add(simplified(_multiplied_out(plain)))
     best, least = None, complexity(model, train_readout)
-    for read in (_read_out, _one_node):
-        writer = _Writer(symbols(names), frame)
+    for form, read in product(sorted(forms, key=str), (_read_out, _one_node)):
+        writer, expression = _Writer(symbols(names), frame), with_whole_numbers(form)
         try:
             weights, bias = read(writer, expression)
             found = _model(writer, weights, bias, model, frame)

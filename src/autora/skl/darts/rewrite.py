@@ -37,19 +37,19 @@ def parts(expression: Any, most: int) -> int:
     return sum(2 if part.is_Float else 1 for part in walk)
 
 
-def _terms(expression: Any) -> int:
+def terms_written_out(expression: Any) -> int:
     """How many terms the expression has when it is multiplied out."""
     if expression.is_Add:
-        return sum(_terms(arg) for arg in expression.args)
+        return sum(terms_written_out(arg) for arg in expression.args)
     if expression.is_Mul:
         total = 1
         for arg in expression.args:
-            total = min(total * _terms(arg), 10**6)
+            total = min(total * terms_written_out(arg), 10**6)
         return total
     if expression.is_Pow and expression.exp.is_Integer and expression.exp > 0:
-        inner, power = _terms(expression.base), min(int(expression.exp), 100)
+        inner, power = terms_written_out(expression.base), min(int(expression.exp), 100)
         return comb(inner + power - 1, power) if inner > 1 else 1
-    return max(map(_terms, expression.args), default=1)
+    return max(map(terms_written_out, expression.args), default=1)
 
 
 def _one_fraction(expression: Any) -> Any:
@@ -57,7 +57,10 @@ def _one_fraction(expression: Any) -> Any:
     import sympy
 
     exact = sympy.nsimplify(expression, rational=True)
-    if not exact.is_rational_function() or max(map(_terms, exact.as_numer_denom())) > 12:
+    if (
+        not exact.is_rational_function()
+        or max(map(terms_written_out, exact.as_numer_denom())) > 12
+    ):
         return expression
     return _as_floats(sympy.cancel(exact))
 
@@ -171,7 +174,7 @@ def _steps() -> tuple[Callable[[Any], Any], ...]:
 def _shorter(expression: Any) -> Iterator[Any]:
     """The expression after each step that could make it shorter."""
     for step in _steps():
-        if _terms(expression) <= _MOST_TERMS:
+        if terms_written_out(expression) <= _MOST_TERMS:
             yield step(expression)
 
 
