@@ -43,8 +43,11 @@ def test_the_table_is_complete() -> None:
     assert set(PRIMITIVES) == {p for p in builtin() if p.name != "none"}
 
 
-@pytest.mark.parametrize("odd", [False, True])
-@pytest.mark.parametrize("primitive", PRIMITIVES, ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    ("primitive", "odd"),
+    [(p, odd) for p in PRIMITIVES for odd in (False, True) if not odd or p.base == "power"],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
 def test_derivatives_agree_with_jets(kernel: Any, primitive: Primitive, odd: bool) -> None:
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.uniform(0.3, 2.0, 20), [0.0, -1.3, 40.0]])

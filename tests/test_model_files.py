@@ -164,7 +164,7 @@ def test_fits_go_on_as_if_never_stored(case: str, changes: dict[str, Any]) -> No
     for estimator in (model, loaded):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            warnings.filterwarnings("ignore", "execution_monitor")
+            warnings.filterwarnings("ignore", "execution_monitor|a straight line")
             estimator.set_params(sampling_strategy="sample", **changes).fit(X, y)
     same(vars(loaded), vars(model))
 
