@@ -8,7 +8,7 @@ equation shorter, and the result is compared with the original in numbers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, reduce
 from itertools import islice
 from math import comb
 from typing import Any
@@ -24,6 +24,8 @@ _ROUNDS = 3
 _LARGEST_EXPONENT = 1_100
 _SAMPLES, _AGREEMENT = 12, 1e-9
 _SPREAD = np.logspace(-1, 1, _SAMPLES)
+#: The maximum of arrays and numbers, which SymPy 1.12 asks NumPy for in vain.
+_LARGEST = {"amax": lambda parts, axis: reduce(np.maximum, parts)}
 #: Relative error of a number that went through a few operations.
 _ROUNDING = 1e-13
 
@@ -193,7 +195,7 @@ def _agree(one: Any, other: Any) -> bool:
     with np.errstate(all="ignore"):
         for expression in (one, other):
             function = sympy.lambdify(
-                list(plain.values()), expression.xreplace(plain), "numpy"
+                list(plain.values()), expression.xreplace(plain), [_LARGEST, "numpy"]
             )
             value = np.broadcast_to(function(*points), _SAMPLES).astype(complex)
             values.append(np.where(np.isfinite(value), value, np.nan))
