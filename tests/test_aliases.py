@@ -51,6 +51,21 @@ def test_aliases_become_the_lowest(name: str, coefs: list[float], turns: int) ->
     np.testing.assert_allclose(found.predict(between), low.predict(between), atol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["scaled_sin", "scaled_cos"])
+def test_half_a_turn_is_a_sign(name: str) -> None:
+    """199 steps of 2/199 from −1 to 1: half a turn too many at the first value."""
+    x = np.linspace(-1, 1, 200)
+    low = wave(name, 6.0)
+    edge = low.edge + 2 * np.pi / (x[1] - x[0])
+    fast = low.replace(edge=edge, readout=-low.readout)
+    problem = problem_of(low, x)
+    np.testing.assert_allclose(fast.predict(problem.x), problem.y, atol=1e-9)
+    found = lowered(problem, fast)
+    assert abs(found.edge[0, 0]) == pytest.approx(6.0, rel=1e-9)
+    between = np.linspace(-1, 1, 333)[:, None]
+    np.testing.assert_allclose(found.predict(between), low.predict(between), atol=1e-9)
+
+
 def test_what_the_rows_tell_apart_stays() -> None:
     fast = wave("scaled_sin", 6.0 + TURN)
     uneven = np.sort(np.random.default_rng(0).uniform(-1, 1, 41))

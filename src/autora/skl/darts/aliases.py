@@ -8,8 +8,11 @@ below it that has the same values on all rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from .coefficients import places, refitted
 from .model import Edge, Model
 from .refit import Problem
 from .table import mean_loss
@@ -60,7 +63,19 @@ def _with_lower(problem: Problem, model: Model, edge: Edge) -> Model:
     if shift:
         phase = shift[0] + turns * turn * first
         coefs[edge.index, 1] = phase - 2 * np.pi * np.round(phase / (2 * np.pi))
-    lower = model.replace(edge=coefs)
-    before, after = mean_loss(model, problem), mean_loss(lower, problem)
-    allowed = before * (1 + _WORSE) + _NOTHING * float(np.mean(problem.y**2))
-    return lower if after <= allowed else model
+    allowed = mean_loss(model, problem) * (1 + _WORSE)
+    allowed += _NOTHING * float(np.mean(problem.y**2))
+    for lower in _signs(problem, model.replace(edge=coefs), edge):
+        if mean_loss(lower, problem) <= allowed:
+            return lower
+    return model
+
+
+def _signs(problem: Problem, lower: Model, edge: Edge) -> Iterator[Model]:
+    """The lower wave as it is and, where half a turn is left of the phase, its opposite."""
+    yield lower
+    coefs = lower.edge.copy()
+    coefs[edge.index, 0] *= -1
+    yield lower.replace(edge=coefs)
+    if lower.objective.least_squares:
+        yield refitted(problem, lower, places(lower, problem))
