@@ -259,6 +259,13 @@ def test_odd_powers_keep_the_sign(exponent: float) -> None:
     np.testing.assert_allclose(partials, [slope, expected * np.log(np.abs(x))], rtol=1e-12)
 
 
+def test_zero_has_a_root_and_positive_powers() -> None:
+    zero = np.zeros(1)
+    assert lookup("sqrt").domain(zero).all()
+    for exponent, inside in [(0.5, True), (0.0, True), (-0.5, False)]:
+        assert lookup("power").domain(zero, exponent).all() == inside
+
+
 @pytest.mark.parametrize("name", ["sqrt", "shifted_sqrt"])
 def test_root_of_zero(name: str) -> None:
     coefs = np.zeros(lookup(name).n_params)
