@@ -198,3 +198,5 @@ def test_only_exact_and_long_ones() -> None:
     assert settle.with_shorter(arena, graphs, *rest) is graphs  # six edges are not long
     arena, graphs, rest = competing(multiplied_out(), noise=0.01)
     assert settle.with_shorter(arena, graphs, *rest) is graphs
+    nothing = graphs.take(np.zeros(0, int))
+    assert settle.with_shorter(arena, nothing, *rest) is nothing

@@ -23,6 +23,11 @@ _PER_SIZE, _MIXED = 4, 60
 EXACT = 1e-25
 
 
+def exact_loss(arena: Arena) -> float:
+    """The loss up to which a graph is exact."""
+    return max(EXACT, arena.rounding) * arena.unit
+
+
 class Archive:
     """The best graphs of every complexity, fitted on all rows.
 
@@ -152,8 +157,7 @@ class Archive:
     def exact(self) -> bool:
         if not len(self.criterion):
             return False
-        exact = max(EXACT, self.arena.rounding)
-        return bool(self.graphs.loss[self.best] <= exact * self.arena.unit)
+        return bool(self.graphs.loss[self.best] <= exact_loss(self.arena))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything that the archive is, but for arena and options."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from .algebra import shorter
 from .aliases import lowered
-from .archive import EXACT
+from .archive import exact_loss
 from .arena import Arena, Graphs
 from .bridge import Frame, Units, graphs_of, model_of, space_for
 from .coefficients import snapped
@@ -83,9 +83,11 @@ def with_shorter(
     units: Units,
 ) -> Graphs:
     """The graphs, best first; with what algebra makes of that, if it is exact and long."""
-    best, trained = graphs.take([0]), problem.train_readout and problem.train_bias
-    exact = max(EXACT, arena.rounding) * arena.unit
-    if not trained or best.loss[0] > exact or (best.op >= 0).sum() <= _LONG:
+    trained = problem.train_readout and problem.train_bias
+    if not (len(graphs) and trained and graphs.loss[0] <= exact_loss(arena)):
+        return graphs
+    best = graphs.take([0])
+    if (best.op >= 0).sum() <= _LONG:
         return graphs
     space = space_for(frame, arena.n_inputs, best)
     model = model_of(arena, best, 0, space, objective, units)

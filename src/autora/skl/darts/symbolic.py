@@ -19,7 +19,7 @@ from .primitives import NUMPY
 
 #: Terms of an equation without latent nodes beyond which it is not written: on one line
 #: of a table, and at all.
-_MOST_ON_A_LINE, MOST_TERMS = 1_000, 20_000
+_MOST_ON_A_LINE, _MOST_TERMS = 1_000, 20_000
 #: To base 2, of numbers that SymPy still prints at once.
 _LARGEST_EXPONENT = 100_000
 
@@ -167,7 +167,7 @@ def exponent(number: Any) -> int:
 
 
 def substituted(
-    model: Model, input_names: Sequence[str], most: int = MOST_TERMS
+    model: Model, input_names: Sequence[str], most: int = _MOST_TERMS
 ) -> list[Any] | None:
     """The outputs in terms of the inputs; None where SymPy would take for ever."""
     import sympy
@@ -207,7 +207,7 @@ def expressions(model: Model, input_names: Sequence[str]) -> list[Any]:
     if found is None:
         raise ValueError(
             "the equation cannot be written without its latent nodes: it would have "
-            f"{n_terms(model)} terms (at most {MOST_TERMS}) or numbers far too large; "
+            f"{n_terms(model)} terms (at most {_MOST_TERMS}) or numbers far too large; "
             "model_repr() shows it node by node"
         )
     return found
