@@ -53,7 +53,7 @@ ORDER = [
     "arena",
     "bridge",
     "algebra",
-    "vertex",
+    "vertex", "undoing",
     "random_edits",
     "breed",
     "simplify",

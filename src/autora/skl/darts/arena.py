@@ -78,6 +78,13 @@ class Edits(NamedTuple):
     amplitude: np.ndarray  #: (B,)
 
 
+class Units(NamedTuple):
+    """y = shift + scale · (what the search fits)."""
+
+    shift: float
+    scale: float
+
+
 @dataclass(frozen=True, eq=False)
 class Arena:
     """What stays the same during a search.
@@ -93,6 +100,8 @@ class Arena:
         Square roots of the rows' weights.
     rounding : float
         Relative error, like ``loss / unit``, that y has from being rounded.
+    units : Units
+        How y was standardised.
     """
 
     kernel: ModuleType
@@ -107,6 +116,7 @@ class Arena:
     train_readout: bool
     train_bias: bool
     rounding: float
+    units: Units
 
     @property
     def n_inputs(self) -> int:

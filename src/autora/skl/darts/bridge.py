@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import engine
-from .arena import Arena, Graphs, table
+from .arena import Arena, Graphs, Units, table
 from .model import Model
 from .objectives import Objective
 from .observations import mean, spread
@@ -26,13 +26,6 @@ class Frame(NamedTuple):
     max_nodes: int = DEFAULT_NODES
     aggregations: tuple[str, ...] = ("sum", "product")
     max_in_degree: int = DEFAULT_IN_DEGREE
-
-
-class Units(NamedTuple):
-    """y = shift + scale · (what the search fits)."""
-
-    shift: float
-    scale: float
 
 
 def units_of(problem: Problem) -> Units:
@@ -64,6 +57,7 @@ def arena_for(frame: Frame, problem: Problem, units: Units) -> Arena:
         train_readout=problem.train_readout,
         train_bias=problem.train_bias,
         rounding=float(np.mean(grain**2)),
+        units=units,
     )
 
 

@@ -19,6 +19,7 @@ from .breed import Options, bred, unseen
 from .checkpoint import Keeper, Place, generator_state, part, prefixed, set_generator
 from .random_edits import from_nothing, keyed
 from .search import Budget
+from .undoing import Undone, put_back, undone
 
 #: Rows on which children are screened.
 SCREENING_ROWS = 64
@@ -36,6 +37,11 @@ _ALONE = 300
 _HOPELESS = 30.0
 #: Graphs that are still fitted after an exact one, in search of a simpler one.
 _AFTERGLOW = 150
+#: Graphs before the first excursions to where the outermost function is undone, and what
+#: each of these may fit; the next round comes after as many again, and has twice as many.
+_SETTING_OUT, _EXCURSION = 1000, 600
+#: Graphs that an excursion brings back.
+_BROUGHT = 12
 #: Graphs that are simplified at the end.
 _SIMPLIFIED = 4
 
@@ -108,6 +114,53 @@ class _Population:
         return found
 
 
+class _Excursions:
+    """Short searches where the outermost function is undone, one such function a time."""
+
+    def __init__(self, arena: Arena, options: Options, rng: np.random.Generator) -> None:
+        wanted = options.undoing and not options.random_only
+        self.arena, self.options, self.rng = arena, options, rng
+        self.places: list[Undone] = undone(arena) if wanted else []
+        self.away: _Population | None = None
+        self.ahead: list[int] = []  #: places of this round, the present one first
+        self.round, self.next_round = 0, _SETTING_OUT
+
+    def due(self, fitted: int) -> bool:
+        """Whether the next generation, after so many graphs, belongs to an excursion."""
+        if not self.ahead and fitted >= self.next_round:
+            self.ahead = list(range(len(self.places)))
+            self.round += 1
+            self.next_round = 2 * fitted + _EXCURSION * len(self.places) * 2**self.round
+        return bool(self.ahead)
+
+    def step(self, home: Archive) -> int:
+        """One generation; what the last one leads to goes home."""
+        there = self.places[self.ahead[0]]
+        if self.away is None:
+            self.away = _Population(there.arena, self.options, self.rng)
+        count, archive = self.away.step(), self.away.archive
+        enough = self.away.fitted >= _EXCURSION * 2 ** (self.round - 1)
+        if enough or archive.exact or not count:
+            best = archive.graphs.take(np.argsort(archive.criterion)[:_BROUGHT])
+            home.add(keyed(self.arena, put_back(self.arena, there, best)))
+            self.away, self.ahead = None, self.ahead[1:]
+        return max(count, 1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        away = {} if self.away is None else prefixed("away", self.away.arrays())
+        return away | {
+            "ahead": np.array(self.ahead, np.int64),
+            "counts": np.array([self.round, self.next_round]),
+        }
+
+    def resume(self, arrays: dict[str, np.ndarray]) -> None:
+        self.ahead = arrays["ahead"].tolist()
+        self.round, self.next_round = arrays["counts"].tolist()
+        if away := part(arrays, "away"):
+            arena = self.places[self.ahead[0]].arena
+            self.away = _Population.of(arena, self.options, self.rng, away)
+
+
 class _Hunt:
     """One population after the other; what they found is kept."""
 
@@ -122,6 +175,7 @@ class _Hunt:
         self.arena, self.budget, self.options, self.rng = arena, budget, options, rng
         self.progress = progress
         self.population = _Population(arena, options, rng)
+        self.excursions = _Excursions(arena, options, rng)
         self.kept: Archive | None = None
         self.fitted = self.since = self.restarts = 0
         self.best, self.start = np.inf, time.perf_counter()
@@ -129,9 +183,10 @@ class _Hunt:
         self.done = self.out_of_budget = False
 
     def step(self) -> None:
-        """One generation."""
-        count, budget = self.population.step(), self.budget
-        archive = self.population.archive
+        """One generation, here or on an excursion."""
+        archive, budget = self.population.archive, self.budget
+        away = not archive.exact and self.excursions.due(self.fitted)
+        count = self.excursions.step(archive) if away else self.population.step()
         self.fitted += count
         value = archive.criterion.min(initial=np.inf)
         better = value < self.best - 1e-9
@@ -151,7 +206,7 @@ class _Hunt:
         """A fresh population in the place of one that has had its time."""
         patience = _PATIENCE * 2 ** (self.restarts // 2)
         spent = self.population.fitted >= patience and self.options.restarts
-        if spent and not self.population.archive.exact:
+        if spent and not self.excursions.away and not self.population.archive.exact:
             self.kept, self.restarts = self.archive, self.restarts + 1
             self.population = _Population(self.arena, self.options, self.rng)
 
@@ -172,7 +227,8 @@ class _Hunt:
         kept = {} if self.kept is None else prefixed("kept", self.kept.arrays())
         counts = [self.fitted, self.since, self.restarts, self.done, self.out_of_budget]
         spent = time.perf_counter() - self.start
-        return prefixed("population", self.population.arrays()) | kept | {
+        parts = kept | prefixed("excursions", self.excursions.arrays())
+        return prefixed("population", self.population.arrays()) | parts | {
             "counts": np.array(counts, np.int64),
             "numbers": np.array([self.best, spent]),
             "generator": generator_state(self.rng),
@@ -185,6 +241,7 @@ class _Hunt:
         self.population = _Population.of(*fixed, self.rng, part(arrays, "population"))
         kept = part(arrays, "kept")
         self.kept = Archive.of(*fixed, kept) if kept else None
+        self.excursions.resume(part(arrays, "excursions"))
         self.fitted, self.since, self.restarts, done, out = arrays["counts"].tolist()
         self.done, self.out_of_budget = bool(done), bool(out)
         self.best, spent = arrays["numbers"].tolist()

@@ -10,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from .archive import Archive
-from .arena import Arena, Graphs
+from .arena import Arena, Graphs, Units
 from .breed import Options
 from .bridge import (
     Frame,
-    Units,
     arena_for,
     graphs_of,
     in_degrees,

@@ -9,8 +9,8 @@ import numpy as np
 from .algebra import shorter
 from .aliases import lowered
 from .archive import exact_loss
-from .arena import Arena, Graphs
-from .bridge import Frame, Units, graphs_of, model_of, space_for
+from .arena import Arena, Graphs, Units
+from .bridge import Frame, graphs_of, model_of, space_for
 from .coefficients import snapped
 from .objectives import Objective
 from .random_edits import keyed
