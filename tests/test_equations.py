@@ -19,6 +19,7 @@ from autora.skl.darts.primitives import (
     known_primitives,
     resolve,
 )
+from autora.skl.darts.rewrite import simplified
 from autora.skl.darts.search_space import SearchSpace
 from autora.skl.darts.symbolic import expressions
 
@@ -467,3 +468,26 @@ def test_powers_and_shifts(
     estimator = as_estimator(model)
     assert estimator.model_repr() == f"Model:\nk_1 = {console}\ny = k_1"
     assert estimator.latex() == f"y = {latex}"
+
+
+def test_no_exact_numbers_inside_of_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SymPy asks for the sign of tanh's imaginary part: with fractions, for 24 GiB."""
+    x, y, z = sympy.symbols("x y z", real=True)
+    inside = 0.0384696605758338 * x + 0.0560295381138868 * sympy.log(y)
+    long = sympy.tanh(inside + 0.0560295381138868 / sympy.Abs(z) ** 1.27323954473516 - 0.3)
+    monkeypatch.setattr(sympy, "nsimplify", None)  # not to be called
+    assert simplified(1.0 * x * long) == x * long
+
+
+def test_fractions_are_still_found() -> None:
+    x, y = sympy.symbols("x y", real=True)
+    assert simplified(1.0 * x / (x + y) + y / (x + y)) == 1
+
+
+@pytest.mark.parametrize("power", [1e-3, -1e-3, 5e-324])
+def test_factors_that_no_power_takes_in(power: float) -> None:
+    """3^1000 is no number of double precision."""
+    x = sympy.Symbol("x", real=True)
+    law = 3.7 * sympy.Abs(x + 1.5) ** power + 3.7 * (0.5 * x**2 + 1.5) ** power
+    found = sympy.lambdify(x, simplified(law))
+    np.testing.assert_allclose(found(X[:, 0]), sympy.lambdify(x, law)(X[:, 0]), rtol=1e-9)

@@ -38,7 +38,7 @@ _HOPELESS = 30.0
 #: Graphs that are still fitted after an exact one, in search of a simpler one.
 _AFTERGLOW = 150
 #: Graphs before the first excursions to where the outermost function is undone, and what
-#: each of these may fit; the next round comes after as many again, and has twice as many.
+#: a place has fitted after the first round; every further round doubles that.
 _SETTING_OUT, _EXCURSION = 1000, 600
 #: Graphs that an excursion brings back.
 _BROUGHT = 12
@@ -115,50 +115,64 @@ class _Population:
 
 
 class _Excursions:
-    """Short searches where the outermost function is undone, one such function a time."""
+    """Short searches where the outermost function is undone.
+
+    The first round visits every such place. Later ones go on at the place from which the
+    best graph came, each twice as long as the one before.
+    """
 
     def __init__(self, arena: Arena, options: Options, rng: np.random.Generator) -> None:
         wanted = options.undoing and not options.random_only
         self.arena, self.options, self.rng = arena, options, rng
         self.places: list[Undone] = undone(arena) if wanted else []
-        self.away: _Population | None = None
+        self.populations = [self._population(i) for i in range(len(self.places))]
+        self.best = np.full(len(self.places), np.inf)  #: criterion of what came from there
         self.ahead: list[int] = []  #: places of this round, the present one first
-        self.round, self.next_round = 0, _SETTING_OUT
+        self.round, self.next_round, self.until = 0, _SETTING_OUT, 0
+
+    def _population(self, place: int) -> _Population:
+        return _Population(self.places[place].arena, self.options, self.rng)
 
     def due(self, fitted: int) -> bool:
         """Whether the next generation, after so many graphs, belongs to an excursion."""
-        if not self.ahead and fitted >= self.next_round:
-            self.ahead = list(range(len(self.places)))
+        if self.places and not self.ahead and fitted >= self.next_round:
+            first = self.round == 0
+            self.ahead = [*range(len(self.places))] if first else [int(self.best.argmin())]
+            self.until = _EXCURSION * 2**self.round
+            self.next_round = fitted + self.until * (len(self.ahead) + 2)
             self.round += 1
-            self.next_round = 2 * fitted + _EXCURSION * len(self.places) * 2**self.round
         return bool(self.ahead)
 
     def step(self, home: Archive) -> int:
         """One generation; what the last one leads to goes home."""
-        there = self.places[self.ahead[0]]
-        if self.away is None:
-            self.away = _Population(there.arena, self.options, self.rng)
-        count, archive = self.away.step(), self.away.archive
-        enough = self.away.fitted >= _EXCURSION * 2 ** (self.round - 1)
-        if enough or archive.exact or not count:
+        place = self.ahead[0]
+        population = self.populations[place]
+        count, archive = population.step(), population.archive
+        if population.fitted >= self.until or archive.exact or not count:
             best = archive.graphs.take(np.argsort(archive.criterion)[:_BROUGHT])
-            home.add(keyed(self.arena, put_back(self.arena, there, best)))
-            self.away, self.ahead = None, self.ahead[1:]
+            found = keyed(self.arena, put_back(self.arena, self.places[place], best))
+            home.add(found)
+            self.best[place] = self.arena.criterion(found).min(initial=np.inf)
+            self.ahead = self.ahead[1:]
         return max(count, 1)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        away = {} if self.away is None else prefixed("away", self.away.arrays())
-        return away | {
+        found = {
             "ahead": np.array(self.ahead, np.int64),
-            "counts": np.array([self.round, self.next_round]),
+            "best": self.best,
+            "counts": np.array([self.round, self.next_round, self.until]),
         }
+        for place, population in enumerate(self.populations):
+            found |= prefixed(str(place), population.arrays())
+        return found
 
     def resume(self, arrays: dict[str, np.ndarray]) -> None:
-        self.ahead = arrays["ahead"].tolist()
-        self.round, self.next_round = arrays["counts"].tolist()
-        if away := part(arrays, "away"):
-            arena = self.places[self.ahead[0]].arena
-            self.away = _Population.of(arena, self.options, self.rng, away)
+        self.ahead, self.best = arrays["ahead"].tolist(), arrays["best"].copy()
+        self.round, self.next_round, self.until = arrays["counts"].tolist()
+        self.populations = [
+            _Population.of(there.arena, self.options, self.rng, part(arrays, str(place)))
+            for place, there in enumerate(self.places)
+        ]
 
 
 class _Hunt:
@@ -206,7 +220,7 @@ class _Hunt:
         """A fresh population in the place of one that has had its time."""
         patience = _PATIENCE * 2 ** (self.restarts // 2)
         spent = self.population.fitted >= patience and self.options.restarts
-        if spent and not self.excursions.away and not self.population.archive.exact:
+        if spent and not self.excursions.ahead and not self.population.archive.exact:
             self.kept, self.restarts = self.archive, self.restarts + 1
             self.population = _Population(self.arena, self.options, self.rng)
 

@@ -26,6 +26,8 @@ _SAMPLES, _AGREEMENT = 12, 1e-9
 _SPREAD = np.logspace(-1, 1, _SAMPLES)
 #: The maximum of arrays and numbers, which SymPy 1.12 asks NumPy for in vain.
 _LARGEST = {"amax": lambda parts, axis: reduce(np.maximum, parts)}
+#: Numbers below, and above its inverse, are not for display.
+_TINY = 1e-100
 #: Relative error of a number that went through a few operations.
 _ROUNDING = 1e-13
 
@@ -58,11 +60,11 @@ def _one_fraction(expression: Any) -> Any:
     """A single fraction without common factors, coefficients taken as exact."""
     import sympy
 
+    # Exact numbers inside of other functions make SymPy reason about them without end.
+    if not with_whole_numbers(expression).is_rational_function():
+        return expression
     exact = sympy.nsimplify(expression, rational=True)
-    if (
-        not exact.is_rational_function()
-        or max(map(terms_written_out, exact.as_numer_denom())) > 12
-    ):
+    if max(map(terms_written_out, exact.as_numer_denom())) > 12:
         return expression
     return _as_floats(sympy.cancel(exact))
 
@@ -98,10 +100,17 @@ def _near_whole(value: Any) -> Any:
 
 
 def _with_factor(power: Any, factor: float) -> Any:
-    """factor · (a·x + b)^p as (a·f·x + b·f)^p, for a factor above 0."""
+    """factor · (a·x + b)^p as (a·f·x + b·f)^p, for a factor above 0.
+
+    None where f is beyond double precision: p may be close to 0.
+    """
     import sympy
 
-    inner = sympy.Float(factor ** (1 / float(power.exp)), 17)
+    with np.errstate(all="ignore"):
+        inside = np.float64(factor) ** (1 / np.float64(power.exp))
+    if not _TINY < inside < 1 / _TINY:
+        return None
+    inner = sympy.Float(float(inside), 17)
     terms = (term.as_coeff_Mul() for term in power.base.args)
     scaled = [_near_whole(number * inner) * rest for number, rest in terms]
     return sympy.Add(*scaled) ** power.exp
@@ -119,6 +128,8 @@ def _factors_into_powers(expression: Any) -> Any:
             if part.is_Pow and part.base.is_Add and part.exp.is_Number:
                 others = [*factors[:i], *factors[i + 1 :]]
                 inner = _with_factor(part, abs(float(number)))
+                if inner is None:
+                    continue
                 return product.func(1 if number > 0 else -1, inner, *others)
         return product
 

@@ -17,6 +17,8 @@ from scipy.special import expit, logit
 from .arena import Arena, Graphs, Units
 from .observations import mean, spread
 
+#: Nodes that are left free for putting back: for the sum under the function, and for it.
+_ROOM = 2
 #: A row whose weight would be less than this share of the root mean square gets that.
 _LEAST_WEIGHT = 0.1
 #: Shifts smaller than this, in units of the argument's spread, are none.
@@ -44,26 +46,24 @@ OUTER = (
     Outer("sqrt", np.square, lambda y: 1 / y, homogeneous=True, positive=True),
     Outer("reciprocal", np.reciprocal, np.square, homogeneous=True),
     Outer("exp", np.log, lambda y: y, absorbs_shift=True),
-    Outer("square", np.sqrt, np.sqrt, homogeneous=True),
     Outer("logistic", logit, lambda y: y * expit(-logit(y)), below=1.0),
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Undone:
-    """An arena in which the outermost function is undone."""
+    """The arena of f⁻¹(y), and the primitive that f is for every form of its argument."""
 
     outer: Outer
     arena: Arena
-    units: Units  #: of its y
-    forms: dict[str, int]  #: the primitive for every form of the argument
+    forms: dict[str, int]
 
 
 def undone(arena: Arena) -> list[Undone]:
     """What the vocabulary and the signs of y allow; nothing where read-outs are fixed."""
     y = arena.y * arena.units.scale + arena.units.shift
     trained = arena.train_readout and arena.train_bias
-    if not trained or arena.n_nodes < 2 or not (y.min() > 0 or y.max() < 0):
+    if not trained or arena.n_nodes <= _ROOM or not (y.min() > 0 or y.max() < 0):
         return []
     found = []
     for outer in OUTER:
@@ -72,7 +72,7 @@ def undone(arena: Arena) -> list[Undone]:
         if forms and size.min() > 0 and size.max() < outer.below:
             there = _arena(arena, outer, size)
             if there is not None:
-                found.append(Undone(outer, *there, forms))
+                found.append(Undone(outer, there, forms))
     return found
 
 
@@ -80,94 +80,90 @@ def _forms(arena: Arena, outer: Outer) -> dict[str, int]:
     """Primitives of the vocabulary that apply the function; empty if these are too few."""
     allowed = [(arena.primitives[op], int(op)) for op in arena.allowed]
     forms = {p.argument: op for p, op in allowed if p.base == outer.base}
-    wanted = "plain" if outer.homogeneous else "scaled"
-    names = {p.name for p, _ in allowed}
-    enough = wanted in forms or "linear" in forms
-    return forms if enough and {"add", "mult"} <= names else {}
+    least = "plain" if outer.homogeneous else "scaled"
+    enough = least in forms or "linear" in forms
+    return forms if enough and "mult" in [p.name for p, _ in allowed] else {}
 
 
-def _arena(arena: Arena, outer: Outer, y: np.ndarray) -> tuple[Arena, Units] | None:
+def _arena(arena: Arena, outer: Outer, y: np.ndarray) -> Arena | None:
     """The arena of f⁻¹(y), whose rows weigh as much as their errors do in y."""
     with np.errstate(all="ignore"):
         target, slope = outer.inverse(y), outer.slope(y)
         size = np.sqrt(np.average(slope**2, weights=arena.root**2))
         root = arena.root * np.maximum(slope / size, _LEAST_WEIGHT)
-    root *= np.sqrt(arena.n_observations / (root @ root))
-    if not (np.isfinite(target).all() and np.isfinite(root).all()):
+        root *= np.sqrt(arena.n_observations / (root @ root))
+        grain = np.maximum(np.spacing(y) / slope, np.spacing(np.abs(target)))
+    if not np.isfinite([target, root, grain]).all():
         return None
     shift = float(mean(target, root**2))
     scale = float(spread(target - shift, root**2))
     if not scale > 0:
         return None
-    grain = np.spacing(np.abs(y)) / np.maximum(slope, np.finfo(float).tiny) / scale
-    weighted = np.average(np.maximum(grain, np.spacing(np.abs(target)) / scale) ** 2,
-                          weights=root**2)  # fmt: skip
-    units = Units(shift, scale)
-    there = replace(
+    return replace(
         arena,
         y=(target - shift) / scale,
         root=root,
-        n_nodes=arena.n_nodes - 1,
-        rounding=float(weighted),
-        units=units,
+        n_nodes=arena.n_nodes - _ROOM,
+        rounding=float(np.average((grain / scale) ** 2, weights=root**2)),
+        units=Units(shift, scale),
     )
-    return there, units
 
 
 def put_back(arena: Arena, there: Undone, graphs: Graphs) -> Graphs:
     """Graphs for f⁻¹(y) as graphs for y, to be refitted; fewer where some have no room."""
-    found = arena.empty(len(graphs))
-    n = there.arena.n_nodes
+    found, n = arena.empty(len(graphs)), there.arena.n_nodes
     for name in ("agg", "src", "op", "theta"):
         getattr(found, name)[:, :n] = getattr(graphs, name)
-    fits = [_put_back(arena, there, found, graphs, i) for i in range(len(graphs))]
+    fits = [
+        _one_node(there, found, graphs, i, used) and _covered(arena, there, found, i)
+        for i, used in enumerate(map(np.flatnonzero, graphs.use))
+    ]
     return found.take(np.flatnonzero(fits))
 
 
-def _put_back(arena: Arena, there: Undone, found: Graphs, graphs: Graphs, i: int) -> bool:
-    """Write one graph's read-out as a node under the outer function."""
-    used = np.flatnonzero(graphs.use[i])
-    weights = graphs.w[i, 1:][used] * there.units.scale
+def _one_node(
+    there: Undone, found: Graphs, graphs: Graphs, i: int, used: np.ndarray
+) -> bool:
+    """Bring a read-out to the form slope · node + shift; False where it has no room.
+
+    ``used`` are its nodes. The slope, the shift and the choice of the node are noted in
+    the read-out of ``found``.
+    """
+    units = there.arena.units
+    weights, shift = graphs.w[i, 1:][used] * units.scale, graphs.w[i, 0] * units.scale
     if not len(used) or not np.isfinite(weights).all() or not weights.all():
         return False
-    shift = graphs.w[i, 0] * there.units.scale + there.units.shift
-    host = _host(there, graphs, i, used, weights)
-    if host is None and (len(used) > 1 or not _bears(there, weights[0])):
-        free = np.flatnonzero((graphs.op[i] < 0).all(axis=1))
-        if len(used) > arena.n_slots or not (len(free) and free[-1] > used[-1]):
+    node, slope = int(used[-1]), float(weights[-1])
+    bears = slope > 0 or not there.outer.positive
+    if not (bears and (len(used) == 1 or _hosts(there, graphs, i, used))):
+        free = int(used[-1]) + 1
+        if len(used) > there.arena.n_slots or free >= there.arena.n_nodes + _ROOM - 1:
             return False
-        host, slope = int(free[-1]), 1.0
-        _add(arena, found, i, host, used, weights)
-    else:
-        host = int(used[0]) if host is None else host
-        slope = float(weights[used == host][0])
-        others = used != host
-        _add(arena, found, i, host, used[others], weights[others] / slope)
-    return _cover(arena, there, found, i, (host, slope, shift))
+        node, slope = free, 1.0
+        found.op[i, node] = -1
+    others = used != node
+    _add(there, found, i, node, used[others], weights[others] / slope)
+    found.use[i, node] = True
+    found.w[i, 0], found.w[i, 1 + node] = shift + units.shift, slope
+    return True
 
 
-def _bears(there: Undone, weight: float) -> bool:
-    """Whether the function takes an argument of this sign."""
-    return weight > 0 or not there.outer.positive
-
-
-def _host(
-    there: Undone, graphs: Graphs, i: int, used: np.ndarray, weights: np.ndarray
-) -> int | None:
-    """The last node of the read-out, where the others may become edges into it."""
-    host, slope = int(used[-1]), weights[-1]
-    on = graphs.op[i] >= 0
+def _hosts(there: Undone, graphs: Graphs, i: int, used: np.ndarray) -> bool:
+    """Whether the last node of the read-out can take the others in as edges."""
+    host, on = int(used[-1]), graphs.op[i] >= 0
     feeds = (on & (graphs.src[i] == there.arena.n_inputs + host)).any()
     filled = int(on[host].sum())
-    adds = graphs.agg[i, host] == 0 and filled > 1
-    room = filled + len(used) - 1 <= there.arena.n_slots
-    return host if adds and room and not feeds and _bears(there, slope) else None
+    adds = graphs.agg[i, host] == 0 or filled == 1
+    return bool(adds and not feeds and filled + len(used) - 1 <= there.arena.n_slots)
 
 
 def _add(
-    arena: Arena, found: Graphs, i: int, node: int, used: np.ndarray, by: np.ndarray
+    there: Undone, found: Graphs, i: int, node: int, used: np.ndarray, by: np.ndarray
 ) -> None:
     """Edges that add multiples of some nodes to a node."""
+    if not len(used):
+        return
+    arena = there.arena
     mult = next(op for op in arena.allowed if arena.primitives[op].name == "mult")
     free = np.flatnonzero(found.op[i, node] < 0)[: len(used)]
     found.agg[i, node] = 0
@@ -177,33 +173,26 @@ def _add(
     found.theta[i, node, free, 0] = by
 
 
-def _cover(
-    arena: Arena,
-    there: Undone,
-    found: Graphs,
-    i: int,
-    argument: tuple[int, float, float],
-) -> bool:
-    """A last node that applies the function to slope · node + shift."""
-    host, slope, shift = argument
+def _covered(arena: Arena, there: Undone, found: Graphs, i: int) -> bool:
+    """Put a last node that applies the function over slope · node + shift."""
+    node = int(np.flatnonzero(found.use[i])[0])
+    shift, slope = found.w[i, 0], found.w[i, 1 + node]
     outer = there.outer
     if outer.homogeneous:  # the read-out takes the slope over
-        slope, shift = 1.0, shift / slope
-    if outer.absorbs_shift or abs(shift) < _NO_SHIFT * there.units.scale:
+        shift, slope = shift / slope, 1.0
+    if outer.absorbs_shift or abs(shift) < _NO_SHIFT * there.arena.units.scale:
         shift = 0.0
-    form = ("linear" if shift else "scaled") if not outer.homogeneous else (
-        "shifted" if shift else "plain"
-    )  # fmt: skip
-    coefficients = {"plain": (), "shifted": (shift,), "scaled": (slope,)}
-    if form not in there.forms:
-        form = "linear"
+    names = ("plain", "shifted") if outer.homogeneous else ("scaled", "linear")
+    form = names[int(shift != 0)]
+    form = form if form in there.forms else "linear"
     if form not in there.forms:
         return False
-    values = coefficients.get(form, (slope, shift))
+    values = {"plain": (), "shifted": (shift,), "scaled": (slope,)}
+    coefficients = values.get(form, (slope, shift))
     cover = arena.n_nodes - 1
     found.op[i, cover, 0] = there.forms[form]
-    found.src[i, cover, 0] = arena.n_inputs + host
-    found.theta[i, cover, 0, : len(values)] = values
-    found.use[i] = False
-    found.use[i, cover] = True
+    found.src[i, cover, 0] = arena.n_inputs + node
+    found.theta[i, cover, 0, : len(coefficients)] = coefficients
+    found.use[i] = np.arange(arena.n_nodes) == cover
+    found.w[i] = 0.0
     return True
