@@ -159,14 +159,14 @@ def test_excursions_take_turns() -> None:
     """The first round visits every place, the next one the place that was worth it."""
     arena = arena_of(INSIDE + 0.1 * RNG.normal(size=len(X)))
     trips = _Excursions(arena, Options(), RNG)
-    assert len(trips.places) == 3 and not trips.due(999)
-    home, fitted = evolve(arena, Budget(candidates=50), Options(), RNG), 1000
+    assert len(trips.places) == 3 and not trips.due(5999)
+    home, fitted = evolve(arena, Budget(candidates=50), Options(), RNG), 6000
     visited = []
     while trips.due(fitted):
         visited.append(trips.ahead[0])
         fitted += trips.step(home)
     assert set(visited) == {0, 1, 2} and visited == sorted(visited)
-    assert 1000 + 3 * 600 <= fitted < 1000 + 3 * 1000
+    assert 6000 + 3 * 600 <= fitted < 6000 + 3 * 1000
     assert np.isfinite(trips.best).any()
     assert not trips.due(trips.next_round - 1) and trips.due(trips.next_round)
     assert trips.ahead == [trips.best.argmin()]

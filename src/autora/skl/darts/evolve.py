@@ -39,7 +39,7 @@ _HOPELESS = 30.0
 _AFTERGLOW = 150
 #: Graphs before the first excursions to where the outermost function is undone, and what
 #: a place has fitted after the first round; every further round doubles that.
-_SETTING_OUT, _EXCURSION = 1000, 600
+_SETTING_OUT, _EXCURSION = 6000, 600
 #: Graphs that an excursion brings back.
 _BROUGHT = 12
 #: Graphs that are simplified at the end.
@@ -125,13 +125,10 @@ class _Excursions:
         wanted = options.undoing and not options.random_only
         self.arena, self.options, self.rng = arena, options, rng
         self.places: list[Undone] = undone(arena) if wanted else []
-        self.populations = [self._population(i) for i in range(len(self.places))]
+        self.populations: dict[int, _Population] = {}
         self.best = np.full(len(self.places), np.inf)  #: criterion of what came from there
         self.ahead: list[int] = []  #: places of this round, the present one first
         self.round, self.next_round, self.until = 0, _SETTING_OUT, 0
-
-    def _population(self, place: int) -> _Population:
-        return _Population(self.places[place].arena, self.options, self.rng)
 
     def due(self, fitted: int) -> bool:
         """Whether the next generation, after so many graphs, belongs to an excursion."""
@@ -146,6 +143,9 @@ class _Excursions:
     def step(self, home: Archive) -> int:
         """One generation; what the last one leads to goes home."""
         place = self.ahead[0]
+        if place not in self.populations:
+            arena = self.places[place].arena
+            self.populations[place] = _Population(arena, self.options, self.rng)
         population = self.populations[place]
         count, archive = population.step(), population.archive
         if population.fitted >= self.until or archive.exact or not count:
@@ -162,17 +162,18 @@ class _Excursions:
             "best": self.best,
             "counts": np.array([self.round, self.next_round, self.until]),
         }
-        for place, population in enumerate(self.populations):
+        for place, population in self.populations.items():
             found |= prefixed(str(place), population.arrays())
         return found
 
     def resume(self, arrays: dict[str, np.ndarray]) -> None:
         self.ahead, self.best = arrays["ahead"].tolist(), arrays["best"].copy()
         self.round, self.next_round, self.until = arrays["counts"].tolist()
-        self.populations = [
-            _Population.of(there.arena, self.options, self.rng, part(arrays, str(place)))
+        self.populations = {
+            place: _Population.of(there.arena, self.options, self.rng, state)
             for place, there in enumerate(self.places)
-        ]
+            if (state := part(arrays, str(place)))
+        }
 
 
 class _Hunt:
