@@ -21,6 +21,8 @@ from .observations import mean, spread
 _ROOM = 2
 #: A row whose weight would be less than this share of the root mean square gets that.
 _LEAST_WEIGHT = 0.1
+#: Relative error from rounding at which y is as good as constant.
+_ROUNDED = 1e-9
 #: Shifts smaller than this, in units of the argument's spread, are none.
 _NO_SHIFT = 1e-9
 
@@ -97,14 +99,15 @@ def _arena(arena: Arena, outer: Outer, y: np.ndarray) -> Arena | None:
         return None
     shift = float(mean(target, root**2))
     scale = float(spread(target - shift, root**2))
-    if not scale > 0:
+    rounding = float(np.average((grain / scale) ** 2, weights=root**2)) if scale else 1.0
+    if not rounding < _ROUNDED:
         return None
     return replace(
         arena,
         y=(target - shift) / scale,
         root=root,
         n_nodes=arena.n_nodes - _ROOM,
-        rounding=float(np.average((grain / scale) ** 2, weights=root**2)),
+        rounding=rounding,
         units=Units(shift, scale),
     )
 
