@@ -74,11 +74,13 @@ def test_a_users_own_primitive_is_compiled() -> None:
     names: dict[str, Any] = {"np": np, "compiled": lambda f: f}
     exec(program, names)
     x = np.linspace(-1, 1, 7)
-    v, d = np.empty(7), np.empty((2, 7))
+    v, only, d = np.empty(7), np.empty(7), np.empty((2, 7))
     names["evaluate"](0, x, [0.7], v, d)
+    names["value_of"](0, x, [0.7], only)
     value, partials = differentiate(bell, x, np.array([0.7]))
     np.testing.assert_allclose(v, value, rtol=1e-12)
     np.testing.assert_allclose(d, partials, rtol=1e-12)
+    np.testing.assert_array_equal(only, v)
 
 
 def random_graphs(arena: arenas.Arena, count: int, seed: int) -> arenas.Graphs:
@@ -144,28 +146,53 @@ def fitted(arena: arenas.Arena) -> arenas.Graphs:
 def test_predicted_gain_of_a_new_node_is_exact(problem: Problem) -> None:
     """A new node of the read-out without inner coefficients: the score is the loss."""
     arena, _ = arena_of(problem)
-    graph = fitted(arena)
-    book = vertex.columns(arena, arena.x, np.random.default_rng(0))
+    graph, kernel = fitted(arena), arena.kernel
     structure = tuple(array[0] for array in graph.structure)
-    work, _, _ = arena.kernel.expand(arena.data, structure, graph.theta[0])
-    slots = np.zeros((40, 4), np.int64)
-    free, fixed, amplitude = (np.empty((40, len(book.op))) for _ in range(3))
-    count = arena.kernel.score_graph(
-        book.values, book.finite, arena.data, True, structure, work, slots, free, fixed,
-        amplitude,
-    )  # fmt: skip
-    new = int(np.flatnonzero(slots[:count, 0] == -1)[0])
-    plain = [c for c in range(len(book.op)) if arena.n_params[book.op[c]] == 0]
-    compared = 0
-    for c in plain:
-        child = graph.take([0])
-        child.op[0, 1, 0], child.src[0, 1, 0] = book.op[c], book.source[c]
-        child.use[0, 1] = True
-        arena.fit(child, 5, 1e-13)
-        if np.isfinite(free[new, c]):
-            assert child.loss[0] == pytest.approx(free[new, c], rel=1e-6)
-            compared += 1
+    work, _, _ = kernel.expand(arena.data, structure, graph.theta[0])
+    n = arena.n_rows
+    h, t, q, hq = np.empty(n), np.empty(n), np.empty((20, n)), np.empty((20, n))
+    slot = (-1, -1, False, True)  # a new node
+    kernel.slot_target(slot, arena.n_inputs, arena.root, work, h, t)
+    rank = kernel.edit_basis(slot, arena.data, structure, work, q)
+    s0 = kernel.projected(h, t, q, rank, hq)
+    assert s0 == pytest.approx(graph.loss[0])
+    value, compared = np.empty(n), 0
+    for op in np.flatnonzero(arena.n_params == 0):
+        for source in range(arena.n_inputs):
+            child = graph.take([0])
+            child.op[0, 1, 0], child.src[0, 1, 0] = op, source
+            child.use[0, 1] = True
+            arena.fit(child, 5, 1e-13)
+            kernel.value_of(op, arena.x[source], np.zeros(3), value)
+            free, _, _ = kernel.score_column(value, h * t, h * h, hq, rank, s0)
+            if np.isfinite(free):
+                assert child.loss[0] == pytest.approx(free, rel=1e-6)
+                compared += 1
     assert compared > 10
+
+
+@pytest.mark.parametrize("primitive", PRIMITIVES, ids=lambda p: p.name)
+def test_values_agree_with_and_without_derivatives(
+    kernel: Any, primitive: Primitive
+) -> None:
+    x = np.concatenate([np.linspace(-2.0, 3.0, 20), [0.0]])
+    coefs, op = np.array([0.7, -0.4, 1.5]), PRIMITIVES.index(primitive)
+    v, only, d = np.empty(len(x)), np.empty(len(x)), np.empty((4, len(x)))
+    kernel.evaluate(op, x, coefs, v, d)
+    kernel.value_of(op, x, coefs, only)
+    np.testing.assert_allclose(only, v, rtol=1e-14)
+
+
+def test_the_best_edits_are_kept(kernel: Any) -> None:
+    keys = np.random.default_rng(0).permutation(500) / 7.0
+    best = (np.empty(40), np.empty(40, np.int64), np.empty(40))
+    filled = kernel.offer(best, 0, np.inf, -1, 0.0)  # what tells nothing is no edit
+    for code, key in enumerate(keys):
+        filled = kernel.offer(best, filled, key, code, -key)
+    assert filled == 40
+    np.testing.assert_array_equal(np.sort(best[0]), np.sort(keys)[:40])
+    np.testing.assert_array_equal(keys[best[1]], best[0])
+    np.testing.assert_array_equal(best[2], -best[0])
 
 
 def test_scored_children_beat_random_ones(problem: Problem) -> None:
@@ -173,10 +200,9 @@ def test_scored_children_beat_random_ones(problem: Problem) -> None:
     arena, _ = arena_of(problem)
     rng = np.random.default_rng(0)
     graph = fitted(arena)
-    base = vertex.columns(arena, arena.x, rng)
-    edits = vertex.score(arena, base, graph, 60, rng)
-    assert edits is not None
-    scored = graph.take(np.zeros(len(edits.rows), int))
+    parents, edits = vertex.proposed(arena, graph.take([0, 0]), 60, rng)
+    assert set(parents) == {0, 1}
+    scored = graph.take(np.zeros(len(parents), int))
     arena.apply(scored, edits)
     drawn = graph.take(np.zeros(200, int))
     randomly_edited(arena, drawn, rng)
@@ -186,6 +212,20 @@ def test_scored_children_beat_random_ones(problem: Problem) -> None:
         arena.fit(children, 12, 1e-6)
         shares.append(np.mean(arena.criterion(children) < arena.criterion(graph)[0] - 1))
     assert shares[0] > 2 * shares[1]
+
+
+def test_every_proposal_finds_its_room(problem: Problem) -> None:
+    """With new nodes of two sources and, if they are switched off, without."""
+    arena, _ = arena_of(problem)
+    graph = fitted(arena)
+    _, edits = vertex.proposed(arena, graph, 100, np.random.default_rng(1), compound=False)
+    assert set(edits.rows[:, 7]) == {-1}
+    _, more = vertex.proposed(arena, graph, 100, np.random.default_rng(1))
+    assert set(more.rows[:, 7]) > {-1}
+    assert len(edits.rows) == 100
+    children = graph.take(np.zeros(100, int))
+    arena.apply(children, edits)
+    assert (children.key != 0).all()
 
 
 def test_every_edit_leaves_a_tidy_graph(problem: Problem) -> None:

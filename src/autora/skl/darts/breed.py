@@ -41,14 +41,10 @@ def bred(
         randomly_edited(arena, part, rng)
         families += [parents.take(np.flatnonzero(~twice)), part]
     if options.gradient:
-        base = vertex.columns(arena, arena.x, rng)
-        for i in range(len(elites)):
-            graph = elites.take([i])
-            edits = vertex.score(arena, base, graph, _SCORED, rng, options.compound)
-            if edits is not None and len(edits.rows):
-                family = elites.take(np.full(len(edits.rows), i))
-                arena.apply(family, edits)
-                families.append(family)
+        whose, edits = vertex.proposed(arena, elites, _SCORED, rng, options.compound)
+        children = elites.take(whose)
+        arena.apply(children, edits)
+        families.append(children)
     return families
 
 

@@ -51,6 +51,8 @@ class _Scalar:
     def _joined(self, other: _Scalar, value: str, left: str, right: str) -> _Scalar:
         """A function of two scalars, from its value and its two slopes."""
         name = self.lines.assign(value)
+        if not (self.partials or other.partials):
+            return _Scalar(self.lines, name, {})
         slopes = (self.lines.assign(left), self.lines.assign(right))
         partials = {}
         for i in sorted({*self.partials, *other.partials}):
@@ -125,12 +127,13 @@ def _power(x: _Scalar, a: Any) -> _Scalar:
     u, e = x.value, exponent.value
     size = x.lines.assign(f"abs({u})")
     odd = x.lines.assign(f"{e} % 2.0 == 1.0")  # by itself: the compiler does it once
-    sign = x.lines.assign(f"-1.0 if {odd} and {u} < 0.0 else 1.0")
+    value = x.lines.assign(f"{size} ** {e}")
+    value = x.lines.assign(f"-{value} if {odd} and {u} < 0.0 else {value}")
     return x._joined(
         exponent,
-        f"{sign} * {size} ** {e}",
-        f"{sign} * {e} * {size} ** ({e} - 1.0) * np.sign({u})",
-        f"{sign} * {size} ** {e} * np.log({size}) if {size} > 0.0 else 0.0",
+        value,
+        f"{e} * {value} / {u} if {u} != 0.0 else 0.0",
+        f"{value} * np.log({size}) if {size} > 0.0 else 0.0",
     )
 
 
@@ -155,27 +158,34 @@ _SOURCE = SimpleNamespace(
 )
 
 
-def _branch(primitive: Primitive) -> list[str]:
-    """The loop that fills ``v`` and ``d`` for one primitive."""
+def _branch(primitive: Primitive, derivatives: bool) -> list[str]:
+    """The loop that fills ``v``, and ``d`` if asked for, for one primitive."""
     lines = _Lines()
     size = primitive.n_params
     names = ["x[i]", *(f"c{j}" for j in range(size))]
-    args = [_Scalar(lines, name, {j: "1.0"}) for j, name in enumerate(names)]
+    partials = [{j: "1.0"} if derivatives else {} for j in range(1 + size)]
+    args = [_Scalar(lines, *of) for of in zip(names, partials, strict=True)]
     result = primitive(_SOURCE, *args)
     body = [*lines.lines, f"v[i] = {result.value}"]
-    body += [f"d[{j}, i] = {result.partials.get(j, '0.0')}" for j in range(1 + size)]
+    if derivatives:
+        body += [f"d[{j}, i] = {result.partials.get(j, '0.0')}" for j in range(1 + size)]
     head = [f"c{j} = c[{j}]" for j in range(size)]
     return [*head, "for i in range(x.shape[0]):", *("    " + line for line in body)]
 
 
-def evaluator(primitives: Sequence[Primitive]) -> str:
-    """Source of ``evaluate(op, x, c, v, d)``.
-
-    It fills ``v`` (n,) with the value of primitive number ``op`` at ``x`` and ``d``
-    (1 + max_params, n) with the derivatives in x and in its coefficients ``c``.
-    """
-    lines = ["@compiled", "def evaluate(op, x, c, v, d):"]
+def _function(head: str, primitives: Sequence[Primitive], derivatives: bool) -> str:
+    lines = ["@compiled", f"def {head}:"]
     for op, primitive in enumerate(primitives):
         lines.append(f"    {'if' if op == 0 else 'elif'} op == {op}:  # {primitive.name}")
-        lines += ["        " + line for line in _branch(primitive)]
+        lines += ["        " + line for line in _branch(primitive, derivatives)]
     return "\n".join(lines) + "\n"
+
+
+def evaluator(primitives: Sequence[Primitive]) -> str:
+    """Source of ``evaluate(op, x, c, v, d)`` and of ``value_of(op, x, c, v)``.
+
+    They fill ``v`` (n,) with the value of primitive number ``op`` at ``x`` and ``d``
+    (1 + max_params, n) with the derivatives in x and in its coefficients ``c``.
+    """
+    both = _function("evaluate(op, x, c, v, d)", primitives, True)
+    return both + "\n\n" + _function("value_of(op, x, c, v)", primitives, False)

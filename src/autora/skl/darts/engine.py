@@ -42,6 +42,7 @@ TEMPLATES = (
     "kernel_graphs",
     "kernel_random",
     "kernel_scores",
+    "kernel_propose",
 )
 
 

@@ -15,23 +15,32 @@ SPANNED = 1e-9
 
 
 @compiled
-def dictionary(sources, ops, coefs, columns, finite):
-    """Every primitive of a list at every source: ``columns`` (sources · list, n).
+def dictionary(first, last, values, ops, drawn, form, straight, columns, finite, coefs):
+    """Every primitive of a list at the sources from ``first`` to before ``last``.
 
-    ``coefs`` (sources, list, P).
+    Column ``source · list + place`` of ``columns`` (sources · list, n) and its row of
+    ``coefs`` are filled; ``drawn`` (list, P) has slopes and shifts in units of the source.
     """
-    n = sources.shape[1]
-    spare = np.empty((1 + coefs.shape[2], n))
-    c = 0
-    for i in range(sources.shape[0]):
-        for j in range(ops.shape[0]):
+    size, n = ops.shape[0], columns.shape[1]
+    for source in range(first, last):
+        x = values[source]
+        unit = np.sqrt(square(x) / n)
+        if not (unit > 1e-12 and unit < 1e12):
+            unit = 1.0
+        for j in range(size):
+            c, op = source * size + j, ops[j]
+            for p in range(drawn.shape[1]):
+                coefs[c, p] = drawn[j, p]
+            if form[op, 0] == 1 and not straight[op]:
+                coefs[c, 0] /= unit
+            elif form[op, 0] == 0 and form[op, 1] == 1:
+                coefs[c, 0] *= unit
             column = columns[c]
-            evaluate(ops[j], sources[i], coefs[i, j], column, spare)
+            value_of(op, x, coefs[c], column)
             finite[c] = True
-            for t in range(n):
-                if not abs(column[t]) < 1e8:
+            for i in range(n):
+                if not abs(column[i]) < 1e8:
                     finite[c] = False
-            c += 1
 
 
 @compiled
@@ -84,38 +93,31 @@ def edit_basis(slot, data, graph, work, q):
 
 
 @compiled
-def score_columns(columns, finite, h, t, q, rank, free, fixed, amplitude):
-    """Predicted sum of squares of t − h·a·g for every column g.
-
-    ``free`` at the best amplitude a (stored in ``amplitude``), ``fixed`` at a = 1;
-    infinite where the column tells nothing new.
-    """
-    n = t.shape[0]
+def projected(h, t, q, rank, hq):
+    """Take from ``t`` what the basis spans; ``hq`` becomes h·q. Returns ‖t‖²."""
     for j in range(rank):
         subtract_multiple(t, dot_product(q[j], t), q[j])
-    s0 = square(t)
-    hq = np.empty((rank, n))
-    for j in range(rank):
-        for i in range(n):
+        for i in range(t.shape[0]):
             hq[j, i] = h[i] * q[j, i]
-    ht, hh = h * t, h * h
-    for c in range(columns.shape[0]):
-        free[c] = fixed[c] = np.inf
-        amplitude[c] = 0.0
-        if not finite[c]:
-            continue
-        g = columns[c]
-        num, first, spanned = dot_product(ht, g), 0.0, 0.0
-        for i in range(n):
-            first += hh[i] * g[i] * g[i]
-        for j in range(rank):
-            dot = dot_product(hq[j], g)
-            spanned += dot * dot
-        den = first - spanned
-        if den > SPANNED * first:
-            amplitude[c] = num / den
-            free[c] = max(s0 - num * num / den, 0.0)
-            fixed[c] = max(s0 - 2.0 * num + den, 0.0)
+    return square(t)
+
+
+@compiled
+def score_column(g, ht, hh, hq, rank, s0):
+    """Predicted sum of squares of t − h·a·g for a column g.
+
+    With a free, with a = 1, and the best a; infinite where the column tells nothing new.
+    """
+    num, first, spanned = dot_product(ht, g), 0.0, 0.0
+    for i in range(g.shape[0]):
+        first += hh[i] * g[i] * g[i]
+    for j in range(rank):
+        dot = dot_product(hq[j], g)
+        spanned += dot * dot
+    den = first - spanned
+    if not den > SPANNED * first:
+        return np.inf, np.inf, 0.0
+    return max(s0 - num * num / den, 0.0), max(s0 - 2.0 * num + den, 0.0), num / den
 
 
 @compiled
@@ -158,22 +160,4 @@ def list_slots(can_multiply, agg, op, slots):
             slots[count, 2] = s == -2 or (agg[k] == 1 and full > 1)
             slots[count, 3] = full == 1 and s >= 0
             count += 1
-    return count
-
-
-@compiled
-def score_graph(
-    columns, finite, data, can_multiply, graph, work, slots, free, fixed, amplitude
-):
-    """Score every slot; returns how many rows of the results are filled."""
-    op, root = graph[2], data[2]
-    n = root.shape[0]
-    q = np.empty((1 + op.shape[0] + work[7].shape[0], n))
-    h, t = np.empty(n), np.empty(n)
-    count = list_slots(can_multiply, graph[0], op, slots)
-    for c in range(count):
-        slot = (slots[c, 0], slots[c, 1], slots[c, 2] == 1, slots[c, 3] == 1)
-        slot_target(slot, data[0].shape[0], root, work, h, t)
-        rank = edit_basis(slot, data, graph, work, q)
-        score_columns(columns, finite, h, t, q, rank, free[c], fixed[c], amplitude[c])
     return count
