@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 SOURCE = Path(inspect.getfile(package)).parent
 #: A block of code that is run and, if one follows at once, the text it prints.
+#: Widths of columns follow rows that a page need not show.
+HOW = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.S | re.M)
 PAGES = sorted(p.name for p in DOCS.glob("*.md") if BLOCK.search(p.read_text("utf-8")))
 #: The code of the document that the tutorial follows.
@@ -113,7 +115,7 @@ def test_code_runs_and_prints_what_the_page_says(
         exec(compile(code, page, "exec"), names)
         printed = capsys.readouterr().out
         if text:
-            matches = doctest.OutputChecker().check_output(text, printed, doctest.ELLIPSIS)
+            matches = doctest.OutputChecker().check_output(text, printed, HOW)
             assert matches, f"{page} says\n{text}\nbut the code prints\n{printed}"
     plt.close("all")
 

@@ -39,7 +39,7 @@ _HOPELESS = 30.0
 _AFTERGLOW = 150
 #: Graphs before the first excursions to where the outermost function is undone, and what
 #: a place has fitted after the first round; every further round doubles that.
-_SETTING_OUT, _EXCURSION = 6000, 600
+_SETTING_OUT, _EXCURSION = 2000, 1000
 #: Graphs that an excursion brings back.
 _BROUGHT = 12
 #: Graphs that are simplified at the end.
@@ -117,8 +117,9 @@ class _Population:
 class _Excursions:
     """Short searches where the outermost function is undone.
 
-    The first round visits every such place. Later ones go on at the place from which the
-    best graph came, each twice as long as the one before.
+    The first round visits every such place. Each later one goes on at the better half of
+    the places of the one before, twice as long (successive halving: Jamieson & Talwalkar
+    2016).
     """
 
     def __init__(self, arena: Arena, options: Options, rng: np.random.Generator) -> None:
@@ -133,8 +134,8 @@ class _Excursions:
     def due(self, fitted: int) -> bool:
         """Whether the next generation, after so many graphs, belongs to an excursion."""
         if self.places and not self.ahead and fitted >= self.next_round:
-            first = self.round == 0
-            self.ahead = [*range(len(self.places))] if first else [int(self.best.argmin())]
+            count = -(-len(self.places) // 2**self.round)
+            self.ahead = np.argsort(self.best, kind="stable")[:count].tolist()
             self.until = _EXCURSION * 2**self.round
             self.next_round = fitted + self.until * (len(self.ahead) + 2)
             self.round += 1

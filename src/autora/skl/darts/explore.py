@@ -33,6 +33,7 @@ from .restarts import ONCE, Restarts
 from .search import Budget, Candidate
 from .search_space import SearchSpace
 from .settle import MOST_ROWS, as_candidates, distinct, few, leading, settled, with_shorter
+from .signs import upright
 from .table import thinned
 
 #: Candidates handed on beside the best of every complexity.
@@ -206,7 +207,7 @@ def explore(
         space = SearchSpace(full.n_inputs, 1, 1, frame.primitives, frame.aggregations)
         return Found(space, [], fitted, out_of_budget, interruption)
     graphs = settled(full, graphs, leading, rng)
-    graphs = graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))
+    graphs = distinct(upright(full, graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))))
     criterion = full.criterion(graphs)
     graphs = graphs.take(np.argsort(criterion, kind="stable"))
     if options.simplify and interruption is None:

@@ -96,6 +96,22 @@ def count_edges(n_inputs, src, op):
 
 
 @compiled
+def inline(n_inputs, plain, full, src, op, theta):
+    """An edge that only passes on a node of one edge becomes that edge."""
+    for k in range(op.shape[0]):
+        for s in range(op.shape[1]):
+            source = src[k, s] - n_inputs
+            if op[k, s] != plain or source < 0 or full[source] != 1:
+                continue
+            for t in range(op.shape[1]):
+                if op[source, t] >= 0:
+                    src[k, s], op[k, s] = src[source, t], op[source, t]
+                    for j in range(theta.shape[2]):
+                        theta[k, s, j] = theta[source, t, j]
+                    break
+
+
+@compiled
 def living(n_inputs, full, src, op, use):
     """Nodes that reach the output."""
     live = np.zeros(op.shape[0], np.bool_)
@@ -121,6 +137,7 @@ def tidy(n_inputs, book, agg, src, op, use, theta):
         for s in range(n_slots):
             if full[k] == 1 and op[k, s] >= 0:
                 bypass(k, s, book, n_inputs, src, op, use)
+    inline(n_inputs, book[0][0], full, src, op, theta)
     live = living(n_inputs, full, src, op, use)
     place = np.zeros(n_nodes, np.int64)
     count = 0

@@ -26,7 +26,7 @@ MOST_ROWS = 2000
 _SAMPLES, _LAST_STEPS = ((MOST_ROWS, 100), (20_000, 8)), 2
 #: Candidates beside the best per complexity that are refitted on more rows than a sample.
 _KEPT_OF_MANY = 5
-#: Edges up to which an exact graph is left as it is, and steps that settle a shorter one.
+#: Edges up to which a graph is short, and steps that settle a shorter one.
 _LONG, _SETTLING_STEPS = 8, 20
 
 
@@ -82,12 +82,20 @@ def with_shorter(
     problem: Problem,
     units: Units,
 ) -> Graphs:
-    """The graphs, best first; with what algebra makes of that, if it is exact and long."""
-    trained = problem.train_readout and problem.train_bias
-    if not (len(graphs) and trained and graphs.loss[0] <= exact_loss(arena)):
+    """The graphs, best first; with what algebra makes of that.
+
+    It is asked about graphs that are exact and long, and about short ones with a logarithm
+    and an exponential, as exp(ln(x) − z) for x·exp(−z).
+    """
+    if not (len(graphs) and problem.train_readout and problem.train_bias):
         return graphs
     best = graphs.take([0])
-    if (best.op >= 0).sum() <= _LONG:
+    bases = [arena.primitives[op].base for op in best.op[best.op >= 0]]
+    if len(bases) > _LONG:
+        promising = graphs.loss[0] <= exact_loss(arena)
+    else:
+        promising = "ln" in bases and "exp" in bases
+    if not promising:
         return graphs
     space = space_for(frame, arena.n_inputs, best)
     model = model_of(arena, best, 0, space, objective, units)

@@ -3,18 +3,21 @@
 A law such as sqrt(x1² + x2² + 2·x1·x2·cos(x3)) has no half that fits y, so that nothing
 leads there step by step; every term of what stands under the root does fit a part of y².
 A search may therefore look for f⁻¹(y) for a while. What it finds is put back under f and
-then competes, refitted to y itself, with all other graphs.
+then competes, refitted to y itself, with all other graphs. Powers of inputs that are
+factors of y (`factors`) are undone first, and these inputs left out: y = f(A)·x1·x2^−2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, logit
 
 from .arena import Arena, Graphs, Units
+from .factors import power_factors
 from .observations import mean, spread
 
 #: Nodes that are left free for putting back: for the sum under the function, and for it.
@@ -42,23 +45,39 @@ class Outer:
     absorbs_shift: bool = False
     positive: bool = False  #: whether the argument has to be
     below: float = np.inf  #: bound of y
+    tail: tuple[float, ...] = ()  #: coefficients after slope and shift
 
 
+#: Where nothing but factors is undone.
+NOTHING = Outer("add", np.positive, np.ones_like, homogeneous=True)
 OUTER = (
     Outer("sqrt", np.square, lambda y: 1 / y, homogeneous=True, positive=True),
     Outer("reciprocal", np.reciprocal, np.square, homogeneous=True),
+    Outer("power", lambda y: y**-2, lambda y: y**3, homogeneous=True, tail=(-0.5,)),
     Outer("exp", np.log, lambda y: y, absorbs_shift=True),
     Outer("logistic", logit, lambda y: y * expit(-logit(y)), below=1.0),
 )
 
 
+class Factor(NamedTuple):
+    """An edge: a power of an input."""
+
+    source: int
+    op: int
+    coefs: tuple[float, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Undone:
-    """The arena of f⁻¹(y), and the primitive that f is for every form of its argument."""
+    """The arena of f⁻¹(y ÷ factors), and the primitive that f is for every form of its
+    argument. ``inputs`` are those that the arena has.
+    """
 
     outer: Outer
     arena: Arena
     forms: dict[str, int]
+    inputs: np.ndarray
+    factors: list[Factor]
 
 
 def undone(arena: Arena) -> list[Undone]:
@@ -67,15 +86,40 @@ def undone(arena: Arena) -> list[Undone]:
     trained = arena.train_readout and arena.train_bias
     if not trained or arena.n_nodes <= _ROOM or not (y.min() > 0 or y.max() < 0):
         return []
+    inputs, factors, divisor = _factors(arena, y)
     found = []
-    for outer in OUTER:
+    for outer in OUTER if len(inputs) == arena.n_inputs else (NOTHING, *OUTER):
         forms = _forms(arena, outer)
-        size = np.abs(y) if outer.below == np.inf else y
+        size = (np.abs(y) if outer.below == np.inf else y) / divisor
         if forms and size.min() > 0 and size.max() < outer.below:
-            there = _arena(arena, outer, size)
+            there = _arena(arena, outer, size, divisor, inputs)
             if there is not None:
-                found.append(Undone(outer, there, forms))
+                found.append(Undone(outer, there, forms, inputs, factors))
     return found
+
+
+def _factors(arena: Arena, y: np.ndarray) -> tuple[np.ndarray, list[Factor], np.ndarray]:
+    """The inputs that are no factors, the factors and their product."""
+    inputs, divisor = set(range(arena.n_inputs)), np.ones_like(y)
+    factors: list[Factor] = []
+    for source, power in power_factors(arena.x, y, arena.root**2).items():
+        factor = _factor(arena, source, power)
+        if factor and len(factors) < arena.n_slots - 1 and arena.can_multiply:
+            inputs.remove(source)
+            factors.append(factor)
+            divisor *= arena.x[source] ** power
+    if not inputs:  # a product of powers needs no help
+        return np.arange(arena.n_inputs), [], np.ones_like(y)
+    return np.array(sorted(inputs)), factors, divisor
+
+
+def _factor(arena: Arena, source: int, power: float) -> Factor | None:
+    """A power of an input as an edge, if the vocabulary has it."""
+    ops = {arena.primitives[op].name: int(op) for op in arena.allowed}
+    name = {1.0: "add", -1.0: "reciprocal", 2.0: "square", 0.5: "sqrt"}.get(power)
+    if name in ops:
+        return Factor(source, ops[name], ())
+    return Factor(source, ops["power"], (power,)) if "power" in ops else None
 
 
 def _forms(arena: Arena, outer: Outer) -> dict[str, int]:
@@ -87,12 +131,15 @@ def _forms(arena: Arena, outer: Outer) -> dict[str, int]:
     return forms if enough and "mult" in [p.name for p, _ in allowed] else {}
 
 
-def _arena(arena: Arena, outer: Outer, y: np.ndarray) -> Arena | None:
-    """The arena of f⁻¹(y), whose rows weigh as much as their errors do in y."""
+def _arena(
+    arena: Arena, outer: Outer, y: np.ndarray, divisor: np.ndarray, inputs: np.ndarray
+) -> Arena | None:
+    """The arena of f⁻¹(y), whose rows weigh as much as their errors do in y · divisor."""
     with np.errstate(all="ignore"):
         target, slope = outer.inverse(y), outer.slope(y)
-        size = np.sqrt(np.average(slope**2, weights=arena.root**2))
-        root = arena.root * np.maximum(slope / size, _LEAST_WEIGHT)
+        error = slope * divisor
+        size = np.sqrt(np.average(error**2, weights=arena.root**2))
+        root = arena.root * np.maximum(error / size, _LEAST_WEIGHT)
         root *= np.sqrt(arena.n_observations / (root @ root))
         grain = np.maximum(np.spacing(y) / slope, np.spacing(np.abs(target)))
     if not np.isfinite([target, root, grain]).all():
@@ -104,6 +151,7 @@ def _arena(arena: Arena, outer: Outer, y: np.ndarray) -> Arena | None:
         return None
     return replace(
         arena,
+        x=np.ascontiguousarray(arena.x[inputs]),
         y=(target - shift) / scale,
         root=root,
         n_nodes=arena.n_nodes - _ROOM,
@@ -115,17 +163,24 @@ def _arena(arena: Arena, outer: Outer, y: np.ndarray) -> Arena | None:
 def put_back(arena: Arena, there: Undone, graphs: Graphs) -> Graphs:
     """Graphs for f⁻¹(y) as graphs for y, to be refitted; fewer where some have no room."""
     found, n = arena.empty(len(graphs)), there.arena.n_nodes
-    for name in ("agg", "src", "op", "theta"):
+    for name in ("agg", "op", "theta"):
         getattr(found, name)[:, :n] = getattr(graphs, name)
+    moved = np.append(there.inputs, arena.n_inputs + np.arange(n))
+    found.src[:, :n] = np.where(graphs.op >= 0, moved[graphs.src], 0)
     fits = [
-        _one_node(there, found, graphs, i, used) and _covered(arena, there, found, i)
+        _one_node(arena, there, found, graphs, i, used) and _covered(arena, there, found, i)
         for i, used in enumerate(map(np.flatnonzero, graphs.use))
     ]
     return found.take(np.flatnonzero(fits))
 
 
 def _one_node(
-    there: Undone, found: Graphs, graphs: Graphs, i: int, used: np.ndarray
+    arena: Arena,
+    there: Undone,
+    found: Graphs,
+    graphs: Graphs,
+    i: int,
+    used: np.ndarray,
 ) -> bool:
     """Bring a read-out to the form slope · node + shift; False where it has no room.
 
@@ -145,7 +200,7 @@ def _one_node(
         node, slope = free, 1.0
         found.op[i, node] = -1
     others = used != node
-    _add(there, found, i, node, used[others], weights[others] / slope)
+    _add(arena, found, i, node, used[others], weights[others] / slope)
     found.use[i, node] = True
     found.w[i, 0], found.w[i, 1 + node] = shift + units.shift, slope
     return True
@@ -161,12 +216,11 @@ def _hosts(there: Undone, graphs: Graphs, i: int, used: np.ndarray) -> bool:
 
 
 def _add(
-    there: Undone, found: Graphs, i: int, node: int, used: np.ndarray, by: np.ndarray
+    arena: Arena, found: Graphs, i: int, node: int, used: np.ndarray, by: np.ndarray
 ) -> None:
     """Edges that add multiples of some nodes to a node."""
     if not len(used):
         return
-    arena = there.arena
     mult = next(op for op in arena.allowed if arena.primitives[op].name == "mult")
     free = np.flatnonzero(found.op[i, node] < 0)[: len(used)]
     found.agg[i, node] = 0
@@ -177,7 +231,7 @@ def _add(
 
 
 def _covered(arena: Arena, there: Undone, found: Graphs, i: int) -> bool:
-    """Put a last node that applies the function over slope · node + shift."""
+    """Put a last node over slope · node + shift: the function, times the factors."""
     node = int(np.flatnonzero(found.use[i])[0])
     shift, slope = found.w[i, 0], found.w[i, 1 + node]
     outer = there.outer
@@ -191,11 +245,15 @@ def _covered(arena: Arena, there: Undone, found: Graphs, i: int) -> bool:
     if form not in there.forms:
         return False
     values = {"plain": (), "shifted": (shift,), "scaled": (slope,)}
-    coefficients = values.get(form, (slope, shift))
+    coefficients = (*values.get(form, (slope, shift)), *outer.tail)
     cover = arena.n_nodes - 1
     found.op[i, cover, 0] = there.forms[form]
     found.src[i, cover, 0] = arena.n_inputs + node
     found.theta[i, cover, 0, : len(coefficients)] = coefficients
+    for slot, factor in enumerate(there.factors, 1):
+        found.op[i, cover, slot], found.src[i, cover, slot] = factor.op, factor.source
+        found.theta[i, cover, slot, : len(factor.coefs)] = factor.coefs
+    found.agg[i, cover] = int(len(there.factors) > 0)
     found.use[i] = np.arange(arena.n_nodes) == cover
     found.w[i] = 0.0
     return True

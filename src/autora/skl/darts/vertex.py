@@ -33,7 +33,7 @@ class _Template(NamedTuple):
     turn: np.ndarray  #: which of the drawn exponents
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=16)
 def _template(arena: Arena) -> _Template:
     rows: list[tuple] = []
     for op in arena.allowed:

@@ -1,0 +1,89 @@
+"""Minus signs leave nodes, and nothing that a graph computes changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from autora.skl.darts import bridge
+from autora.skl.darts.arena import Arena, Graphs
+from autora.skl.darts.primitives import SCIENCE, resolve
+from autora.skl.darts.random_edits import from_nothing, keyed
+from autora.skl.darts.refit import Problem
+from autora.skl.darts.signs import upright
+
+X = np.random.default_rng(0).uniform(0.5, 2.0, (50, 2))
+
+
+@pytest.fixture(scope="module")
+def arena() -> Arena:
+    y = X[:, :1] * np.exp(-X[:, 1:])
+    problem = Problem(X, y, np.ones(len(X)), True, True)
+    return bridge.arena_for(
+        bridge.Frame(resolve(SCIENCE)), problem, bridge.units_of(problem)
+    )
+
+
+def numbers(arena: Arena, *names: str) -> list[int]:
+    return [[p.name for p in arena.primitives].index(name) for name in names]
+
+
+def one(arena: Arena, rows: list, agg: int, use: list[int]) -> Graphs:
+    """A graph of (node, slot, source, primitive, slope)."""
+    graph = arena.empty(1)
+    for k, s, source, name, slope in rows:
+        graph.op[0, k, s], graph.src[0, k, s] = numbers(arena, name)[0], source
+        graph.theta[0, k, s, 0] = slope
+    graph.agg[0, 0] = agg
+    graph.use[0, use] = True
+    graph = keyed(arena, graph)
+    arena.fit(graph, 0, 0.0)
+    return graph
+
+
+def minuses(arena: Arena, graphs: Graphs) -> int:
+    return int((graphs.op == numbers(arena, "subtract")[0]).sum())
+
+
+PRODUCT = [(0, 0, 0, "subtract", 0.0), (0, 1, 1, "scaled_exp", -0.5)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "agg", "use", "left"),
+    [
+        (PRODUCT, 1, [0], 0),
+        ([*PRODUCT, (1, 0, 2, "scaled_sin", 0.7), (1, 1, 0, "sqrt", 0.0)], 1, [0, 1], 0),
+        ([*PRODUCT, (1, 0, 2, "square", 0.0), (1, 1, 0, "sqrt", 0.0)], 1, [1], 0),
+        ([*PRODUCT, (1, 0, 2, "add", 0.0), (1, 1, 0, "sqrt", 0.0)], 1, [1], 1),
+        ([*PRODUCT, (1, 0, 2, "exp", 0.0), (1, 1, 0, "sqrt", 0.0)], 1, [1], 1),
+        ([(0, 0, 0, "subtract", 0.0), (0, 1, 1, "subtract", 0.0)], 1, [0], 0),
+        ([(0, 0, 0, "subtract", 0.0), (0, 1, 1, "subtract", 0.0)], 0, [0], 0),
+        ([(0, 0, 0, "subtract", 0.0), (0, 1, 1, "sqrt", 0.0)], 0, [0], 1),
+    ],
+    ids=["read-out", "slope", "even", "sum", "exponential", "two", "all", "one of two"],
+)
+def test_signs_go_where_they_can(
+    arena: Arena, rows: list, agg: int, use: list[int], left: int
+) -> None:
+    graph = one(arena, rows, agg, use)
+    assert minuses(arena, graph) > 0
+    after = upright(arena, graph)
+    assert minuses(arena, after) == left
+    again = after.take([0])
+    arena.fit(again, 0, 0.0)
+    assert again.loss[0] == graph.loss[0] == after.loss[0]
+    np.testing.assert_array_equal(again.w, after.w)
+
+
+def test_every_graph_computes_what_it_did(arena: Arena) -> None:
+    graphs = from_nothing(arena, 400, np.random.default_rng(1))
+    graphs = graphs.take(np.flatnonzero(graphs.key))
+    arena.fit(graphs, 0, 0.0)
+    graphs = graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))
+    after = upright(arena, graphs)
+    assert len(after) == len(graphs)
+    assert minuses(arena, after) < minuses(arena, graphs)
+    again = after.take(np.arange(len(after)))
+    arena.fit(again, 0, 0.0)
+    np.testing.assert_allclose(again.loss, graphs.loss, rtol=1e-9, atol=1e-20)
+    assert (arena.size(after) <= arena.size(graphs)).all()
