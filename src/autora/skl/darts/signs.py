@@ -19,13 +19,13 @@ def upright(arena: Arena, graphs: Graphs) -> Graphs:
     """The same graphs without the minus signs that a reader can do without.
 
     A product has none, and a sum not in all its terms, unless something that the node feeds
-    needs the sign. Values stay the same to the last bit.
+    needs the sign. Nodes that then only pass on are left out.
     """
     ops = {arena.primitives[op].name: int(op) for op in arena.allowed}
     if not {"add", "subtract"} <= set(ops) or not arena.train_readout:
         return graphs
     plus, minus = ops["add"], ops["subtract"]
-    graphs = graphs.take(np.arange(len(graphs)))
+    graphs, changed = graphs.take(np.arange(len(graphs))), np.zeros(len(graphs), bool)
     for i in np.flatnonzero((graphs.op == minus).any(axis=(1, 2))).tolist():
         for k in range(arena.n_nodes):
             on = graphs.op[i, k] >= 0
@@ -37,7 +37,10 @@ def upright(arena: Arena, graphs: Graphs) -> Graphs:
             if odd and not _passed_on(arena, graphs, i, k, plus, minus):
                 continue
             graphs.op[i, k, signs] = plus
-    return keyed(arena, graphs)
+            changed[i] = True
+    tidied = keyed(arena, graphs.take(np.flatnonzero(changed)))
+    arena.fit(tidied, 0, 0.0)  # nodes may have moved, and their read-out with them
+    return Graphs.join([graphs.take(np.flatnonzero(~changed)), tidied])
 
 
 def _passed_on(arena: Arena, graphs: Graphs, i: int, k: int, plus: int, minus: int) -> bool:
@@ -51,6 +54,4 @@ def _passed_on(arena: Arena, graphs: Graphs, i: int, k: int, plus: int, minus: i
         return False
     theta[slope, 0] *= -1
     op[added], op[taken] = minus, plus
-    if graphs.use[i, k]:
-        graphs.w[i, 1 + k] *= -1
     return True
