@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import f as f_distribution
 
-#: Rows for every coefficient of the surface.
-_ROWS_EACH = 2
+#: Rows for every coefficient of the surface, and how many coefficients are affordable.
+_ROWS_EACH, _MOST_TERMS = 2, 400
 #: Powers are multiples of this, and known to a standard error of a tenth of it.
 _STEP, _CERTAIN = 0.5, 0.05
 #: An input is no factor where chance alone would explain its terms as rarely as this.
@@ -70,11 +70,11 @@ class _Surface(NamedTuple):
 
 def _surface(u: np.ndarray, target: np.ndarray, root: np.ndarray) -> _Surface | None:
     """The surface, inputs and target weighted; None where the rows do not determine it."""
+    observations, size = root @ root, (len(u) + 1) * (len(u) + 2) // 2
+    if size > min(_MOST_TERMS, observations / _ROWS_EACH, len(root) / _ROWS_EACH):
+        return None
     first, second = np.triu_indices(len(u))
     design = np.concatenate([root[None], u, u[first] * u[second] / root]).T
-    observations, size = root @ root, design.shape[1]
-    if min(observations, len(design)) < _ROWS_EACH * size:
-        return None
     q, r = np.linalg.qr(design)
     if not (np.abs(np.diag(r)) > _SPANNED * np.linalg.norm(design, axis=0)).all():
         return None
