@@ -11,6 +11,7 @@ from autora.skl.darts.primitives import SCIENCE, resolve
 from autora.skl.darts.random_edits import from_nothing, keyed
 from autora.skl.darts.refit import Problem
 from autora.skl.darts.signs import upright
+from autora.skl.darts.simplify import simplified
 
 X = np.random.default_rng(0).uniform(0.5, 2.0, (50, 2))
 
@@ -99,3 +100,24 @@ def test_a_node_that_moves_takes_its_read_out_along(arena: Arena) -> None:
     assert after.use[0].tolist()[:3] == [True, True, False]
     np.testing.assert_allclose(after.w[0, 1:3], [-graph.w[0, 2], graph.w[0, 3]])
     assert after.loss[0] == pytest.approx(graph.loss[0], rel=1e-12)
+
+
+def test_an_edge_that_is_constant_goes_with_what_makes_up_for_it(arena: Arena) -> None:
+    """(x + 1 − tanh(45·z))·√z on data where the tanh is 1: neither can go alone."""
+    y = X[:, :1] * np.sqrt(X[:, 1:])
+    problem = Problem(X, y, np.ones(len(X)), True, True)
+    frame, units = bridge.Frame(resolve(SCIENCE)), bridge.units_of(problem)
+    there = bridge.arena_for(frame, problem, units)
+    rows = [
+        (0, 0, 0, "shift", 1.0), (0, 1, 1, "scaled_tanh", -45.0),
+        (1, 0, 2, "add", 0.0), (1, 1, 1, "sqrt", 0.0),
+    ]  # fmt: skip
+    graph = one(there, rows, 0, [1])
+    graph.agg[0, 1] = 1
+    graph = keyed(there, graph)
+    there.fit(graph, 20, 1e-13)
+    assert graph.loss[0] < 1e-20 * there.unit
+    simple = simplified(there, there, graph)
+    names = [there.primitives[op].name for op in simple.op[simple.op >= 0]]
+    assert sorted(names) == ["add", "sqrt"]
+    assert simple.loss[0] < 1e-25 * there.unit

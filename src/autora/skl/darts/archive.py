@@ -6,6 +6,7 @@ import numpy as np
 
 from .arena import Arena, Graphs
 from .breed import Options
+from .signs import upright
 from .simplify import simplified
 
 #: Steps on all rows, and on all rows for graphs that matter.
@@ -144,7 +145,7 @@ class Archive:
         for i in np.argsort(self.criterion)[: count if self.options.simplify else 0]:
             graph = self.graphs.take([i])
             if (key := int(graph.key[0])) not in self._simplified:
-                simple = simplified(self.arena, self.screen, graph)
+                simple = simplified(self.arena, self.screen, upright(self.arena, graph))
                 self._simplified |= {key, int(simple.key[0])}
                 self._merge(simple)
         self._set_bars()

@@ -24,7 +24,7 @@ class Options(NamedTuple):
     per_size: bool = True  #: elites of every complexity, not just the best
     restarts: bool = True  #: fresh populations
     simplify: bool = True  #: trimming of what was found
-    undoing: bool = True  #: searches for what stands under an outermost function
+    undoing: bool = True  #: searches under an outermost function, without factors
 
 
 def bred(

@@ -3,6 +3,8 @@
 Every edge is tried without, with every cheaper primitive in its place, and every node is
 tried outside the read-out; each try is refitted exactly and judged by the criterion. Limits
 that imitate another function (a logistic far out in its tail for an exponential) end here.
+An edge that is constant on the data (a tanh far out, which a shift makes up for) can only
+go together with another change.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import numpy as np
 from .arena import Arena, Edits, Graphs
 
 _STEPS, _SCREENING_STEPS, _SHORTLIST = 40, 15, 6
+#: Spread, as a share of its size, up to which an edge is constant.
+_CONSTANT = 1e-9
 _EXPONENTS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
 
 
@@ -78,6 +82,33 @@ def tries(arena: Arena, graph: Graphs) -> Edits:
     return Edits(np.array(rows, np.int64), np.array(coefs), np.ones(len(rows)))
 
 
+def _constant_edges(arena: Arena, graph: Graphs) -> np.ndarray:
+    """(node, slot) of edges that have one value on all rows."""
+    structure = tuple(array[0] for array in graph.structure)
+    work, _, fine = arena.kernel.expand(arena.data, structure, graph.theta[0])
+    if fine < 0:
+        return np.zeros((0, 2), int)
+    values = work[1]
+    still = np.ptp(values, axis=2) <= _CONSTANT * np.abs(values).max(axis=2)
+    return np.argwhere(still & (graph.op[0] >= 0))
+
+
+def _tried(arena: Arena, graph: Graphs) -> Graphs:
+    """The cheaper graphs that one edit makes of a single graph."""
+    edits = tries(arena, graph)
+    children = graph.take(np.zeros(len(edits.rows), int))
+    arena.apply(children, edits)
+    return children.take(np.flatnonzero(children.key))
+
+
+def _without(arena: Arena, graph: Graphs, k: int, s: int) -> Graphs:
+    """The graph without an edge; empty if nothing is left."""
+    rows = np.array([(arena.kernel.DELETE, k, s, -1, 0, 0, 0, -1)], np.int64)
+    left = graph.take([0])
+    arena.apply(left, Edits(rows, np.zeros((1, arena.max_params)), np.ones(1)))
+    return left.take(np.flatnonzero(left.key))
+
+
 def simplified(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
     """The graph after the edits that improve the criterion, best first.
 
@@ -85,10 +116,11 @@ def simplified(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
     """
     current, value = graph, arena.criterion(graph)[0]
     while True:
-        edits = tries(arena, current)
-        children = current.take(np.zeros(len(edits.rows), int))
-        arena.apply(children, edits)
-        children = children.take(np.flatnonzero(children.key))
+        families = [_tried(arena, current)]
+        for k, s in _constant_edges(arena, current):
+            left = _without(arena, current, k, s)
+            families += [_tried(arena, left)] if len(left) else []
+        children = Graphs.join(families)
         if not len(children):
             return current
         screen.fit(children, _SCREENING_STEPS, 1e-9)
