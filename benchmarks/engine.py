@@ -90,7 +90,7 @@ def start_up(cache: str) -> float:
     code = (
         "from autora.skl.darts import explore\n"
         "from autora.skl.darts.primitives import SCIENCE, resolve\n"
-        "bridge.warm_up(bridge.Frame(resolve(SCIENCE)), True, True)"
+        "explore.warm_up(explore.Frame(resolve(SCIENCE)), True, True)"
     )
     begin = time.perf_counter()
     subprocess.run(

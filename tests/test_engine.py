@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -34,6 +35,14 @@ def problem() -> Problem:
     return Problem(x, y, rng.uniform(0.5, 1.5, 50), True, True)
 
 
+def called(function: Any) -> Any:
+    """What only compiled code can call, as Python can call it."""
+    if isinstance(function, numba.core.ccallback.CFunc):
+        through = numba.njit(lambda address, *args: address(*args))
+        return lambda *args: through(function, *args)
+    return numba.njit(lambda *args: function(*args))
+
+
 def arena_of(problem: Problem) -> tuple[arenas.Arena, Any]:
     units = bridge.units_of(problem)
     return bridge.arena_for(bridge.Frame(resolve(SCIENCE)), problem, units), units
@@ -55,7 +64,7 @@ def test_derivatives_agree_with_jets(kernel: Any, primitive: Primitive, odd: boo
     if odd:  # x³ has a sign, |x|^2.9 has none
         coefs[primitive.n_params - 1] = 3.0
     v, d = np.empty(len(x)), np.empty((3, len(x)))
-    kernel.evaluate(PRIMITIVES.index(primitive), x, coefs, v, d)
+    called(kernel.evaluate)(PRIMITIVES.index(primitive), x, coefs, v, d)
     with np.errstate(all="ignore"):
         value, partials = differentiate(primitive, x, coefs[: primitive.n_params])
     inside = np.isfinite(value)
@@ -71,7 +80,8 @@ def test_derivatives_agree_with_jets(kernel: Any, primitive: Primitive, odd: boo
 def test_a_users_own_primitive_is_compiled() -> None:
     bell = Primitive("bell", lambda m, x, a: m.exp(-a * x**2) / (2 - m.tanh(x)), ("shape",))
     program = codegen.evaluator([bell])
-    names: dict[str, Any] = {"np": np, "compiled": lambda f: f}
+    names: dict[str, Any] = {"np": np, "addressed": lambda *types: lambda f: f}
+    names |= dict.fromkeys(("INTEGER", "ROW", "ROWS"))
     exec(program, names)
     x = np.linspace(-1, 1, 7)
     v, only, d = np.empty(7), np.empty(7), np.empty((2, 7))
@@ -152,9 +162,9 @@ def test_predicted_gain_of_a_new_node_is_exact(problem: Problem) -> None:
     n = arena.n_rows
     h, t, q, hq = np.empty(n), np.empty(n), np.empty((20, n)), np.empty((20, n))
     slot = (-1, -1, False, True)  # a new node
-    kernel.slot_target(slot, arena.n_inputs, arena.root, work, h, t)
-    rank = kernel.edit_basis(slot, arena.data, structure, work, q)
-    s0 = kernel.projected(h, t, q, rank, hq)
+    called(kernel.slot_target)(slot, arena.n_inputs, arena.root, work, h, t)
+    rank = called(kernel.edit_basis)(slot, arena.data, structure, work, q)
+    s0 = called(kernel.projected)(h, t, q, rank, hq)
     assert s0 == pytest.approx(graph.loss[0])
     value, compared = np.empty(n), 0
     for op in np.flatnonzero(arena.n_params == 0):
@@ -163,8 +173,8 @@ def test_predicted_gain_of_a_new_node_is_exact(problem: Problem) -> None:
             child.op[0, 1, 0], child.src[0, 1, 0] = op, source
             child.use[0, 1] = True
             arena.fit(child, 5, 1e-13)
-            kernel.value_of(op, arena.x[source], np.zeros(3), value)
-            free, _, _ = kernel.score_column(value, h * t, h * h, hq, rank, s0)
+            called(kernel.value_of)(op, arena.x[source], np.zeros(3), value)
+            free, _, _ = called(kernel.score_column)(value, h * t, h * h, hq, rank, s0)
             if np.isfinite(free):
                 assert child.loss[0] == pytest.approx(free, rel=1e-6)
                 compared += 1
@@ -178,17 +188,17 @@ def test_values_agree_with_and_without_derivatives(
     x = np.concatenate([np.linspace(-2.0, 3.0, 20), [0.0]])
     coefs, op = np.array([0.7, -0.4, 1.5]), PRIMITIVES.index(primitive)
     v, only, d = np.empty(len(x)), np.empty(len(x)), np.empty((4, len(x)))
-    kernel.evaluate(op, x, coefs, v, d)
-    kernel.value_of(op, x, coefs, only)
+    called(kernel.evaluate)(op, x, coefs, v, d)
+    called(kernel.value_of)(op, x, coefs, only)
     np.testing.assert_allclose(only, v, rtol=1e-14)
 
 
 def test_the_best_edits_are_kept(kernel: Any) -> None:
     keys = np.random.default_rng(0).permutation(500) / 7.0
     best = (np.empty(40), np.empty(40, np.int64), np.empty(40))
-    filled = kernel.offer(best, 0, np.inf, -1, 0.0)  # what tells nothing is no edit
+    filled = called(kernel.offer)(best, 0, np.inf, -1, 0.0)  # what tells nothing is no edit
     for code, key in enumerate(keys):
-        filled = kernel.offer(best, filled, key, code, -key)
+        filled = called(kernel.offer)(best, filled, key, code, -key)
     assert filled == 40
     np.testing.assert_array_equal(np.sort(best[0]), np.sort(keys)[:40])
     np.testing.assert_array_equal(keys[best[1]], best[0])
@@ -244,12 +254,23 @@ def test_every_edit_leaves_a_tidy_graph(problem: Problem) -> None:
         assert (graphs.use <= (full > 0)).all()
 
 
+def test_nothing_is_compiled_twice(kernel: Any, problem: Problem) -> None:
+    """A literal is a type to the compiler, and one more version of all that is called."""
+    arena, _ = arena_of(problem)
+    rng = np.random.default_rng(0)
+    vertex.proposed(arena, random_graphs(arena, 5, 0), 3, rng)
+    functions = [f for f in vars(kernel).values() if hasattr(f, "signatures")]
+    assert len(functions) > 40
+    types = {kind for f in functions for signature in f.signatures for kind in signature}
+    assert not [kind for kind in types if isinstance(kind, numba.types.Literal)]
+
+
 def test_no_cache_directory_to_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.disk_cache, "folder", lambda: None)
     few = tuple(p for p in PRIMITIVES if p.name in ("add", "mult", "exp"))
     module = engine.load.__wrapped__(few)
     v, d = np.empty(2), np.empty((2, 2))
-    module.evaluate(1, np.array([1.0, 2.0]), np.array([3.0]), v, d)
+    called(module.evaluate)(1, np.array([1.0, 2.0]), np.array([3.0]), v, d)
     np.testing.assert_array_equal(v, [3, 6])
 
 

@@ -207,6 +207,7 @@ class Arena:
         """What the compiled refit needs to know of the problem."""
         return (
             self.x, self.y, self.root, self.n_params, self.train_readout, self.train_bias,
+            self.kernel.evaluate,
         )  # fmt: skip
 
     def fit(

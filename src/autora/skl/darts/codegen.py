@@ -174,7 +174,8 @@ def _branch(primitive: Primitive, derivatives: bool) -> list[str]:
 
 
 def _function(head: str, primitives: Sequence[Primitive], derivatives: bool) -> str:
-    lines = ["@compiled", f"def {head}:"]
+    types = "INTEGER, ROW, ROW, ROW" + derivatives * ", ROWS"
+    lines = [f"@addressed({types})", f"def {head}:"]
     for op, primitive in enumerate(primitives):
         lines.append(f"    {'if' if op == 0 else 'elif'} op == {op}:  # {primitive.name}")
         lines += ["        " + line for line in _branch(primitive, derivatives)]
@@ -184,8 +185,8 @@ def _function(head: str, primitives: Sequence[Primitive], derivatives: bool) -> 
 def evaluator(primitives: Sequence[Primitive]) -> str:
     """Source of ``evaluate(op, x, c, v, d)`` and of ``value_of(op, x, c, v)``.
 
-    They fill ``v`` (n,) with the value of primitive number ``op`` at ``x`` and ``d``
-    (1 + max_params, n) with the derivatives in x and in its coefficients ``c``.
+    They fill ``v`` (n,) with the value of primitive number ``op`` at ``x``, the first also
+    ``d`` (1 + max_params, n) with the derivatives in x and in its coefficients ``c``.
     """
     both = _function("evaluate(op, x, c, v, d)", primitives, True)
     return both + "\n\n" + _function("value_of(op, x, c, v)", primitives, False)

@@ -29,9 +29,17 @@ import numba
 import numpy as np
 
 # Sums may be reordered, so that they vectorise; NaN and infinity keep their meaning.
-compiled = numba.njit(
-    cache={cache}, nogil=True, error_model="numpy", fastmath={{"reassoc", "contract"}}
-)
+_options = dict(nogil=True, error_model="numpy", fastmath={{"reassoc", "contract"}})
+# Called from Python.
+entry = numba.njit(cache={cache}, **_options)
+# Called from compiled code only: without the wrappers there is half as much to compile.
+compiled = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_options)
+# Called by address: linked into each of its callers, it would be optimised in each anew.
+INTEGER, ROW, ROWS = numba.int64, numba.float64[::1], numba.float64[:, ::1]
+def addressed(*types):
+    return numba.cfunc(numba.void(*types), cache={cache}, **_options)
+# A literal 0 would be a type of its own, and what is called with it compiled twice.
+ZERO, ONE = np.int64(0), np.int64(1)
 '''
 #: Programs kept in the cache directory: versions, and vocabularies with own primitives.
 _MOST_PROGRAMS = 8

@@ -1,14 +1,16 @@
 """The refit in compiled loops: Levenberg–Marquardt on architectures as small arrays.
 
 This file is a template: `engine` puts the derivatives of the primitives in front of it and
-compiles the result (it is never imported as it stands). It does what `refit` does, for one
+compiles the result (it is never imported as it stands). Python calls what is an ``entry``;
+the rest is only ``compiled``. It does what `refit` does, for one
 output and a least-squares loss, some eighty times faster.
 
 A graph is four arrays: ``agg`` (K,) 0 for a sum and 1 for a product; ``src`` (K, S)
 sources, inputs first; ``op`` (K, S) primitive of each slot, −1 for an empty one; ``use``
 (K,) whether the read-out sees the node. Rows are the last, contiguous axis everywhere.
-``data`` is (x, y, root, n_params, train_readout, train_bias), ``root`` the square roots of
-the rows' weights; ``work`` holds the arrays that every step overwrites.
+``data`` is (x, y, root, n_params, train_readout, train_bias, evaluate), ``root`` the square
+roots of the rows' weights, ``evaluate`` the primitives with their derivatives; ``work``
+holds the arrays that every step overwrites.
 
 The read-out is solved in closed form and the other coefficients move along the projected
 Jacobian (variable projection: Golub & Pereyra 1973, Kaufman 1975; damping: Marquardt 1963).
@@ -42,9 +44,10 @@ def workspace(x, n_nodes, n_slots, max_params):
 
 
 @compiled
-def forward(n_inputs, graph, theta, work):
+def forward(data, graph, theta, work):
     """Edges, their derivatives and nodes; False where a node is not finite."""
     agg, src, op, _ = graph
+    n_inputs, evaluate = data[0].shape[0], data[6]
     values, v, d = work[0], work[1], work[2]
     n = values.shape[1]
     for k in range(agg.shape[0]):
@@ -81,12 +84,12 @@ def read_out(n_inputs, data, use, work, w):
     residual, both in rows scaled by ``root``, and in ``w`` the bias and the read-out.
     Returns the size of the basis.
     """
-    _, y, root, _, train_readout, train_bias = data
+    _, y, root, _, train_readout, train_bias, _ = data
     values, q, r = work[0], work[5], work[6]
     n_nodes, n = use.shape[0], root.shape[0]
     triangle = np.zeros((1 + n_nodes, 1 + n_nodes))
     columns = np.zeros(1 + n_nodes, np.int64)
-    rank = 0
+    rank = ZERO
     for i in range(n):
         r[i] = y[i] * root[i]
     for c in range(1 + n_nodes):
@@ -221,7 +224,7 @@ def fit_one(data, limits, hopeless, graph, theta, w, work, small):
     iterations, tolerance, floor = limits
     matrix, gradient, step, trial, w_trial = small
     n_inputs, use = data[0].shape[0], graph[3]
-    if not forward(n_inputs, graph, theta, work):
+    if not forward(data, graph, theta, work):
         return np.inf
     rank = read_out(n_inputs, data, use, work, w)
     current = square(work[6])
@@ -237,7 +240,7 @@ def fit_one(data, limits, hopeless, graph, theta, w, work, small):
         moved(graph[2], data[3], theta, step, trial)
         done += 1
         better = np.inf
-        if forward(n_inputs, graph, trial, work):
+        if forward(data, graph, trial, work):
             rank = read_out(n_inputs, data, use, work, w_trial)
             better = square(work[6])
         fresh = better < current
@@ -255,7 +258,7 @@ def fit_one(data, limits, hopeless, graph, theta, w, work, small):
     return current
 
 
-@compiled
+@entry
 def fit_many(data, limits, hopeless, graphs, theta, w, loss):
     """Fit a batch of graphs; ``theta`` (B, K, S, P) is start and result.
 
@@ -282,7 +285,7 @@ def fit_many(data, limits, hopeless, graphs, theta, w, loss):
         loss[b] = fit_one(data, limits, hopeless[b], graph, theta[b], w[b], work, small)
 
 
-@compiled
+@entry
 def expand(data, graph, theta):
     """Everything the scores of edits need at one fitted graph.
 
@@ -294,9 +297,9 @@ def expand(data, graph, theta):
     work = workspace(data[0], n_nodes, n_slots, theta.shape[2])
     w = np.zeros(1 + n_nodes)
     count = -1
-    if forward(n_inputs, graph, theta, work):
+    if forward(data, graph, theta, work):
         read_out(n_inputs, data, graph[3], work, w)
         fill_partners(graph, work)
         backward(n_inputs, graph, w, work)
-        count = jacobian(graph, data, work, 0)
+        count = jacobian(graph, data, work, ZERO)
     return work, w, count

@@ -33,6 +33,12 @@ def subtract_multiple(a, factor, b):
 
 
 @compiled
+def copy_row(a, b):
+    for i in range(a.shape[0]):
+        b[i] = a[i]
+
+
+@compiled
 def orthonormalise(q, rank, triangle):
     """Make column ``q[rank]`` orthonormal to those before it; the new rank.
 

@@ -140,7 +140,7 @@ def tidy(n_inputs, book, agg, src, op, use, theta):
     inline(n_inputs, book[0][0], full, src, op, theta)
     live = living(n_inputs, full, src, op, use)
     place = np.zeros(n_nodes, np.int64)
-    count = 0
+    count = ZERO
     for k in range(n_nodes):
         if not live[k]:
             continue
@@ -224,8 +224,8 @@ def insert_pair(edit, basic, n_inputs, agg, src, op, use, theta):
     first, second, pair = edit[5], edit[6], edit[7]
     at = max(0, max(first, second) - n_inputs + 1)
     insert_node(at, n_inputs, agg, src, op, use, theta)
-    put(at, 0, basic[0], first, src, op, theta)
-    put(at, 1, basic[pair], second, src, op, theta)
+    put(at, ZERO, basic[0], first, src, op, theta)
+    put(at, ONE, basic[pair], second, src, op, theta)
     agg[at] = 1 if pair >= 2 else 0
     return at
 
@@ -279,7 +279,7 @@ def attach(edit, source, k, coefs, amplitude, book, n_inputs, agg, src, op, use,
         return False
     if kind == HIDDEN:
         insert_node(k, n_inputs, agg, src, op, use, theta)
-        put_with(k, 0, primitive, source, coefs, src, op, theta)
+        put_with(k, ZERO, primitive, source, coefs, src, op, theta)
         put(k + 1, s, book[0][4], n_inputs + k, src, op, theta)
         theta[k + 1, s, 0] = amplitude
         return True
@@ -309,7 +309,7 @@ def apply_edit(edit, coefs, amplitude, book, n_inputs, agg, src, op, use, theta)
             return False
         k += 1
     if kind == NEW_NODE:
-        put_with(live, 0, primitive, source, coefs, src, op, theta)
+        put_with(live, ZERO, primitive, source, coefs, src, op, theta)
         use[live] = True
         return True
     return attach(
@@ -317,7 +317,7 @@ def apply_edit(edit, coefs, amplitude, book, n_inputs, agg, src, op, use, theta)
     )
 
 
-@compiled
+@entry
 def children(edits, coefs, amplitude, book, n_inputs, graphs, theta, keys):
     """Apply one edit to every graph of a batch, in place, and tidy it.
 

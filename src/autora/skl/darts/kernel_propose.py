@@ -4,7 +4,8 @@ Part of the template that `engine` compiles; `kernel_scores` says what an edit w
 `vertex` draws the random numbers and explains them. The criterion of an edit is compared
 as error · exp(complexity · log(n) / n), which has the same order and needs no logarithm:
 ``prices`` (by primitive; of a pair, of a node in the read-out, of a hidden node) are such
-factors. ``vocabulary`` is (primitives, basic, form, straight, scales_itself), see `arena`.
+factors. ``vocabulary`` is (primitives, basic, form, straight, scales_itself, value_of), see
+`arena` and `codegen`.
 """
 
 # ruff: noqa: F821
@@ -15,6 +16,21 @@ FIXED, FREE, THROUGH = 0, 1, 2
 
 
 @compiled
+def settle_down(best, size, key, code, amplitude):
+    """Put an edit in the place of the worst of a heap of ``size``."""
+    keys, codes, amplitudes = best
+    at, down = 0, 1
+    while down < size:
+        if down + 1 < size and keys[down + 1] > keys[down]:
+            down += 1
+        if not keys[down] > key:
+            break
+        keys[at], codes[at], amplitudes[at] = keys[down], codes[down], amplitudes[down]
+        at, down = down, 2 * down + 1
+    keys[at], codes[at], amplitudes[at] = key, code, amplitude
+
+
+@compiled
 def offer(best, filled, key, code, amplitude):
     """Put an edit among the best, a heap with the worst on top; how many it then holds."""
     keys, codes, amplitudes = best
@@ -22,24 +38,31 @@ def offer(best, filled, key, code, amplitude):
     if not key < np.inf or (filled == most and not key < keys[0]):
         return filled
     at = filled
-    if filled < most:
-        filled += 1
-        while at > 0 and keys[(at - 1) // 2] < key:
-            up = (at - 1) // 2
-            keys[at], codes[at], amplitudes[at] = keys[up], codes[up], amplitudes[up]
-            at = up
-    else:
-        at, down = 0, 1
-        while down < most:
-            if down + 1 < most and keys[down + 1] > keys[down]:
-                down += 1
-            if not keys[down] > key:
-                break
-            keys[at], codes[at] = keys[down], codes[down]
-            amplitudes[at] = amplitudes[down]
-            at, down = down, 2 * down + 1
+    if filled == most:
+        settle_down(best, most, key, code, amplitude)
+        return filled
+    while at > 0 and keys[(at - 1) // 2] < key:
+        up = (at - 1) // 2
+        keys[at], codes[at], amplitudes[at] = keys[up], codes[up], amplitudes[up]
+        at = up
     keys[at], codes[at], amplitudes[at] = key, code, amplitude
-    return filled
+    return filled + 1
+
+
+@compiled
+def sort_best(best, filled):
+    """From a heap to ascending order."""
+    keys, codes, amplitudes = best
+    for last in range(filled - 1, 0, -1):
+        key, code, amplitude = keys[last], codes[last], amplitudes[last]
+        keys[last], codes[last], amplitudes[last] = keys[0], codes[0], amplitudes[0]
+        settle_down(best, last, key, code, amplitude)
+
+
+@compiled
+def heap_of(size):
+    """Room for that many edits: key, code and amplitude of each."""
+    return np.empty(size), np.empty(size, np.int64), np.empty(size)
 
 
 @compiled
@@ -129,7 +152,7 @@ def best_edits(
     n, n_inputs = root.shape[0], data[0].shape[0]
     q = np.empty((1 + op.shape[0] + work[7].shape[0], n))
     hq, h, t = np.empty(q.shape), np.empty(n), np.empty(n)
-    filled = 0
+    filled = ZERO
     for number in range(list_slots(can_multiply, graph[0], op, slots)):
         k, s = slots[number, 0], slots[number, 1]
         slot = (k, s, slots[number, 2] == 1, slots[number, 3] == 1)
@@ -178,30 +201,33 @@ def fill_book(graph, work, drawn, pairs, n_inputs, vocabulary, book):
     columns, finite, coefs, latest, values = book
     nodes_end = n_inputs + count_nodes(graph[2])
     for source in range(n_inputs, nodes_end):
-        values[source], latest[source] = work[0][source], source
+        latest[source] = source
+        copy_row(work[0][source], values[source])
     n_pairs = 0
     while n_pairs < pairs.shape[0] and pairs[n_pairs, 0] >= 0:
         n_pairs += 1
     make_pairs(pairs[:n_pairs], nodes_end, values, latest)
-    ops, _, form, straight, _ = vocabulary
     dictionary(
-        n_inputs, nodes_end + n_pairs, values, ops, drawn, form, straight,
-        columns, finite, coefs,
-    )  # fmt: skip
+        n_inputs, nodes_end + n_pairs, values, vocabulary, drawn, columns, finite, coefs
+    )
     return nodes_end + n_pairs, nodes_end
 
 
 @compiled
-def drawn_by_rank(keys, luck):
-    """The order in which edits are drawn: their rank counts, and luck."""
-    order = np.argsort(keys)
-    odds = np.empty(keys.shape[0])
-    for rank in range(keys.shape[0]):
-        odds[rank] = np.log(rank + 2.0) - luck[rank]
-    return order[np.argsort(odds)]
+def draw_by_rank(best, filled, luck, drawn):
+    """Sort the edits and draw some of them: their rank counts, and luck. How many.
+
+    ``drawn`` receives (key, place, 0) of each, as ``best`` has them.
+    """
+    sort_best(best, filled)
+    count = ZERO
+    for rank in range(filled):
+        count = offer(drawn, count, np.log(rank + 2.0) - luck[rank], rank, 0.0)
+    sort_best(drawn, count)
+    return count
 
 
-@compiled
+@entry
 def propose(
     data, can_multiply, graphs, theta, drawn, pairs, luck, vocabulary, prices, floor, edits,
     coefs, amplitudes, parents,
@@ -216,17 +242,18 @@ def propose(
     agg, src, op, use = graphs
     n_graphs, n_nodes, n_slots = op.shape
     n_inputs, n = data[0].shape
-    ops, _, form, straight, _ = vocabulary
+    ops = vocabulary[0]
     most = n_inputs + n_nodes + pairs.shape[1]
     width, short = most * ops.shape[0], luck.shape[1]
     columns, finite = np.empty((width, n)), np.empty(width, np.bool_)
     own, values = np.empty((width, theta.shape[3])), np.empty((most, n))
     book = (columns, finite, own, np.arange(most), values)
-    best = (np.empty(short), np.empty(short, np.int64), np.empty(short))
+    best, chosen = heap_of(short), heap_of(edits.shape[0] // n_graphs)
     slots = np.empty((1 + n_nodes * (n_slots + 2), 4), np.int64)
     settings = (width, data[4], vocabulary, prices)
-    values[:n_inputs] = data[0]
-    dictionary(0, n_inputs, values, ops, drawn[0], form, straight, columns, finite, own)
+    for j in range(n_inputs):
+        copy_row(data[0][j], values[j])
+    dictionary(ZERO, n_inputs, values, vocabulary, drawn[0], columns, finite, own)
     count = 0
     for b in range(n_graphs):
         graph = (agg[b], src[b], op[b], use[b])
@@ -237,7 +264,8 @@ def propose(
         filled = best_edits(
             best, data, can_multiply, graph, work, sources, book, slots, floor, settings
         )
-        for i in drawn_by_rank(best[0][:filled], luck[b])[: edits.shape[0] // n_graphs]:
+        for place in range(draw_by_rank(best, filled, luck[b], chosen)):
+            i = chosen[1][place]
             write_edit(
                 best[1][i], best[2][i], slots, pairs[b], sources[1], book, settings,
                 edits[count], coefs[count],

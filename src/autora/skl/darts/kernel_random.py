@@ -31,7 +31,7 @@ def random_edit(u, ops, relatives, n_inputs, can_multiply, op, edit):
     """Fill one edit drawn without a score from uniform numbers ``u`` (10,)."""
     live = count_nodes(op)
     k = int(u[0] * live)
-    full = 0
+    full = ZERO
     for s in range(op.shape[1]):
         if live > 0 and op[k, s] >= 0:
             full += 1
@@ -52,7 +52,7 @@ def random_edit(u, ops, relatives, n_inputs, can_multiply, op, edit):
         edit[7] = int(u[8] * (4 if can_multiply else 2))
 
 
-@compiled
+@entry
 def random_edits(u, ops, start, scale, form, relatives, settings, op, edits, coefs):
     """Edits for a batch of graphs, coefficients in the units of their source."""
     n_inputs, can_multiply = settings

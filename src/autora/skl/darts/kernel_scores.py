@@ -15,12 +15,15 @@ SPANNED = 1e-9
 
 
 @compiled
-def dictionary(first, last, values, ops, drawn, form, straight, columns, finite, coefs):
+def dictionary(
+    first, last, values, vocabulary, drawn, columns, finite, coefs
+):  # fmt: skip
     """Every primitive of a list at the sources from ``first`` to before ``last``.
 
     Column ``source · list + place`` of ``columns`` (sources · list, n) and its row of
     ``coefs`` are filled; ``drawn`` (list, P) has slopes and shifts in units of the source.
     """
+    ops, _, form, straight, _, value_of = vocabulary
     size, n = ops.shape[0], columns.shape[1]
     for source in range(first, last):
         x = values[source]
@@ -66,12 +69,12 @@ def edit_basis(slot, data, graph, work, q):
     Left out is what the edit changes: the node's own read-out column where the whole node
     changes shape (a product, or its only edge) and the tangents that go with it.
     """
-    x, _, root, n_params, train_readout, train_bias = data
+    x, _, root, n_params, train_readout, train_bias, _ = data
     op, use = graph[2], graph[3]
     k, s, product, alone = slot
     values, jac = work[0], work[7]
     column = root.copy()
-    rank = append_orthogonal(q, 0, column) if train_bias else 0
+    rank = append_orthogonal(q, ZERO, column) if train_bias else ZERO
     row = 0
     for node in range(op.shape[0]):
         if use[node] and train_readout and not (node == k and (product or alone)):

@@ -113,7 +113,8 @@ def proposed(
     drawn = _coefficients(arena, 1 + size, rng)
     luck = rng.gumbel(size=(size, _SHORTLIST))
     vocabulary = (
-        _template(arena).op, arena.basic, arena.form, arena.straight, arena.scales_itself
+        _template(arena).op, arena.basic, arena.form, arena.straight, arena.scales_itself,
+        arena.kernel.value_of,
     )  # fmt: skip
     rows = np.zeros((size * count, 8), np.int64)
     edits = Edits(rows, np.zeros((len(rows), arena.max_params)), np.zeros(len(rows)))
