@@ -120,11 +120,13 @@ def verdict(problem: Problem, text: str, simplify: bool) -> bool:
     forms: list[Callable[[Any], Any]] = [lambda e: e, sympy.expand]
     if simplify:
         forms += [lambda e: sympy.simplify(e, ratio=1), sympy.factor]
-    truths = [rounded(form(problem.truth)) for form in forms[:2]]
+    written = [form(problem.truth) for form in forms[:2]]
+    # As it stands, too, as in SRBench: 1/(3 − x) has nothing to round, 1/(1 − x/3) does.
+    truths = [*written, *map(rounded, written)]
     for form in forms:
         # Rounding depends on how a law is written, so every form is rounded on its own.
-        written = rounded(form(found))
-        if any(equal(problem, written, truth) for truth in truths):
+        candidate = rounded(form(found))
+        if any(equal(problem, candidate, truth) for truth in truths):
             return True
     return False
 

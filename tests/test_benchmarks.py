@@ -135,6 +135,13 @@ def test_pi_rounds_like_a_fitted_constant() -> None:
     assert verdict(problem, "1 / (exp(0.1591549 * x1 * x2 / (x3 * x4)) - 1)", False)
 
 
+def test_the_truth_need_not_be_rounded() -> None:
+    """1 + n·α / (1 − n·α/3), written without a fraction."""
+    problem = {p.name: p for p in load()}["feynman_II_11_28"]
+    assert verdict(problem, "-9 / (x1 * x2 - 3) - 2", False)
+    assert not verdict(problem, "-9 / (x1 * x2 - 3.01) - 2", False)
+
+
 def test_sympy_is_stopped_and_that_is_told(learning: Problem) -> None:
     assert symbolic(learning, learning.expression, 1.0, 60) == {"symbolic": True}
     assert symbolic(learning, learning.expression, 0.3, 60) == {"symbolic": False}
