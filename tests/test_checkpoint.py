@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autora.skl.darts import DARTSClassifier, DARTSRegressor, checkpoint, evolve
+from autora.skl.darts import (
+    DARTSClassifier,
+    DARTSRegressor,
+    checkpoint,
+    compiled,
+    evolve,
+    relax,
+    search,
+    together,
+)
+from autora.skl.darts.primitives import Primitive
 
 #: Run by a process of its own, which is killed.
 SCRIPT = """
@@ -174,6 +184,103 @@ def test_bad_checkpoints(tmp_path: Path) -> None:
     for changes, kind, match in bad:
         with pytest.raises(kind, match=match):
             regressor(**changes).fit(X, y)
-    counted = {"num_graph_nodes": 1, "max_epochs": 2, "primitives": ["none", "mult"]}
-    with pytest.warns(UserWarning, match="checkpoint is not used"):
-        regressor(checkpoint=tmp_path, **counted).fit(X, y)
+
+
+def counted(**changes: Any) -> DARTSRegressor:
+    settings = {
+        "num_graph_nodes": 2,
+        "primitives": ["none", "add", "mult", "sin", "exp"],
+        "max_epochs": 5 * relax.CHUNK // 2,
+        "param_updates_per_epoch": 2,
+        "n_candidates": 150,
+        "random_state": 3,
+    }
+    return DARTSRegressor(**settings | changes)
+
+
+def counting(
+    patch: pytest.MonkeyPatch, module: Any, name: str, fatal: int | None = None
+) -> list[int]:
+    """Calls of a function; the one of that number kills, as far as the fit can tell."""
+    function, calls = getattr(module, name), [0]
+
+    def counted_call(*args: Any, **kwargs: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == fatal:
+            raise RuntimeError("killed")
+        return function(*args, **kwargs)
+
+    patch.setattr(module, name, counted_call)
+    return calls
+
+
+COUNTED = {
+    "mixture": ({}, compiled, "run_epochs", 2),
+    "candidates": ({}, search, "refit", 100),
+    "pruning": ({}, search, "prune", 1),
+    "a later restart": ({"n_restarts": 3}, compiled, "run_epochs", 8),
+    "restarts as one program": ({"n_restarts": 3}, together, "run_epochs", 3),
+    "draws": ({"sampling_strategy": "sample"}, compiled, "run_epochs", 3),
+}
+
+
+@pytest.mark.parametrize("case", COUNTED)
+def test_counted_graphs_go_on(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, module, name, fatal = COUNTED[case]
+    if module is together:
+        monkeypatch.setattr(together, "worthwhile", lambda: True)
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    X, y = data()
+    with pytest.MonkeyPatch.context() as patch:
+        calls = counting(patch, module, name)
+        whole = counted(**settings).fit(X, y)
+    with pytest.MonkeyPatch.context() as patch:
+        counting(patch, module, name, fatal)
+        with pytest.raises(RuntimeError, match="killed"):
+            counted(checkpoint=tmp_path, **settings).fit(X, y)
+    assert files(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        again = counting(patch, module, name)
+        resumed = counted(checkpoint=tmp_path, **settings).fit(X, y)
+    assert_same(resumed, whole, X)
+    for one, other in zip(resumed.history_, whole.history_, strict=True):
+        np.testing.assert_array_equal(one, other)
+    if name != "prune":
+        assert again[0] < calls[0]  # it did not begin at the beginning
+    assert not files(tmp_path)
+
+
+def test_monitors_see_every_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    X, y = data()
+    with pytest.MonkeyPatch.context() as patch:
+        counting(patch, compiled, "run_epochs", 3)
+        with pytest.raises(RuntimeError, match="killed"):
+            counted(checkpoint=tmp_path).fit(X, y)
+    epochs: list[int] = []
+    model = counted(
+        checkpoint=tmp_path, execution_monitor=lambda epoch, **_: epochs.append(epoch)
+    )
+    model.fit(X, y)
+    assert epochs == list(range(model.max_epochs))
+
+
+def test_another_formula_is_another_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two primitives of a name: the state of one says nothing about the other."""
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    X, y = data()
+
+    def own(factor: float) -> dict[str, Any]:
+        bent = Primitive("bent", lambda m, x: factor * m.sin(x), ())
+        return {"primitives": ["none", "add", bent], "n_candidates": 20}
+
+    with pytest.MonkeyPatch.context() as patch:
+        counting(patch, compiled, "run_epochs", 3)
+        with pytest.raises(RuntimeError, match="killed"):
+            counted(checkpoint=tmp_path, **own(1.0)).fit(X, y)
+    resumed = counted(checkpoint=tmp_path, **own(2.0)).fit(X, y)
+    assert_same(resumed, counted(**own(2.0)).fit(X, y), X)

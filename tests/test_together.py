@@ -91,7 +91,7 @@ def test_side_by_side_is_one_after_another(
     sizes, trained = Sizes(accelerator), []
     finish = fitting.finish
     accelerator.setattr(
-        fitting, "finish", lambda *args: trained.append(args[-1]) or finish(*args)
+        fitting, "finish", lambda *args: trained.append(args[3]) or finish(*args)
     )
     fitted(kind, **settings)
     assert sizes.seen == [4] and len(trained) == 3

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import cautions, fitting, openfit, together
+from .checkpoint import Keeper
 from .coefficients import with_errors
 from .model import Model
 from .objectives import Objective
@@ -131,7 +132,6 @@ class BaseDARTS(Readings, BaseEstimator):
             names = self._labels("input_labels", None)
             with OpenProgress(self.verbose, plan.budget, names) as watch:
                 return openfit.run(plan, what.objective, problem, earlier, rng, watch)
-        self._warn_if_nothing_is_kept(params)
         counted = closed_plan(params, what, choose, earlier is not None)
         space, restarts = what.space(), restarts_of(params)
         if self.execution_monitor is not None:
@@ -142,36 +142,44 @@ class BaseDARTS(Readings, BaseEstimator):
             # Neither a bar nor a monitor can travel to another process.
             observer = progress.observer() if restarts.workers == 1 else Observer()
             task = Task(space, what.objective, problem, counted, earlier)
+            keeper = fitting.keeper_of(params["checkpoint"], task, restarts.count, rng)
             if restarts.count == 1:
-                return fitting.run(task, rng, observer)
-            return self._restarted(task, restarts, rng, progress.observer(), observer)
+                result = fitting.run(task, rng, observer, keeper)
+            else:
+                observers = (progress.observer(), observer)
+                result = self._restarted(task, restarts, rng, observers, keeper)
+        if keeper is not None and result.interruption is None:
+            keeper.clear()
+        return result
 
     def _restarted(
         self,
         task: Task,
         restarts: Restarts,
         rng: np.random.Generator,
-        here: Observer,
-        there: Observer,
+        watch: tuple[Observer, Observer],
+        keeper: Keeper | None,
     ) -> Result:
         """The restart with the best model; the first of equals. Threads share the compiler.
 
-        An accelerator trains all mixtures at once; the workers then refit.
+        An accelerator trains all mixtures at once; the workers then refit. ``watch`` is
+        told of what happens here and there.
         """
+        here, there = watch
         rngs = rng.spawn(restarts.count)
         trained: list[Trained | None] = [None] * restarts.count
         stopped = None
         watched = self.execution_monitor is not None
         if not watched and not restarts.forks and together.worthwhile():
             prepare = partial(prepared, task)
-            found, stopped = together.train(prepare, rngs, task.plan, here)
+            found, stopped = together.train(prepare, rngs, task.plan, here, keeper)
             trained = [*found]
 
         def once(start: tuple[np.random.Generator, Trained | None]) -> Result:
             rng, mixture = start
             if mixture is None:
-                return fitting.run(task, rng, there)
-            return fitting.finish(task, rng, there, mixture)
+                return fitting.run(task, rng, there, keeper)
+            return fitting.finish(task, rng, there, mixture, keeper)
 
         results, interruption = restarts.run(
             once,
@@ -219,15 +227,6 @@ class BaseDARTS(Readings, BaseEstimator):
                 "execution_monitor is not called: a search over graphs of any size has no "
                 "epochs; give num_graph_nodes a number to train and watch a mixture, or "
                 "verbose=1 to see the best equation so far",
-                UserWarning,
-                stacklevel=5,
-            )
-
-    def _warn_if_nothing_is_kept(self, params: dict[str, Any]) -> None:
-        if params["checkpoint"] is not None:
-            warnings.warn(
-                "checkpoint is not used: only automatic searches keep their state; leave "
-                "it at None, or set num_graph_nodes='auto'",
                 UserWarning,
                 stacklevel=5,
             )

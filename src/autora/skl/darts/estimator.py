@@ -126,8 +126,8 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         of the machine; None keeps them reproducible. Compiling, once per machine, does not
         count.
     checkpoint : str, path or None, default=None
-        A folder in which an automatic search keeps its state, every 30 seconds. The same
-        fit goes on there after its process was killed, and finds what it would have found
+        A folder in which a fit keeps its state, every 30 seconds. The same fit goes on
+        there after its process was killed, and finds what it would have found
         (with ``max_time``: what it finds in the time that is left). Needs an integer
         ``random_state``; workers on other machines must see the folder. When the fit has
         ended its files are deleted.

@@ -22,6 +22,7 @@ from .bridge import (
     space_for,
     units_of,
 )
+from .candidates import Candidate
 from .checkpoint import Keeper
 from .evolve import evolve
 from .model import Model
@@ -30,7 +31,7 @@ from .primitives import builtin
 from .random_edits import starts
 from .refit import Problem
 from .restarts import ONCE, Restarts
-from .search import Budget, Candidate
+from .search import Budget
 from .search_space import SearchSpace
 from .settle import MOST_ROWS, as_candidates, distinct, few, leading, settled, with_shorter
 from .signs import upright

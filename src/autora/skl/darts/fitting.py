@@ -5,17 +5,22 @@ Nothing here knows about the estimator; the estimator knows nothing about how a 
 
 from __future__ import annotations
 
+import os
+
 import jax
 import numpy as np
 
 from . import compiled, devices, relax
 from .aliases import lowered
+from .candidates import Setting, refit
+from .checkpoint import Keeper, generator_state
 from .discretise import Choice, attempts, move_towards
+from .epochs import place_of, trained
 from .model import Model
-from .outcome import Network, Observer, Result, Trained, constant, joined, no_history
-from .prepare import Plan, Task, held, prepared
+from .outcome import Network, Observer, Result, Trained, constant, no_history
+from .prepare import Plan, Start, Task, held, prepared
 from .refit import Fit, levenberg_marquardt, tamed, without_traces
-from .search import Budget, Searched, Setting, refit, search
+from .search import Budget, Searched, search
 from .selection import Row
 from .table import split, table_of, thinned
 
@@ -28,35 +33,18 @@ _FEW_ROWS, _STEPS_ON_ALL = 2000, 8
 SCREENING_STEPS = 30
 
 
-def _train(
-    static: relax.Static,
-    plan: Plan,
-    data: relax.Data,
-    state: relax.State,
-    observer: Observer,
-) -> Trained:
-    """The relaxed stage in chunks, so that observers see it while it runs.
+def _train(start: Start, plan: Plan, observer: Observer, keeper: Keeper | None) -> Trained:
+    """The relaxed stage; an interruption is handed over with what there is."""
+    static, hyper = start.static, plan.hyper
+    data = devices.spread_rows(start.data, static.batch_size)
 
-    An interruption after the first of them is handed over with what there is.
-    """
-    parts, done, total = [], 0, int(plan.hyper.max_epochs)
-    interruption = None
-    while done < total and interruption is None:
-        count = min(relax.CHUNK, total - done)
-        try:
-            state, history = jax.device_get(
-                compiled.run_epochs(static, plan.hyper, data, state, np.int32(count))
-            )
-            parts.append(jax.tree.map(lambda a, n=count: a[:n], history))
-            observer.epochs(done, parts[-1])
-        except KeyboardInterrupt as stop:
-            if not parts:
-                raise
-            interruption = stop
-        done += count
-    if not parts:
-        return Trained(state, no_history(state.alphas))
-    return Trained(state, joined(parts), interruption)
+    def step(state: relax.State, count: np.int32) -> tuple[relax.State, relax.History]:
+        return jax.device_get(compiled.run_epochs(static, hyper, data, state, count))
+
+    place = place_of(keeper, static, hyper, start.data, start.state)
+    total = int(hyper.max_epochs)
+    state, history, stop = trained(step, start.state, total, observer.epochs, place)
+    return Trained(state, history or no_history(state.alphas), stop)
 
 
 def _chosen(
@@ -106,6 +94,7 @@ def _search(
     plan: Plan,
     rng: np.random.Generator,
     observer: Observer,
+    keeper: Keeper | None,
 ) -> tuple[Searched, list[Row], relax.State]:
     """Candidates, best first, their table and the state moved towards them."""
     if not (plan.search_architecture and plan.n_candidates):
@@ -116,7 +105,7 @@ def _search(
     )
     budget = Budget(plan.n_candidates, plan.max_time)
     searched = search(
-        screening, state.alphas, plan.darts_type, budget, rng, observer.candidate
+        screening, state.alphas, plan.darts_type, budget, rng, observer.candidate, keeper
     )
     found = searched.candidates
     if not found:
@@ -138,27 +127,35 @@ def _search(
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # not finite: it loses
-def run(task: Task, rng: np.random.Generator, observer: Observer) -> Result:
-    """Search, sample and refit."""
+def run(
+    task: Task,
+    rng: np.random.Generator,
+    observer: Observer,
+    keeper: Keeper | None = None,
+) -> Result:
+    """Search, sample and refit; what a ``keeper`` has of it is not done again."""
     start = prepared(task, rng)
-    data = devices.spread_rows(start.data, start.static.batch_size)
-    with devices.memory_for(start.static.batch_size or len(data.x)):
-        trained = _train(start.static, task.plan, data, start.state, observer)
-    return finish(task, rng, observer, trained)
+    with devices.memory_for(start.static.batch_size or len(start.data.x)):
+        mixture = _train(start, task.plan, observer, keeper)
+    return finish(task, rng, observer, mixture, keeper)
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def finish(
-    task: Task, rng: np.random.Generator, observer: Observer, trained: Trained
+    task: Task,
+    rng: np.random.Generator,
+    observer: Observer,
+    mixture: Trained,
+    keeper: Keeper | None = None,
 ) -> Result:
     """From a trained mixture to a model: the candidates, the sampled graph, its refit."""
     space, objective, problem, plan, earlier = task
-    state, history, interruption = trained
+    state, history, interruption = mixture
     setting = Setting(space, objective, problem, state.coefs, plan.refit_steps)
     searched = Searched([], interruption)
     rows: list[Row] = []
     if interruption is None:
-        searched, rows, state = _search(setting, state, plan, rng, observer)
+        searched, rows, state = _search(setting, state, plan, rng, observer, keeper)
     candidates, interruption, _ = searched
     known = [c.fit.model for c in candidates]
     if earlier is not None:
@@ -171,3 +168,19 @@ def finish(
         return Result(network, model, history, candidates, True, rows, interruption)
     model = constant(space, objective, problem)
     return Result(network, model, history, candidates, False, rows, interruption)
+
+
+def keeper_of(
+    folder: str | os.PathLike[str] | None,
+    task: Task,
+    n_restarts: int,
+    rng: np.random.Generator,
+) -> Keeper | None:
+    """The keeper of a fit, whose restarts have places of their own in it."""
+    if folder is None:
+        return None
+    plan, problem = task.plan, task.problem
+    plain = plan._replace(choose=None, init_weights_function=None)
+    fit = repr((task.space, task.objective.name, plain, n_restarts))
+    data = (problem.x, problem.y, problem.weight, generator_state(rng))
+    return Keeper.of(folder, fit, data)

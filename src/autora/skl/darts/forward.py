@@ -12,12 +12,12 @@ import numpy as np
 
 from . import objectives
 from .assemble import Part, assembled, space_for, whole
+from .candidates import Candidate
 from .explore import Found
 from .model import Model
 from .polish import fitted, simpler
 from .primitives import NUMPY
 from .refit import Problem
-from .search import Candidate
 from .select import price
 from .selection import complexity_of
 

@@ -20,6 +20,7 @@ from . import explore, working
 from .aliases import lowered
 from .breed import Options
 from .bridge import Frame, same_graph
+from .candidates import Candidate
 from .checkpoint import Keeper, generator_state
 from .coefficients import places, refitted, snapped
 from .discretise import bounded, draw, mode, move_towards
@@ -29,7 +30,7 @@ from .objectives import Objective
 from .outcome import Network, Result, SearchHistory, constant
 from .refit import Problem, without_traces
 from .restarts import ONCE, Restarts
-from .search import Budget, Candidate
+from .search import Budget
 from .selection import Row
 from .table import mean_loss, split, table_of, thinned
 

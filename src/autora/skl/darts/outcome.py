@@ -10,12 +10,12 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from . import relax
+from .candidates import Candidate
 from .discretise import move_towards, probabilities
 from .model import Model
 from .objectives import Objective
 from .observations import mean
 from .refit import Problem
-from .search import Candidate
 from .search_space import SearchSpace
 from .selection import Row
 
@@ -98,9 +98,10 @@ class Trained(NamedTuple):
     interruption: KeyboardInterrupt | None = None  #: what ended them early
 
 
-def joined(parts: Sequence[relax.History]) -> relax.History:
-    """The histories of epochs that followed one another as one."""
-    return relax.History(*map(np.concatenate, zip(*parts, strict=True)))
+def joined(parts: Sequence[relax.History], axis: int = 0) -> relax.History:
+    """The histories of epochs that followed one another as one; ``axis`` is theirs."""
+    fields = zip(*parts, strict=True)
+    return relax.History(*(np.concatenate(field, axis) for field in fields))
 
 
 def no_history(alphas: np.ndarray) -> relax.History:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .candidates import Candidate
 from .model import Model
 from .refit import Problem, levenberg_marquardt, tamed
-from .search import Candidate
 from .select import misfit, price
 from .selection import complexity
 

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import devices, relax
+from .candidates import random_coefs, slope_units
 from .model import Model
 from .network import Coefs
 from .objectives import Objective
 from .outcome import Network
 from .refit import Problem
-from .search import random_coefs, slope_units
 from .search_space import SearchSpace
 from .selection import Row
 from .table import part, thinned

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from .candidates import Candidate
 from .explore import Progress as Searched
 from .outcome import Observer
 from .relax import History
-from .search import Budget, Candidate
+from .search import Budget
 from .search_space import SearchSpace
 from .symbolic import one_line
 

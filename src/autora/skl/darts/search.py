@@ -10,25 +10,29 @@ mixture: this is what closes the discretisation gap of DARTS.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from .candidates import EXACT, Candidate, Setting, prune, refit
+from .checkpoint import (
+    Keeper,
+    Place,
+    generator_state,
+    part,
+    prefixed,
+    set_generator,
+)
+from .codegen import evaluator
 from .discretise import draw, mode, probabilities
-from .model import Model
-from .network import Coefs
-from .objectives import Objective
-from .observations import spread
-from .refit import Fit, Problem, levenberg_marquardt
-from .search_space import SearchSpace
-from .select import bic, variance
+from .refit import Fit
+from .select import variance
+from .stacked import arrays_of, models_of
 
 _GENERATION = 32
 _N_ELITES = 12
 _ELITE_PULL = 0.3
-#: Relative error at which a fit is exact and only simpler models can still win.
-_EXACT = 1e-20
 
 
 class Budget(NamedTuple):
@@ -37,19 +41,6 @@ class Budget(NamedTuple):
     candidates: float = np.inf
     seconds: float = np.inf
     stall: float = np.inf  #: candidates in a row that improve nothing
-
-
-class Candidate(NamedTuple):
-    fit: Fit
-    criterion: float
-
-    @property
-    def architecture(self) -> np.ndarray:
-        return self.fit.model.architecture
-
-    @property
-    def aggregation(self) -> np.ndarray:
-        return self.fit.model.aggregation
 
 
 class Searched(NamedTuple):
@@ -64,126 +55,6 @@ class Searched(NamedTuple):
         """Whether nothing but the graph without edges has finite values."""
         edges = (edge for c in self.candidates for edge in c.fit.model.edges())
         return self.refused > 0 and next(edges, None) is None
-
-
-class Setting(NamedTuple):
-    """What a candidate is fitted to and how."""
-
-    space: SearchSpace
-    objective: Objective
-    problem: Problem
-    coefs: Coefs  #: coefficients of the mixture, the first start of every refit
-    max_iter: int
-    n_starts: int = 3
-
-
-def slope_units(problem: Problem, space: SearchSpace) -> np.ndarray:
-    """Unit of a slope on each edge: one over the size of its source."""
-    size = np.array([spread(column) for column in problem.x.T])
-    size = np.where(size > 0, size, 1.0)
-    units = np.concatenate([1 / size, np.ones(space.n_nodes)])
-    return units[space.sources]
-
-
-def random_coefs(
-    space: SearchSpace, units: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Starting coefficients of shape (edges, primitives, max_params)."""
-    shape = (space.n_edges, space.n_primitives, space.max_params)
-    coefs = rng.uniform(-1, 1, shape)
-    for p, primitive in enumerate(space.primitives):
-        for i, kind in enumerate(primitive.params):
-            if kind == "slope":
-                coefs[:, p, i] *= units
-            elif kind == "shape":
-                coefs[:, p, i] = 1.0
-    return coefs
-
-
-def build(
-    setting: Setting,
-    architecture: np.ndarray,
-    edge: np.ndarray,
-    aggregation: np.ndarray | None = None,
-) -> Model:
-    """A model with the chosen primitives' share of a table of coefficients."""
-    space = setting.space
-    chosen = edge[np.arange(space.n_edges), architecture].astype(float)
-    model = Model(
-        space,
-        setting.objective,
-        architecture,
-        chosen,
-        np.asarray(setting.coefs.readout, float),
-        np.asarray(setting.coefs.bias, float),
-        aggregation,
-    )
-    used = np.arange(space.max_params) < model.sizes[:, None]
-    return model.replace(edge=np.where(used, chosen, 0.0))
-
-
-def _starts(
-    setting: Setting,
-    architecture: np.ndarray,
-    known: Sequence[Model],
-    rng: np.random.Generator,
-    aggregation: np.ndarray | None = None,
-) -> Iterator[Model]:
-    """Where a refit begins: known fits, the mixture's coefficients, random ones."""
-    yield from known
-    space, edge = setting.space, np.asarray(setting.coefs.edge, float)
-    model = build(setting, architecture, edge, aggregation)
-    yield model
-    if model.sizes.any():
-        units = slope_units(setting.problem, space)
-        for _ in range(setting.n_starts - 1):
-            coefs = random_coefs(space, units, rng)
-            yield build(setting, architecture, coefs, aggregation)
-
-
-def refit(
-    setting: Setting,
-    architecture: np.ndarray,
-    rng: np.random.Generator,
-    starts: Sequence[Model] = (),
-    aggregation: np.ndarray | None = None,
-) -> Candidate:
-    """The best of several exact refits of one architecture; nodes add up by default.
-
-    Never worse than any of the models in ``starts``.
-    """
-    problem, fits = setting.problem, []
-    exact = _EXACT * variance(problem)
-    for model in _starts(setting, architecture, starts, rng, aggregation):
-        fits.append(levenberg_marquardt(problem, model, setting.max_iter))
-        if fits[-1].loss <= exact:
-            break
-    best = min(fits, key=lambda fit: fit.loss)
-    return Candidate(best, bic(best.model, best.loss, problem))
-
-
-def _without_edge(setting: Setting, candidate: Candidate, edge: int) -> Candidate | None:
-    """The candidate with one edge switched off and the rest refitted from where it is."""
-    model, none = candidate.fit.model, setting.space.none
-    if none is None or model.architecture[edge] == none:
-        return None
-    architecture, coefs = model.architecture.copy(), model.edge.copy()
-    architecture[edge], coefs[edge] = none, 0
-    start = model.replace(architecture=architecture, edge=coefs)
-    fit = levenberg_marquardt(setting.problem, start, setting.max_iter)
-    return Candidate(fit, bic(fit.model, fit.loss, setting.problem))
-
-
-def prune(setting: Setting, candidate: Candidate) -> Candidate:
-    """Switch off, one after the other, the edges that the data do not need."""
-    while True:
-        edges = range(setting.space.n_edges)
-        tries = [_without_edge(setting, candidate, edge) for edge in edges]
-        better = [t for t in tries if t is not None]
-        best = min(better, key=lambda t: t.criterion, default=candidate)
-        if best.criterion >= candidate.criterion:
-            return candidate
-        candidate = best
 
 
 def _edited(parent: np.ndarray, n_primitives: int, rng: np.random.Generator) -> np.ndarray:
@@ -219,6 +90,52 @@ def _follow(probability: np.ndarray, elites: list[Candidate]) -> np.ndarray:
     return (1 - _ELITE_PULL) * probability + _ELITE_PULL * target
 
 
+class _Found:
+    """What a search has found so far, and what that makes it propose."""
+
+    def __init__(self, setting: Setting, probability: np.ndarray) -> None:
+        self.setting, self.probability = setting, probability
+        self.candidates: list[Candidate] = []  #: best first
+        self.seen: dict[bytes, np.ndarray] = {}  #: architectures tried
+        self.ended = False
+        self.seconds = 0.0  #: that earlier processes have spent
+
+    @property
+    def elites(self) -> list[Candidate]:
+        return self.candidates[:_N_ELITES]
+
+    def arrays(self, rng: np.random.Generator, seconds: float) -> dict[str, np.ndarray]:
+        """What another process needs to go on."""
+        state = {
+            "probability": self.probability,
+            "seen": np.stack(list(self.seen.values())),
+            "ended": np.array(self.ended),
+            "seconds": np.array(seconds),
+            "rng": generator_state(rng),
+        }
+        if not self.candidates:
+            return state
+        models = arrays_of([c.fit.model for c in self.candidates])
+        numbers = [(c.fit.loss, c.fit.iterations, c.criterion) for c in self.candidates]
+        return state | prefixed("model", models) | {"numbers": np.array(numbers)}
+
+    def resume(self, arrays: dict[str, np.ndarray], rng: np.random.Generator) -> None:
+        self.probability = arrays["probability"]
+        self.seen = {row.tobytes(): row for row in arrays["seen"]}
+        self.ended, self.seconds = bool(arrays["ended"]), float(arrays["seconds"])
+        set_generator(rng, arrays["rng"])
+        if "numbers" not in arrays:
+            return
+        setting = self.setting
+        models = models_of(part(arrays, "model"), setting.space, setting.objective)
+        self.candidates = [
+            Candidate(Fit(model, loss, int(iterations)), criterion)
+            for model, (loss, iterations, criterion) in zip(
+                models, arrays["numbers"].tolist(), strict=True
+            )
+        ]
+
+
 def search(
     setting: Setting,
     alphas: np.ndarray,
@@ -226,60 +143,95 @@ def search(
     budget: Budget,
     rng: np.random.Generator,
     progress: Callable[[Candidate], None] = lambda best: None,
+    keeper: Keeper | None = None,
 ) -> Searched:
-    """Refit distinct architectures until the budget is spent or the user interrupts."""
-    found: list[Candidate] = []
+    """Refit distinct architectures until the budget is spent or the user interrupts.
+
+    What a ``keeper`` has of the same search is where this one goes on.
+    """
+    found = _Found(setting, probabilities(alphas, darts_type))
+    place = None
+    if keeper is not None:
+        place = _place(keeper, setting, alphas, darts_type, budget, rng)
     try:
-        tried = _searched(setting, alphas, darts_type, budget, rng, progress, found)
+        _pursue(found, mode(alphas), budget, rng, progress, place)
     except KeyboardInterrupt as interruption:
-        found.sort(key=lambda c: c.criterion)
-        return Searched(found, interruption)
-    refused = tried - len(found)
-    return Searched(_pruned_first(setting, found), refused=refused)
+        found.candidates.sort(key=lambda c: c.criterion)
+        return Searched(found.candidates, interruption)
+    refused = len(found.seen) - len(found.candidates)
+    return Searched(_pruned_first(setting, found.candidates), refused=refused)
 
 
-def _searched(
+def _place(
+    keeper: Keeper,
     setting: Setting,
     alphas: np.ndarray,
     darts_type: str,
     budget: Budget,
     rng: np.random.Generator,
-    progress: Callable[[Candidate], None],
-    found: list[Candidate],
-) -> int:
-    """The loop of `search`; what is found is added to ``found`` at once.
+) -> Place:
+    """Where the state of this search is kept: by all that decides what it finds."""
+    space, objective, problem, coefs, max_iter, n_starts = setting
+    formulas = evaluator([p for p in space.primitives if p.name != "none"])
+    switches = (problem.train_readout, problem.train_bias)
+    settings = (
+        space, objective.name, darts_type, budget.candidates, max_iter, n_starts, switches,
+    )  # fmt: skip
+    data = (problem.x, problem.y, problem.weight, alphas, *coefs, generator_state(rng))
+    return keeper.place(f"{settings!r}\n{formulas}", map(np.asarray, data))
 
-    Returns the number of candidates tried.
-    """
-    probability = probabilities(alphas, darts_type)
-    exact = _EXACT * variance(setting.problem)
-    seen: set[bytes] = set()
-    queue = [mode(alphas)]
-    end = time.perf_counter() + budget.seconds
-    while len(seen) < budget.candidates and time.perf_counter() < end:
-        # Ten times as many draws as needed: a small space runs dry and ends the search.
-        while len(queue) < 10 * _GENERATION:
-            queue.append(_propose(setting, probability, found[:_N_ELITES], rng))
-        fresh: dict[bytes, np.ndarray] = {a.tobytes(): a for a in queue}
-        new = [a for key, a in fresh.items() if key not in seen]
-        new = new[: int(min(_GENERATION, budget.candidates - len(seen)))]
+
+def _pursue(
+    found: _Found,
+    first: np.ndarray,
+    budget: Budget,
+    rng: np.random.Generator,
+    progress: Callable[[Candidate], None],
+    place: Place | None,
+) -> None:
+    """Generation after generation, from the start or from where an earlier process was."""
+    before = None if place is None else place.load()
+    queue = [first]
+    if before is not None:
+        found.resume(before, rng)
         queue = []
-        if not new:
-            break
-        before = found[0].criterion if found else np.inf
-        for architecture in new:
-            seen.add(architecture.tobytes())
-            candidate = refit(setting, architecture, rng)
-            if np.isfinite(candidate.criterion):
-                found.append(candidate)
-        found.sort(key=lambda c: c.criterion)
-        if found:
-            progress(found[0])
-            probability = _follow(probability, found[:_N_ELITES])
-            solved = found[0].fit.loss <= exact
-            if solved and found[0].criterion >= before:
-                break
-    return len(seen)
+    begin = time.perf_counter() - found.seconds
+    while not found.ended and time.perf_counter() - begin < budget.seconds:
+        _generation(found, queue, budget, rng, progress)
+        queue = []
+        if place is not None and (found.ended or place.is_due()):
+            place.save(found.arrays(rng, time.perf_counter() - begin))
+
+
+def _generation(
+    found: _Found,
+    queue: list[np.ndarray],
+    budget: Budget,
+    rng: np.random.Generator,
+    progress: Callable[[Candidate], None],
+) -> None:
+    """Refit what has not been tried; what is found is kept at once."""
+    setting, seen = found.setting, found.seen
+    # Ten times as many draws as needed: a small space runs dry and ends the search.
+    while len(queue) < 10 * _GENERATION:
+        queue.append(_propose(setting, found.probability, found.elites, rng))
+    fresh = {a.tobytes(): a for a in queue}
+    new = [a for key, a in fresh.items() if key not in seen]
+    new = new[: int(min(_GENERATION, budget.candidates - len(seen)))]
+    before = found.candidates[0].criterion if found.candidates else np.inf
+    for architecture in new:
+        seen[architecture.tobytes()] = architecture
+        candidate = refit(setting, architecture, rng)
+        if np.isfinite(candidate.criterion):
+            found.candidates.append(candidate)
+    found.candidates.sort(key=lambda c: c.criterion)
+    found.ended = not new or len(seen) >= budget.candidates
+    if found.candidates and new:
+        best = found.candidates[0]
+        progress(best)
+        found.probability = _follow(found.probability, found.elites)
+        exact = best.fit.loss <= EXACT * variance(setting.problem)
+        found.ended |= exact and best.criterion >= before
 
 
 def _pruned_first(setting: Setting, found: list[Candidate]) -> list[Candidate]:

@@ -11,11 +11,11 @@ from .aliases import lowered
 from .archive import exact_loss
 from .arena import Arena, Graphs, Units
 from .bridge import Frame, graphs_of, model_of, space_for
+from .candidates import Candidate
 from .coefficients import snapped
 from .objectives import Objective
 from .random_edits import keyed
 from .refit import Fit, Problem
-from .search import Candidate
 from .search_space import SearchSpace
 from .table import thinned
 

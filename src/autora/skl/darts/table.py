@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from . import objectives
+from .candidates import Candidate
 from .model import Model
 from .refit import Problem
-from .search import Candidate
 from .select import variance
 from .selection import Row, complexity, front
 

@@ -15,7 +15,9 @@ import jax
 import numpy as np
 
 from . import devices, forked, relax
-from .outcome import Observer, Trained, joined, no_history
+from .checkpoint import Keeper
+from .epochs import place_of, trained
+from .outcome import Observer, Trained, no_history
 from .prepare import Plan, Start
 
 #: Restarts that one program trains at most.
@@ -57,6 +59,7 @@ def train(
     rngs: Sequence[np.random.Generator],
     plan: Plan,
     observer: Observer,
+    keeper: Keeper | None = None,
 ) -> tuple[list[Trained], KeyboardInterrupt | None]:
     """Train a restart per generator; an interruption leaves out those not begun.
 
@@ -79,7 +82,7 @@ def train(
         batch = waiting[0].static.batch_size or len(waiting[0].data.x)
         try:
             with devices.memory_for(batch):
-                done += _side_by_side(plan, waiting[:size], size, observer)
+                done += _side_by_side(plan, waiting[:size], size, observer, keeper)
         except MemoryError:
             if size == 1:
                 raise
@@ -124,33 +127,31 @@ def _stacked(starts: Sequence[Start], size: int) -> tuple[relax.Data, relax.Stat
 
 
 def _side_by_side(
-    plan: Plan, starts: Sequence[Start], size: int, observer: Observer
+    plan: Plan,
+    starts: Sequence[Start],
+    size: int,
+    observer: Observer,
+    keeper: Keeper | None,
 ) -> list[Trained]:
     """Some restarts, trained in one program of ``size``, watched through the first."""
     static, shared = starts[0].static, starts[0].shared
     data, states = _stacked(starts, size)
-    parts, done, total = [], 0, int(plan.hyper.max_epochs)
-    interruption = None
-    while done < total and interruption is None:
-        count = min(relax.CHUNK, total - done)
-        try:
-            states, history = run_epochs(
-                static, shared, plan.hyper, data, states, np.int32(count)
-            )
-            parts.append(jax.tree.map(lambda a, n=count: np.asarray(a)[:, :n], history))
-            observer.epochs(done, jax.tree.map(lambda a: a[0], parts[-1]))
-        except KeyboardInterrupt as stop:
-            if not parts:
-                raise
-            interruption = stop
-        done += count
+
+    def step(states: relax.State, count: np.int32) -> tuple[relax.State, relax.History]:
+        return run_epochs(static, shared, plan.hyper, data, states, count)
+
+    def observe(done: int, history: relax.History) -> None:
+        observer.epochs(done, jax.tree.map(lambda a: a[0], history))
+
+    place = place_of(keeper, static, plan.hyper, data, states)
+    total = int(plan.hyper.max_epochs)
+    states, history, stop = trained(step, states, total, observe, place, axis=1)
     states = jax.device_get(states)
 
     def one(i: int) -> Trained:
         state = jax.tree.map(lambda a: a[i], states)
-        if not parts:
+        if history is None:
             return Trained(state, no_history(state.alphas))
-        history = joined([jax.tree.map(lambda a: a[i], part) for part in parts])
-        return Trained(state, history, interruption)
+        return Trained(state, jax.tree.map(lambda a: a[i], history), stop)
 
     return [one(i) for i in range(len(starts))]

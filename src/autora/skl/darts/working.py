@@ -19,6 +19,8 @@ from . import objectives
 from .assemble import Part, assembled, space_for, upright, whole
 from .breed import Options
 from .bridge import Frame, same_graph
+from .candidates import Candidate, Setting, build, random_coefs, slope_units
+from .candidates import refit as refit_from_starts
 from .checkpoint import Keeper
 from .explore import Found, Progress
 from .explore import explore as search_one
@@ -30,8 +32,7 @@ from .outcome import constant
 from .polish import FEW_STEPS, fitted, simpler
 from .refit import Problem, levenberg_marquardt, tamed
 from .restarts import ONCE, Restarts
-from .search import Budget, Candidate, Setting, build, random_coefs, slope_units
-from .search import refit as refit_from_starts
+from .search import Budget
 from .search_space import SearchSpace
 from .selection import complexity
 from .table import thinned
