@@ -190,3 +190,8 @@ def evaluator(primitives: Sequence[Primitive]) -> str:
     """
     both = _function("evaluate(op, x, c, v, d)", primitives, True)
     return both + "\n\n" + _function("value_of(op, x, c, v)", primitives, False)
+
+
+def formulas(primitives: Sequence[Primitive]) -> str:
+    """What primitives compute; their names do not say it of a user's own."""
+    return evaluator([p for p in primitives if p.name != "none"])

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import relax
 from .checkpoint import Keeper, Place, part, prefixed
-from .codegen import evaluator
+from .codegen import formulas
 from .outcome import joined
 
 #: Some epochs: a state and their number in, the state after them and their history out.
@@ -38,9 +38,8 @@ def place_of(
     """Where a training is kept: by all that decides what becomes of the state."""
     if keeper is None:
         return None
-    formulas = evaluator([p for p in static.space.primitives if p.name != "none"])
     leaves = map(np.asarray, jax.tree.leaves((hyper, data, state)))
-    return keeper.place(f"{static!r}\n{formulas}", leaves)
+    return keeper.place(f"{static!r}\n{formulas(static.space.primitives)}", leaves)
 
 
 def trained(

@@ -16,15 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .candidates import EXACT, Candidate, Setting, prune, refit
-from .checkpoint import (
-    Keeper,
-    Place,
-    generator_state,
-    part,
-    prefixed,
-    set_generator,
-)
-from .codegen import evaluator
+from .checkpoint import Keeper, Place, generator_state, part, prefixed, set_generator
+from .codegen import formulas
 from .discretise import draw, mode, probabilities
 from .refit import Fit
 from .select import variance
@@ -172,13 +165,14 @@ def _place(
 ) -> Place:
     """Where the state of this search is kept: by all that decides what it finds."""
     space, objective, problem, coefs, max_iter, n_starts = setting
-    formulas = evaluator([p for p in space.primitives if p.name != "none"])
     switches = (problem.train_readout, problem.train_bias)
     settings = (
         space, objective.name, darts_type, budget.candidates, max_iter, n_starts, switches,
     )  # fmt: skip
     data = (problem.x, problem.y, problem.weight, alphas, *coefs, generator_state(rng))
-    return keeper.place(f"{settings!r}\n{formulas}", map(np.asarray, data))
+    return keeper.place(
+        f"{settings!r}\n{formulas(space.primitives)}", map(np.asarray, data)
+    )
 
 
 def _pursue(
