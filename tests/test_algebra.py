@@ -94,19 +94,47 @@ def multiplied_out() -> Model:
 
 def test_a_shorter_graph() -> None:
     model = multiplied_out()
-    found = algebra.shorter(model, FRAME, True)
+    found = algebra.shorter(model, FRAME, True, X)
     assert found is not None
     assert len(list(model.edges())) == 6 and len(list(found.edges())) == 5
     assert complexity(found, True) < complexity(model, True)
     np.testing.assert_allclose(found.predict(X), model.predict(X), rtol=1e-12)
-    assert algebra.shorter(found, FRAME, True) is None
+    assert algebra.shorter(found, FRAME, True, X) is None
+
+
+POWERS: dict[str, tuple[Any, Any, int]] = {
+    "positive": (Abs(x0 + x1) ** -0.5 * x2, x2**2 / (x0 + x1), 4),
+    "negative": (Abs(x0 - 9) ** 0.5 / x1, (9 - x0) / x1**2, 2),
+    "a broken power": (x1 * Abs(x0) ** 1.25, x1**2 * Abs(x0) ** 2.5, 2),
+}
+
+
+@pytest.mark.parametrize("name", POWERS)
+def test_powers_of_products_are_products_of_powers(name: str) -> None:
+    """(x·|u|^−½)² is x²/u where u has one sign on the data."""
+    inner, law, n_edges = POWERS[name]
+    with sympy.evaluate(False):
+        square = sympy.Pow(inner, 2)
+    model = written(square, FRAME, algebra._read_out)
+    found = algebra.shorter(model, FRAME, True, X)
+    assert found is not None and len(list(found.edges())) == n_edges
+    expected = sympy.lambdify(SYMBOLS, law, "numpy")(*X.T)
+    np.testing.assert_allclose(found.predict(X)[:, 0], expected, rtol=1e-12)
+
+
+def test_a_size_that_is_needed_stays() -> None:
+    signs = algebra._Signs(SYMBOLS, X)
+    assert signs(x0) == 1 and signs(x0 - 9) == -1 and signs(x0 - 1) == 0
+    assert signs(ln(x0 - 9)) == 0
+    needed = Abs(x0 - 1) * Abs(x1) * Abs(x2 - 9)
+    assert signs.without_sizes(needed) == Abs(x0 - 1) * x1 * (9 - x2)
 
 
 def test_traces_of_functions_are_constants() -> None:
     """1/(1 + exp(−1e−16·x)) is one half, and goes along with a term that is there."""
     model = written(x0 + x1 + 0.8 / (1 + exp(-1e-3 * x2)), FRAME, algebra._read_out)
     edge = np.where(model.edge == 1e-3, 1e-16, model.edge)
-    found = algebra.shorter(model.replace(edge=edge), FRAME, True)
+    found = algebra.shorter(model.replace(edge=edge), FRAME, True, X)
     assert found is not None and len(list(found.edges())) == 2
     np.testing.assert_allclose(found.predict(X)[:, 0], X[:, 0] + X[:, 1] + 0.4, rtol=1e-12)
 
@@ -126,7 +154,7 @@ def test_the_function_stays(seed: int) -> None:
         space, OBJECTIVES["real"], architecture, edge, rng.normal(size=(3, 1)),
         np.ones(1), rng.integers(0, 2, 3),
     )  # fmt: skip
-    found = algebra.shorter(model, frame, True)
+    found = algebra.shorter(model, frame, True, X)
     expected = model.predict(X[:, :2])
     if found is not None and np.isfinite(expected).all():
         np.testing.assert_allclose(found.predict(X[:, :2]), expected, rtol=1e-8)
@@ -138,7 +166,7 @@ def test_terms_that_cancel_but_for_rounding_are_gone() -> None:
     inner = x1 + x2 - root * sqrt(x1) * sqrt(x2)
     long = inner * (inner + 2 * root * sqrt(x1) * sqrt(x2)) * x0
     model = written(long, FRAME, algebra._read_out)
-    found = algebra.shorter(model, FRAME, True)
+    found = algebra.shorter(model, FRAME, True, X)
     assert found is not None and len(list(found.edges())) == 4  # (x1² + x2²)·x0
     np.testing.assert_allclose(found.predict(X), model.predict(X), rtol=1e-12)
 
@@ -148,14 +176,14 @@ def test_what_sympy_cannot_write_is_left_alone() -> None:
     huge = huge.replace(
         edge=np.where(huge.edge == 5, 1e9, huge.edge), bias=np.array([np.inf])
     )
-    assert algebra.shorter(huge, FRAME, True) is None
+    assert algebra.shorter(huge, FRAME, True, X) is None
     two = multiplied_out()
     shape = SearchSpace(6, 3, 2, FRAME.primitives, FRAME.aggregations)
     several = Model(
         shape, two.objective, np.zeros(shape.n_edges, int), np.zeros((shape.n_edges, 2)),
         np.ones((3, 2)), np.zeros(2),
     )  # fmt: skip
-    assert algebra.shorter(several, FRAME, True) is None
+    assert algebra.shorter(several, FRAME, True, X) is None
 
 
 def test_own_primitives_are_left_alone(own_table: dict[str, Any]) -> None:
@@ -168,7 +196,7 @@ def test_own_primitives_are_left_alone(own_table: dict[str, Any]) -> None:
         space, OBJECTIVES["real"], architecture, np.zeros((1, space.max_params)),
         np.ones((1, 1)), np.zeros(1),
     )  # fmt: skip
-    assert algebra.shorter(model, frame, True) is None
+    assert algebra.shorter(model, frame, True, X) is None
 
 
 def competing(model: Model, noise: float = 0.0) -> tuple[Arena, Graphs, tuple]:

@@ -7,7 +7,7 @@ form (`rewrite`) is read as nodes that add or multiply and edges from the vocabu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -35,6 +35,31 @@ class _Unwritable(Exception):
     """The vocabulary, the nodes or their edges do not suffice."""
 
 
+class _Signs:
+    """The sign that an expression has on all rows, 0 where it has both or none."""
+
+    def __init__(self, symbols: Sequence[Any], x: np.ndarray) -> None:
+        self.symbols, self.x = symbols, x
+
+    def __call__(self, expression: Any) -> int:
+        import sympy
+
+        with np.errstate(all="ignore"):
+            value = sympy.lambdify(self.symbols, expression, "numpy")(*self.x.T)
+        signs = np.unique(np.sign(value))
+        return int(signs[0]) if len(signs) == 1 and np.isfinite(signs[0]) else 0
+
+    def without_sizes(self, expression: Any) -> Any:
+        """|u| is u, or −u, where u has one sign: powers of products can then be split."""
+        import sympy
+
+        def plain(inner: Any) -> Any:
+            sign = self(inner)
+            return sign * inner if sign else sympy.Abs(inner)
+
+        return expression.replace(sympy.Abs, plain)
+
+
 class _Piece(NamedTuple):
     """An edge on its way into a node."""
 
@@ -46,8 +71,13 @@ class _Piece(NamedTuple):
 class _Writer:
     """Nodes, grown from the inputs on as expressions ask for them."""
 
-    def __init__(self, symbols: Sequence[Any], frame: Frame) -> None:
-        self.frame, self.n_inputs = frame, len(symbols)
+    def __init__(
+        self,
+        symbols: Sequence[Any],
+        frame: Frame,
+        sign: Callable[[Any], int] = lambda expression: 0,
+    ) -> None:
+        self.frame, self.n_inputs, self.sign = frame, len(symbols), sign
         self.sizes = {p.name: p.n_params for p in frame.primitives}
         self.known = {symbol: i for i, symbol in enumerate(symbols)}
         self.nodes: list[tuple[str, list[_Piece]]] = []
@@ -147,7 +177,9 @@ class _Writer:
             return self._applied("logistic", argument)
         if isinstance(base, sympy.Abs) and exponent % 2 != 1:
             base = base.args[0]
-        elif exponent % 1 and exponent != 0.5:
+            if exponent == 0.5 and self.sign(base) <= 0:  # a square root is one of u
+                return self._applied("power", base, (exponent,))
+        elif exponent % 1 and exponent != 0.5 and self.sign(base) <= 0:
             raise _Unwritable  # a power of what may be negative: ours is one of |x|
         tail: tuple[float, ...] = () if exponent in _POWERS else (exponent,)
         return self._applied(_POWERS.get(exponent, "power"), base, tail)
@@ -274,8 +306,8 @@ def _multiplied_out(expression: Any) -> Any:
     return sympy.Add(*(term for term, size in pairs if size > _CANCELLED * max(sizes)))
 
 
-def shorter(model: Model, frame: Frame, train_readout: bool) -> Model | None:
-    """A simpler graph of the same function within the frame, or None.
+def shorter(model: Model, frame: Frame, train_readout: bool, x: np.ndarray) -> Model | None:
+    """A simpler graph of the same function on the rows ``x`` within the frame, or None.
 
     Its coefficients are those of SymPy's shorter form; refit them before they are used.
     """
@@ -292,9 +324,13 @@ def shorter(model: Model, frame: Frame, train_readout: bool) -> Model | None:
     forms = {simplified(plain)}
     if terms_written_out(plain) <= _MOST_TERMS:
         forms.add(simplified(_multiplied_out(plain)))
+    signs = _Signs(symbols(names), x)
+    if plain.has(sympy.Abs):
+        forms.add(simplified(signs.without_sizes(plain)))
     best, least = None, complexity(model, train_readout)
     for form, read in product(sorted(forms, key=str), (_read_out, _one_node)):
-        writer, expression = _Writer(symbols(names), frame), with_whole_numbers(form)
+        writer = _Writer(symbols(names), frame, signs)
+        expression = with_whole_numbers(form)
         try:
             weights, bias = read(writer, expression)
             found = _model(writer, weights, bias, model, frame)

@@ -28,6 +28,7 @@ _SAMPLES, _LAST_STEPS = ((MOST_ROWS, 100), (20_000, 8)), 2
 _KEPT_OF_MANY = 5
 #: Edges up to which a graph is short, and steps that settle a shorter one.
 _LONG, _SETTLING_STEPS = 8, 20
+_POWERS = ("power", "square", "sqrt", "reciprocal")
 
 
 def settled(
@@ -84,14 +85,16 @@ def with_shorter(
 ) -> Graphs:
     """The graphs, best first; with what algebra makes of that.
 
-    It is asked about graphs that are exact and long, and about short ones with a logarithm
-    and an exponential, as exp(ln(x) − z) for x·exp(−z).
+    It is asked about graphs that are exact and long or have powers of powers, as
+    (x·|u|^−½)² for x²/u, and about short ones with a logarithm and an exponential, as
+    exp(ln(x) − z) for x·exp(−z).
     """
     if not (len(graphs) and problem.train_readout and problem.train_bias):
         return graphs
     best = graphs.take([0])
     bases = [arena.primitives[op].base for op in best.op[best.op >= 0]]
-    if len(bases) > _LONG:
+    powers = [base for base in bases if base in _POWERS]
+    if len(bases) > _LONG or ("power" in powers and len(powers) > 1):
         promising = graphs.loss[0] <= exact_loss(arena)
     else:
         promising = "ln" in bases and "exp" in bases
@@ -100,7 +103,7 @@ def with_shorter(
     space = space_for(frame, arena.n_inputs, best)
     model = model_of(arena, best, 0, space, objective, units)
     rows = thinned(problem, MOST_ROWS, np.random.default_rng(0))
-    short = shorter(snapped(rows, model), frame, problem.train_readout)
+    short = shorter(snapped(rows, model), frame, problem.train_readout, rows.x)
     if short is None:
         return graphs
     found = keyed(arena, graphs_of(arena, [short], units))
