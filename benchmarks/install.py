@@ -119,9 +119,9 @@ def body(found: dict[str, dict[str, Any]]) -> str:
         f"Import and fit: median of {REPEATS} fresh processes. Smallest fit: 20 rows, one "
         'input, one latent node, "none" and "linear", one epoch of one step. Ours also '
         "refits candidates exactly in that time.",
-        f"Peer: `pip install {' '.join(PEER)}`. Where the index is a mirror, and the file "
-        "of PyTorch lies on the machine itself, the times of pip say little about a "
-        "download from the internet. A PyTorch that ends in +cpu is the build without "
+        f"Peer: `pip install {' '.join(PEER)}`. The times of pip depend on the "
+        "package index and its cache; they say little about a download from the "
+        "internet. A PyTorch that ends in +cpu is the build without "
         "CUDA; the other is several gigabytes larger.",
     ]
     for name, numbers in found.items():

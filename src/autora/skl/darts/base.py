@@ -225,8 +225,8 @@ class BaseDARTS(Readings, BaseEstimator):
         if self.execution_monitor is not None:
             warnings.warn(
                 "execution_monitor is not called: a search over graphs of any size has no "
-                "epochs; give num_graph_nodes a number to train and watch a mixture, or "
-                "verbose=1 to see the best equation so far",
+                "epochs; give num_graph_nodes a number, with sums alone, to train and "
+                "watch a mixture, or verbose=1 to see the best equation so far",
                 UserWarning,
                 stacklevel=5,
             )

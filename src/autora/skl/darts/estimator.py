@@ -42,7 +42,9 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         else 512. In batches, losses in ``history_`` are those of 2,048 rows.
     num_graph_nodes : int or "auto", default="auto"
         Number of latent nodes. "auto" searches graphs of any size: up to five nodes for
-        each output, as many as the criterion pays for.
+        each output, as many as the criterion pays for (several outputs with
+        ``train_classifier_coefficients=False`` get two counted nodes). With products and
+        one real output a number is the largest number of nodes of such a search.
     output_type : {"real", "sigmoid", "probability", "probability_sample", \
 "probability_distribution"}, default="real"
         What the output means. "sigmoid" and "probability": logistic link, squared error;
@@ -78,7 +80,8 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
     arch_weight_decay : float, default=1e-4
         L2 decay of the architecture weights.
     arch_weight_decay_df : float, default=3e-4
-        Decay per epoch and coefficient of a primitive: favours simple primitives.
+        Decay per architecture step, in units of the learning rate, of every primitive but
+        "none", times 1 + the number of its coefficients: favours simple primitives.
     arch_weight_decay_base : float, default=0
         Decay of every primitive but "none", times the number of nodes.
     arch_momentum : float in [0, 1), default=0.5
@@ -97,8 +100,9 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         Train the read-out of the latent nodes and its bias; else they stay 1 and 0.
         "auto" trains them with ``num_graph_nodes="auto"`` and always for classes.
     execution_monitor : callable or None, default=None
-        Called after every epoch with the keywords epoch, train_loss, valid_loss, alphas,
-        space and darts_type; see `DARTSExecutionMonitor`.
+        Called for every epoch, in their order (up to 64 are trained before they are
+        reported), with the keywords epoch, train_loss, valid_loss, alphas, space and
+        darts_type; see `DARTSExecutionMonitor`.
     sampling_strategy : {"max", "sample"}, default="max"
         Take the strongest primitive of every edge or draw one from the weights.
     aggregations : sequence of {"sum", "product"} or "auto", default="auto"
@@ -122,7 +126,8 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         all cores. The result does not depend on it, unless ``max_time`` is given. With an
         ``execution_monitor``, restarts follow one another.
     max_time : float or None, default=None
-        Seconds after which the search over graphs ends. Results then depend on the speed
+        Seconds after which the search over graphs ends; the epochs of a counted graph come
+        before it and are not limited. Results then depend on the speed
         of the machine; None keeps them reproducible. Compiling, once per machine, does not
         count.
     checkpoint : str, path or None, default=None

@@ -105,8 +105,8 @@ def choice(name: str, value: Any) -> str:
     if text == "class":
         raise NotImplementedError(
             f"{name}='class' is a classification; DARTSRegressor predicts numbers. Use "
-            "'probability_sample' for 0/1 outcomes or 'probability_distribution' for "
-            "one-hot rows."
+            "DARTSClassifier for labels, 'probability_sample' for 0/1 outcomes or "
+            "'probability_distribution' for one-hot rows."
         )
     if text not in _CHOICES[name]:
         raise ValueError(f"{name} must be one of {list(_CHOICES[name])}, got {value!r}")
