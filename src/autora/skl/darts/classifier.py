@@ -48,7 +48,9 @@ class DARTSClassifier(ClassifierMixin, BaseDARTS):
         else 512. In batches, losses in ``history_`` are those of 2,048 rows.
     num_graph_nodes : int or "auto", default="auto"
         Number of latent nodes. "auto" searches graphs of any size: up to five nodes for
-        each output, as many as the criterion pays for.
+        each output, as many as the criterion pays for (several outputs with
+        ``train_classifier_coefficients=False`` get two counted nodes). With products and
+        one real output a number is the largest number of nodes of such a search.
     classifier_weight_decay : float, default=1e-2
         Decay of the trained read-out per unit of learning rate (relaxed search only).
     darts_type : {"original", "fair"}, default="original"
