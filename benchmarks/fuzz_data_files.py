@@ -137,6 +137,9 @@ def mutated(rng: random.Random) -> bytes:
     return _bytes_changed(written(*rows(rng), rng.choice(FORMS)), rng)
 
 
+ENCODINGS = (None, "utf-8", "latin-1", "utf-16", "ascii", "zip", "nothing")
+
+
 def chosen_form(rng: random.Random) -> Form:
     """What a user may have said about a file: mostly nothing."""
     if rng.random() < 0.7:
@@ -144,7 +147,7 @@ def chosen_form(rng: random.Random) -> Form:
     return Form(
         rng.choice((None, ",", ";", "\t", r"\s+", "|")),
         rng.choice((None, ".", ",")),
-        rng.choice((None, "utf-8", "latin-1", "utf-16", "ascii", "zip", "nothing")),
+        rng.choice(ENCODINGS),
         rng.random() < 0.5,
     )
 

@@ -51,9 +51,9 @@ def table(seed: int = 0) -> pd.DataFrame:
     return frame
 
 
-def untrained(static: Any, plan: Any, data: Any, state: Any, observer: Any) -> tuple:
+def untrained(start: Any, plan: Any, observer: Any, keeper: Any) -> tuple:
     """Stands in for the relaxed training, whose program would be compiled."""
-    return state, no_history(state.alphas), None
+    return start.state, no_history(start.state.alphas), None
 
 
 class Run:
@@ -418,6 +418,8 @@ def test_details_of_reading() -> None:
 def test_fuzz() -> None:
     """`benchmarks/fuzz_data_files.py` is the long run."""
     rng, counts = random.Random(7), Counter[str]()
+    for encoding in fuzz.ENCODINGS:  # what is imported only once
+        fuzz.judge(b"a,b\n1,2\n", Form(encoding=encoding))
     for _ in range(150):
         content, form = fuzz.mutated(rng), fuzz.chosen_form(rng)
         outcome = fuzz.judge(content, form)

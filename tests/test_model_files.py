@@ -79,13 +79,13 @@ def fitted(y: Any, changes: dict[str, Any], x: Any = X) -> DARTSRegressor:
         return DARTSRegressor(**settings | changes).fit(x, y)
 
 
-def untrained(static: Any, plan: Any, data: Any, state: Any, observer: Any) -> tuple:
+def untrained(start: Any, plan: Any, observer: Any, keeper: Any) -> tuple:
     """Stands in for the relaxed training."""
     if plan.hyper.max_epochs == 0:
-        return state, no_history(state.alphas), None
+        return start.state, no_history(start.state.alphas), None
     epochs = np.arange(2, dtype=np.float32)
-    history = History(epochs, epochs + np.nan, np.stack([state.alphas] * 2))
-    return state, history, None
+    history = History(epochs, epochs + np.nan, np.stack([start.state.alphas] * 2))
+    return start.state, history, None
 
 
 @pytest.fixture
