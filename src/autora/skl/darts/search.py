@@ -185,27 +185,25 @@ def _pursue(
 ) -> None:
     """Generation after generation, from the start or from where an earlier process was."""
     before = None if place is None else place.load()
-    queue = [first]
     if before is not None:
         found.resume(before, rng)
-        queue = []
     begin = time.perf_counter() - found.seconds
     while not found.ended and time.perf_counter() - begin < budget.seconds:
-        _generation(found, queue, budget, rng, progress)
-        queue = []
+        _generation(found, first, budget, rng, progress)
         if place is not None and (found.ended or place.is_due()):
             place.save(found.arrays(rng, time.perf_counter() - begin))
 
 
 def _generation(
     found: _Found,
-    queue: list[np.ndarray],
+    first: np.ndarray,
     budget: Budget,
     rng: np.random.Generator,
     progress: Callable[[Candidate], None],
 ) -> None:
     """Refit what has not been tried; what is found is kept at once."""
     setting, seen = found.setting, found.seen
+    queue = [] if seen else [first]
     # Ten times as many draws as needed: a small space runs dry and ends the search.
     while len(queue) < 10 * _GENERATION:
         queue.append(_propose(setting, found.probability, found.elites, rng))
