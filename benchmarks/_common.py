@@ -18,7 +18,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +173,8 @@ def peer_fit(
     X_test: np.ndarray | None = None,
     min_steps: int = 0,
     threads: int | None = 1,
+    decimals: int = 2,
+    seconds: float | None = None,
     timeout: float | None = None,
 ) -> dict[str, Any]:
     """Fit the peer in a fresh process.
@@ -180,7 +182,8 @@ def peer_fit(
     The peer does no coefficient step in an epoch in which the strongest primitives have
     no coefficients. Fits with fewer than ``min_steps`` steps are therefore repeated with
     the next seed. ``threads=None`` leaves PyTorch its default; one thread is faster, as
-    the tensors are tiny, and much faster on a busy machine.
+    the tensors are tiny, and much faster on a busy machine. With ``seconds`` there are as
+    many epochs as take about that much processor time.
 
     Returns
     -------
@@ -197,6 +200,8 @@ def peer_fit(
         "seed": seed,
         "min_steps": min_steps,
         "threads": threads,
+        "decimals": decimals,
+        "seconds": seconds,
     }
     try:
         done = subprocess.run(
@@ -233,6 +238,17 @@ def _warm_up(regressor: Any) -> None:
     regressor(num_graph_nodes=1, **settings).fit(X, X)
 
 
+def _epochs_within(seconds: float, fit: Callable[..., Any]) -> int:
+    """As many as take about these processor seconds; a short fit and a longer one tell."""
+    spent = []
+    for epochs in (1, 11):
+        clock = Clock()
+        fit(max_epochs=epochs)
+        spent.append(clock.read()[1])
+    each = max((spent[1] - spent[0]) / 10, 1e-4)
+    return max(1, int((seconds - spent[0]) / each))
+
+
 def _serve(job: dict[str, Any]) -> dict[str, Any]:
     clock = Clock()
     import torch
@@ -247,6 +263,12 @@ def _serve(job: dict[str, Any]) -> dict[str, Any]:
     count = _count_steps(torch)
     _warm_up(DARTSRegressor)
     X, y = np.array(job["X"]), np.array(job["y"])
+    if job["seconds"]:
+
+        def brief(**settings: Any) -> None:
+            DARTSRegressor(**{**job["settings"], **settings}).fit(X, y)
+
+        job["settings"]["max_epochs"] = _epochs_within(job["seconds"], brief)
     for seed in range(job["seed"], job["seed"] + 100):
         torch.manual_seed(seed)
         np.random.seed(seed)
@@ -255,7 +277,7 @@ def _serve(job: dict[str, Any]) -> dict[str, Any]:
             fitted = DARTSRegressor(**job["settings"]).fit(X, y)
             answer["fit_seconds"], answer["fit_cpu_seconds"] = clock.read()
             answer["prediction"] = fitted.predict(np.array(job["X_test"])).tolist()
-            answer["equation"] = fitted.model_repr()
+            answer["equation"] = fitted.model_repr(decimals_to_display=job["decimals"])
         except Exception as error:
             return {**answer, "error": f"{type(error).__name__}: {error}"}
         answer["steps"] = count[0]

@@ -39,6 +39,7 @@ FUNCTIONS |= {
     "min": sympy.Min,
     "pow": sympy.Pow,
     "square": lambda x: x**2,
+    "logistic": lambda x: 1 / (1 + sympy.exp(-x)),
 }
 BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: lambda a, b: a + b,

@@ -1,4 +1,4 @@
-"""Many fits, each in a process on one core, and their results in a file that only grows.
+"""Many fits, each in a process of its own, and their results in a file that only grows.
 
 Every finished fit is one line of ``results/NAME.jsonl``, written at once, so a run that is
 interrupted keeps what it has and the next one goes on from there. A fit that raises, kills
@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from _common import RESULTS, provenance, versions
@@ -21,7 +21,7 @@ from _common import RESULTS, provenance, versions
 #: One thread each: a system that takes more cores than the others has another budget.
 LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB")
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in LIBRARIES}
-OTHERS = ("numba", "sympy", "pyoperon")
+OTHERS = ("numba", "sympy", "pyoperon", "gplearn")
 #: A fit may take this many times its budget, plus the start of a process and scoring.
 PATIENCE, START = 10, 180.0
 
@@ -67,6 +67,7 @@ def run(
     workers: int,
     seconds: float,
     again: tuple[str, ...] = (),
+    cores: int = 1,
 ) -> None:
     """Work off the jobs that the store does not have, in their order.
 
@@ -79,6 +80,8 @@ def run(
         What identifies a row, and whatever else ``work`` needs.
     again : tuple of str
         Systems whose earlier rows do not count.
+    cores : int
+        Of each worker. With more than one a fit may start processes of its own.
     """
     done = {store.identity(r) for r in store.rows() if r["system"] not in again}
     left = [job for job in jobs if store.identity(job) not in done]
@@ -87,22 +90,18 @@ def run(
     about = provenance() | {"With": versions(OTHERS)}
     store.append({"about": about})
     print(f"{len(left)} fits to do, {len(jobs) - len(left)} done before", file=sys.stderr)
-    _share_out(store, work, left, workers, PATIENCE * seconds + START, about["Commit"])
+    crew = [
+        Worker(work, range(i * cores, (i + 1) * cores), PATIENCE * seconds + START)
+        for i in range(min(workers, len(left)))
+    ]
+    _share_out(store, left, crew, about["Commit"])
 
 
-def _share_out(
-    store: Store,
-    work: Callable[[Row], Row],
-    jobs: list[Row],
-    workers: int,
-    patience: float,
-    commit: str,
-) -> None:
+def _share_out(store: Store, jobs: list[Row], crew: list[Worker], commit: str) -> None:
     """Every worker takes the next job as soon as it is free."""
     queue, lock = iter(enumerate(jobs, 1)), threading.Lock()
 
-    def slot(core: int) -> None:
-        worker = Worker(work, core, patience)
+    def slot(worker: Worker) -> None:
         while True:
             with lock:
                 number, job = next(queue, (0, None))
@@ -114,8 +113,7 @@ def _share_out(
                 _tell(number, len(jobs), row)
 
     # Daemons: an interrupt ends the run although fits are under way.
-    slots = range(min(workers, len(jobs)))
-    threads = [threading.Thread(target=slot, args=(i,), daemon=True) for i in slots]
+    threads = [threading.Thread(target=slot, args=(w,), daemon=True) for w in crew]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -134,8 +132,10 @@ def _tell(number: int, count: int, row: Row) -> None:
 class Worker:
     """A process that answers one job after the other and is replaced when it dies."""
 
-    def __init__(self, work: Callable[[Row], Row], core: int, patience: float) -> None:
-        self.work, self.core, self.patience = work, core, patience
+    def __init__(
+        self, work: Callable[[Row], Row], cores: Sequence[int], patience: float
+    ) -> None:
+        self.work, self.cores, self.patience = work, cores, patience
         self._process: Any = None
 
     def ask(self, job: Row) -> Row:
@@ -164,8 +164,10 @@ class Worker:
         # A fresh interpreter: JAX does not survive a fork.
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        arguments = (self.work, self.core, theirs)
-        self._process = context.Process(target=_answer, args=arguments, daemon=True)
+        arguments = (self.work, self.cores, theirs)
+        # A daemon dies with this process, but may not have workers of its own.
+        alone = len(self.cores) == 1
+        self._process = context.Process(target=_answer, args=arguments, daemon=alone)
         self._process.start()
         theirs.close()
 
@@ -176,11 +178,11 @@ def failure(text: str) -> Row:
     return {**scores, "error_text": text, "r2_test": None, "wall": None, "cpu": None}
 
 
-def _answer(work: Callable[[Row], Row], core: int, pipe: Any) -> None:
+def _answer(work: Callable[[Row], Row], wanted: Sequence[int], pipe: Any) -> None:
     if hasattr(os, "sched_setaffinity"):
         # Under `taskset` only the cores that it leaves are shared out.
         cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[core % len(cores)]})
+        os.sched_setaffinity(0, {cores[core % len(cores)] for core in wanted})
     while (job := pipe.recv()) is not None:
         try:
             answer = work(job)

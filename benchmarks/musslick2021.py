@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 
 from _common import table, write_results
+from _fit import Fit
 from _paired import pair
 from _problems import Data, Problem, load
 from _report import about, median, names, one_line, share
 from _runs import Row, Store, run
 from _scores import numbers
-from _systems import VARIANTS, Darts, Fit, warm_up
+from _systems import VARIANTS, Darts, warm_up
 
 SUITE = "musslick2021"
 KEY = ("system", "problem", "nodes", "seed")

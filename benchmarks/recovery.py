@@ -3,7 +3,8 @@
     python benchmarks/recovery.py --systems darts,random,operon --seeds 2 --jobs 2
     python benchmarks/recovery.py --report
 
-Systems take turns problem by problem, each fit in a process on one core. Every finished
+Systems take turns problem by problem, each fit in a process on one core, or more with
+``--cores``. Every finished
 fit is kept at once, so that the command may be interrupted and given again.
 ``--ablation NAME=JSON`` defines our search with other private options, to be named in
 ``--systems``: ``--ablation 'plain={"gradient": false}' --systems darts,plain``.
@@ -13,14 +14,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from typing import Any
 
 from _common import RESULTS, write_results
+from _fit import Fit
 from _problems import Data, Problem, load
 from _report import about, curves, page
 from _runs import Row, Store, run
 from _scores import numbers, symbolic
-from _systems import Fit, systems, warm_up
+from _systems import PEER_PYTHON, systems, warm_up
 
 KEY = ("system", "problem", "seed")
 #: Seconds that SymPy gets to judge one equation.
@@ -45,7 +48,8 @@ def score(problem: Problem, data: Data, fit: Fit) -> Row:
 def work(job: Row) -> Row:
     """One fit, from the name of its problem to its scores."""
     name = job["system"]
-    system = systems([name], {name: job["options"]} if job["options"] else {})[name]
+    ablation = {name: job["options"]} if job["options"] else {}
+    system = systems([name], ablation)[name]
     warm_up(name, system)
     problem = next(p for p in load() if p.key == job["problem"])
     data = problem.draw(job["rows"], job["seed"], job["noise"])
@@ -58,7 +62,9 @@ def jobs(options: argparse.Namespace, ablations: dict[str, Any]) -> list[Row]:
     problems = [p for p in problems if options.only in p.key][: options.limit]
     names = options.systems.split(",")
     systems(names, ablations)
-    shared = {name: getattr(options, name) for name in ("seconds", "noise", "rows")}
+    shared = {
+        name: getattr(options, name) for name in ("seconds", "noise", "rows", "cores")
+    }
     return [
         {"system": s, "problem": p.key, "suite": p.suite, "seed": seed, **shared}
         | {"options": ablations.get(s)}
@@ -72,6 +78,7 @@ def default_name(options: argparse.Namespace) -> str:
     """Results of unequal conditions are never mixed in one file."""
     name = f"recovery_{options.seconds:g}s"
     name += f"_noise{options.noise:g}" if options.noise else ""
+    name += f"_{options.cores}cores" if options.cores > 1 else ""
     return name + (f"_rows{options.rows}" if options.rows != 200 else "")
 
 
@@ -94,7 +101,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--rows", type=int, default=200, help="training rows")
     parser.add_argument("--noise", type=float, default=0.0, help="of the RMS of y")
-    parser.add_argument("--jobs", type=int, default=1, help="processes, a core each")
+    parser.add_argument("--jobs", type=int, default=1, help="fits at a time")
+    parser.add_argument("--cores", type=int, default=1, help="of each fit")
+    parser.add_argument("--peer", metavar="PYTHON", help="interpreter with the peer")
     parser.add_argument("--name", help="of the results; else from the conditions")
     parser.add_argument("--again", default="", help="systems to run anew, comma list")
     parser.add_argument("--report", action="store_true", help="only write the page")
@@ -104,13 +113,17 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     options = arguments()
     ablations = dict(options.ablation)
+    if options.peer:
+        os.environ[PEER_PYTHON] = options.peer
     name = options.name or default_name(options)
     store = Store(name, KEY)
     if not options.report:
         todo, again = jobs(options, ablations), tuple(options.again.split(","))
-        run(store, work, todo, options.jobs, options.seconds, again)
+        limits = options.jobs, options.seconds, again, options.cores
+        run(store, work, todo, *limits)
     title = f"Recovery of ground-truth equations, {options.seconds:g} s"
     title += f", noise {options.noise:g}" if options.noise else ""
+    title += f", {options.cores} cores" if options.cores > 1 else ""
     rows, noisy = store.rows(), options.noise > 0
     if rows and not noisy:
         curves(rows, RESULTS / f"{name}.svg")

@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import json
 import sys
+from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 import _runs
+from _fit import polished
 from _paired import pair, sign_test
 from _problems import Problem, load, parse
 from _report import page
+from _rivals import _gplearn_text, peer_text
 from _scores import STRICT_EDGES, numbers, symbolic, verdict
-from _systems import polished
 
 PROBLEMS = {problem.key: problem for problem in load()}
 
@@ -151,7 +153,7 @@ def test_sympy_is_stopped_and_that_is_told(learning: Problem) -> None:
 def test_polishing_reaches_double_precision() -> None:
     X = np.linspace(1, 2, 40).reshape(-1, 1)
     y = 2 * np.exp(0.3 * X[:, 0])
-    text, error, constants = polished("(1.999 * exp((0.30004 * x1)))", ["x1"], X, y)
+    text, error, constants = polished("(1.999 * exp((0.30004 * x1)))", X, y)
     assert error < 1e-28 and constants == 2
     assert parse(text, {"x1": 0}) == pytest.approx(2)
 
@@ -161,6 +163,7 @@ def test_polishing_reaches_double_precision() -> None:
 
 #: Stands in for a fit, in another process; a module of its own starts quickly.
 STAND_IN = """
+import multiprocessing
 import os
 
 def answer(job):
@@ -168,6 +171,9 @@ def answer(job):
         raise ZeroDivisionError("on purpose")
     if job["problem"] == "dies":
         os._exit(3)
+    if job["problem"] == "has workers":
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            assert pool.apply(abs, (-1,)) == 1
     return {"strict": True, "symbolic": True, "good": True, "r2_test": 1.0, "wall": 0.1}
 """
 
@@ -191,6 +197,44 @@ def test_runs_keep_failures_and_resume(
     assert rows["raises"]["error_text"] == "ZeroDivisionError: on purpose"
     assert "exit code 3" in rows["dies"]["error_text"] and not rows["dies"]["strict"]
     json.loads(store.path.read_text().splitlines()[0])
+
+
+@pytest.mark.parametrize("cores, may", [(1, False), (2, True)])
+def test_workers_of_a_fit_need_cores_of_their_own(
+    cores: int, may: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stand_in_for_a_fit.py").write_text(STAND_IN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(_runs, "RESULTS", tmp_path)
+    answer = importlib.import_module("stand_in_for_a_fit").answer
+    store = _runs.Store("few", ("system", "problem", "seed"))
+    jobs = [{"system": "us", "problem": "has workers", "seed": 0}]
+    _runs.run(store, answer, jobs, workers=1, seconds=1, cores=cores)
+    assert ("error_text" not in store.rows()[0]) is may
+
+
+# Other systems
+
+
+def test_the_peer_is_read_as_it_prints() -> None:
+    printed = """Model:
+k1 = - x1 + ReLU(2.50 * x2 + -0.50 )
+k2 = 0
+k3 = 1 / k1 + logistic(x1) - k2
+y1 = 0.50 * k1 + -1.00 * k3 + 3.25"""
+    text, _ = peer_text(printed)
+    x = {"x1": 0.3, "x2": 1.7}
+    k1 = -0.3 + 2.5 * 1.7 - 0.5
+    k3 = 1 / k1 + 1 / (1 + np.exp(-0.3))
+    assert float(parse(text, x)) == pytest.approx(0.5 * k1 - k3 + 3.25)
+
+
+def test_programs_in_prefix_form_are_equations() -> None:
+    word = namedtuple("word", "name arity")
+    program = [word("sub", 2), word("log", 1), 1, word("div", 2), -0.25, word("exp", 1), 0]
+    x = {"x1": 0.3, "x2": -1.7}
+    expected = np.log(1.7) + 0.25 / np.exp(0.3)
+    assert float(parse(_gplearn_text(iter(program)), x)) == pytest.approx(expected)
 
 
 def row(system: str, problem: str, strict: bool, cpu: float) -> dict[str, Any]:
