@@ -13,19 +13,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
+from _common import provenance, table, write_numbers, write_results
 from autora.skl.darts import DARTSClassifier
 
-RESULTS = Path(__file__).resolve().parent / "results"
 ROWS, TEST_ROWS = 300, 4000
 
 
@@ -122,53 +122,48 @@ def measure(name: str, seed: int) -> dict[str, Any]:
 
 def page(rows: list[dict[str, Any]]) -> str:
     """The results as Markdown."""
-    lines = [
-        "# Classification",
-        "",
-        f"{ROWS} rows, means over {len({row['seed'] for row in rows})} draws of the data; "
-        "Kullback–Leibler divergence from the true probabilities / accuracy on "
-        f"{TEST_ROWS} new rows. CPU seconds of the fit, compiled code at hand.",
-        "",
-        "| log-odds | best accuracy | " + " | ".join(SYSTEMS) + " | seconds | counted s |",
-        "|---|---|" + "---|" * (len(SYSTEMS) + 2),
+    draws = len({row["seed"] for row in rows})
+    method = (
+        f"{ROWS} rows, means over {draws} draws of the data; Kullback–Leibler divergence "
+        f"from the true probabilities / accuracy on {TEST_ROWS} new rows. *Best* are the "
+        "labels of the true probabilities. Processor seconds of the fit, compiled code at "
+        "hand."
+    )
+    headers = ["log-odds", "best", *SYSTEMS, "darts s", "counted s"]
+    lines = [_line(formula, rows, name) for name, (formula, _) in PROBLEMS.items()]
+    printed = [
+        f"- {row['problem']}: `{'; '.join(row['darts']['equations'])}`"
+        for row in rows
+        if row["seed"] == 0
     ]
-    for name, (formula, _) in PROBLEMS.items():
-        mine = [row for row in rows if row["problem"] == name]
-        if not mine:
-            continue
+    title = "## What `darts` printed (first draw)"
+    return "\n\n".join([method, table(headers, lines), title, "\n".join(printed)])
 
-        def mean(system: str, what: str, mine: list = mine) -> float:
-            return float(np.mean([row[system][what] for row in mine]))
 
-        cells = [
-            f"{mean(s, 'divergence'):.4f} / {mean(s, 'accuracy'):.3f}" for s in SYSTEMS
-        ]
-        times = [f"{mean(s, 'seconds'):.1f}" for s in ("darts", "counted")]
-        best = np.mean([row["best"] for row in mine])
-        text = formula.replace("|", "/")
-        lines.append(f"| {text} | {best:.3f} | {' | '.join([*cells, *times])} |")
-    lines += ["", "## What `darts` printed (first draw)", ""]
-    for row in rows:
-        if row["seed"] == 0:
-            equations = "; ".join(row["darts"]["equations"]).replace("|", "\\|")
-            lines.append(f"- {row['problem']}: `{equations}`")
-    return "\n".join(lines) + "\n"
+def _line(formula: str, rows: list[dict[str, Any]], name: str) -> list[str]:
+    own = [row for row in rows if row["problem"] == name]
+
+    def mean(system: str, what: str) -> float:
+        return float(np.mean([row[system][what] for row in own]))
+
+    cells = [f"{mean(s, 'divergence'):.4f} / {mean(s, 'accuracy'):.3f}" for s in SYSTEMS]
+    seconds = [f"{mean(s, 'seconds'):.1f}" for s in ("darts", "counted")]
+    return [formula, f"{np.mean([row['best'] for row in own]):.3f}", *cells, *seconds]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
-    seeds = parser.parse_args().seeds
+    seeds, about = parser.parse_args().seeds, provenance()
     warm = np.random.default_rng(0).uniform(size=(40, 2))
     DARTSClassifier(n_candidates=600).fit(warm, warm[:, 0] > 0.5)  # compile, not timed
     rows = []
     for name in PROBLEMS:
         for seed in range(seeds):
             rows.append(measure(name, seed))
-            print(json.dumps(rows[-1]), flush=True)
-    (RESULTS / "classification.json").write_text(json.dumps(rows, indent=1) + "\n")
-    (RESULTS / "classification.md").write_text(page(rows))
-    print(page(rows))
+            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    write_numbers("classification", rows)
+    write_results("classification", "Classification", about, page(rows))
 
 
 if __name__ == "__main__":

@@ -7,14 +7,16 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import joblib
 import numpy as np
 import pytest
 
-from autora.skl.darts import DARTSRegressor
+from autora.skl.darts import DARTSRegressor, explore
 from autora.skl.darts.refit import Problem
 from autora.skl.darts.restarts import Restarts, WorkersDied
 from autora.skl.darts.table import mean_loss
@@ -146,6 +148,41 @@ def test_restarts_are_searches_of_their_own(kind: str) -> None:
     assert four <= one * 1.5
     if kind == "open":
         assert fits[1].history_.refits[-1] > 2 * fits[0].history_.refits[-1]
+
+
+def test_threads_end_with_the_first_that_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, heard = explore.evolve, threading.Event()
+
+    def evolve(*task: Any) -> Any:
+        archive, (_, _, _, rng, watch, *_) = real(*task), task
+        if rng.bit_generator.seed_seq.spawn_key[-1] == 1:  # the second would never end
+            begin = time.monotonic()
+            try:
+                while time.monotonic() < begin + 120:
+                    watch(archive, 1)
+                    time.sleep(0.01)
+            except explore._Needless:
+                heard.set()
+                raise
+        return archive
+
+    monkeypatch.setattr(explore, "evolve", evolve)
+    X = law()[0]
+    model = DARTSRegressor(n_restarts=2, n_jobs=2, n_candidates=1500, random_state=0)
+    model.fit(X, X[:, 0] * X[:, 1])
+    assert heard.wait(60) and model.score(X, X[:, 0] * X[:, 1]) > 1 - 1e-12
+
+
+@pytest.mark.parametrize(
+    "workers, seconds, threads",
+    [(2, np.inf, True), (2, 10.0, True), (2, 60.0, False), (8, 10.0, False)],
+)
+def test_short_searches_do_not_wait_for_processes(
+    workers: int, seconds: float, threads: bool
+) -> None:
+    frame = SimpleNamespace(primitives=())
+    search = SimpleNamespace(frame=frame, budget=SimpleNamespace(seconds=seconds))
+    assert explore._in_threads(search, Restarts(8, workers)) is threads
 
 
 FORKED = """

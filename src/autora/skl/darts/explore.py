@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -39,6 +39,9 @@ from .table import thinned
 
 #: Candidates handed on beside the best of every complexity.
 _KEPT = 40
+#: So many threads share the interpreter without much standing in line (two lose an eighth),
+#: and so short a search would be over before processes have started (some 3 s).
+_FEW_WORKERS, _SHORT = 4, 30.0
 #: Starts of the refit of an architecture that was drawn, not found.
 _N_STARTS = 16
 
@@ -87,6 +90,17 @@ class _Herd(NamedTuple):
     interruption: KeyboardInterrupt | None
 
 
+class _Needless(Exception):
+    """Ends a search whose result nobody will look at."""
+
+
+@dataclass
+class _Ended:
+    """Whether the restarts are over; a copy in another process never hears of it."""
+
+    told: bool = False
+
+
 @dataclass(frozen=True)
 class _Search:
     """A search that only lacks its random numbers."""
@@ -98,6 +112,7 @@ class _Search:
     options: Options
     known: Sequence[Model]
     keeper: Keeper | None = None
+    ended: _Ended = field(default_factory=_Ended)
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def __call__(
@@ -111,6 +126,8 @@ class _Search:
 
         def watch(archive: Archive, count: int) -> None:
             nonlocal fitted
+            if self.ended.told:  # a thread cannot be stopped from outside
+                raise _Needless
             fitted = count
             progress(self.seen(arena, archive.graphs, archive.criterion, count))
 
@@ -168,15 +185,24 @@ def _herds(
             progress(search.seen(arena, herd.graphs, criterion, fitted))
         return herd.exact or herd.interruption is not None
 
-    own = [p for p in search.frame.primitives if p not in builtin()]
-    herds, interruption = restarts.run(
-        search if restarts.workers > 1 else watched,
-        rng.spawn(restarts.count),
-        enough,
-        # A primitive of the caller's own is unknown to other processes.
-        "threads" if own else None,
-    )
+    try:
+        herds, interruption = restarts.run(
+            search if restarts.workers > 1 else watched,
+            rng.spawn(restarts.count),
+            enough,
+            "threads" if _in_threads(search, restarts) else None,
+        )
+    finally:
+        search.ended.told = True
     return herds, interruption or herds[-1].interruption
+
+
+def _in_threads(search: _Search, restarts: Restarts) -> bool:
+    """Rather than in processes, where ``joblib.parallel_config`` does not say."""
+    if any(p not in builtin() for p in search.frame.primitives):
+        return True  # other processes do not know a primitive of the caller's own
+    seconds = search.budget.seconds
+    return restarts.workers <= _FEW_WORKERS and not _SHORT < seconds < np.inf
 
 
 def explore(
