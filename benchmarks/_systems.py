@@ -35,8 +35,8 @@ RIVALS: dict[str, System] = {"operon": operon, "gplearn": gplearn}
 PEER = "peer"
 #: Environment variable that names its interpreter, for the processes of the fits.
 PEER_PYTHON = "PEER_PYTHON"
-#: What to import for a rival, and how to get it.
-PACKAGES = {"operon": ("pyoperon", "==0.6.2"), "gplearn": ("gplearn", "==0.4.3")}
+#: What to import for a rival.
+PACKAGES = {"operon": "pyoperon", "gplearn": "gplearn"}
 
 
 @contextmanager
@@ -126,9 +126,8 @@ def systems(names: list[str], ablations: dict[str, dict[str, Any]]) -> dict[str,
     if unknown:
         raise ValueError(f"unknown system {unknown}; there are {list(table)}")
     for name in names:
-        package, version = PACKAGES.get(name, ("numpy", ""))
-        if importlib.util.find_spec(package) is None:
-            raise ValueError(f"{name} is missing: `pip install {package}{version}`")
+        if importlib.util.find_spec(PACKAGES.get(name, "numpy")) is None:
+            raise ValueError(f'{name} is not installed here: `pip install -e ".[rivals]"`')
     if PEER in names and peer is None:
         raise ValueError(HOW_TO_GET_THE_PEER)
     return {name: table[name] for name in names}
