@@ -145,11 +145,23 @@ def _gplearn_text(program: Any) -> str:
 
 # The peer
 
-#: What it can both train and print, of the primitives that laws need.
-PEER_WORDS = (
-    *("none", "add", "subtract", "mult", "linear", "exp", "linear_exp", "ln", "cos", "sin"),
-    *("tanh", "logistic", "relu", "reciprocal"),
+#: What it can both train and print, of the primitives that laws need. With those of the
+#: second line its weights often become NaN and it ends in an IndexError; then without them.
+PEER_TAME = (
+    *(
+        "none",
+        "add",
+        "subtract",
+        "mult",
+        "linear",
+        "cos",
+        "sin",
+        "tanh",
+        "logistic",
+        "relu",
+    ),
 )
+PEER_WILD = ("exp", "linear_exp", "ln", "reciprocal")
 PEER_DECIMALS = 9
 PEER_PATIENCE = 900.0
 
@@ -165,21 +177,12 @@ class Peer:
     python: str
 
     def __call__(self, X: np.ndarray, y: np.ndarray, seconds: float, seed: int) -> Fit:
-        answer = peer_fit(
-            self.python,
-            X,
-            y,
-            {
-                "primitives": PEER_WORDS,
-                "train_classifier_coefficients": True,
-                "train_classifier_bias": True,
-            },
-            seed,
-            decimals=PEER_DECIMALS,
-            seconds=seconds,
-            timeout=PEER_PATIENCE,
-        )
-        if "error" in answer:
+        answer: dict[str, Any] = {}
+        for words in (PEER_TAME + PEER_WILD, PEER_TAME):
+            answer = self._fit(X, y, seconds, seed, words)
+            if "error" not in answer:
+                break
+        else:
             raise RuntimeError(answer["error"])
         text, edges = peer_text(answer["equation"])
         spent = answer["fit_seconds"], answer["fit_cpu_seconds"]
@@ -187,6 +190,22 @@ class Peer:
         _check_same(said.predict(X), np.ravel(answer["prediction"]), text)
         better, _, _ = polished(text, X, y)
         return written(better, X.shape[1], edges, spent)
+
+    def _fit(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        seconds: float,
+        seed: int,
+        words: tuple[str, ...],
+    ) -> dict[str, Any]:
+        settings = {
+            "primitives": words,
+            "train_classifier_coefficients": True,
+            "train_classifier_bias": True,
+        }
+        options = {"decimals": PEER_DECIMALS, "timeout": PEER_PATIENCE}
+        return peer_fit(self.python, X, y, settings, seed, seconds=seconds, **options)
 
 
 def peer_text(equation: str) -> tuple[str, int]:
