@@ -68,7 +68,7 @@ class Readings(Portable):
         return "\n".join(["Model:", *lines])
 
     def sympy(self, simplify: bool = False) -> Any:
-        """The equation as a SymPy expression at full precision.
+        """The equation as a SymPy expression at full precision; 2.0 is 2.
 
         Parameters
         ----------
@@ -80,7 +80,9 @@ class Readings(Portable):
         -------
         sympy.Expr, or a list of them for several outputs
         """
-        found = self._expressions(simplify)
+        from .rewrite import with_whole_numbers
+
+        found = [with_whole_numbers(e) for e in self._expressions(simplify)]
         return found[0] if len(found) == 1 else found
 
     def latex(self, decimals_to_display: int = 2, simplify: bool = False) -> str:
