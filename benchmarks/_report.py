@@ -97,8 +97,10 @@ def _pairs(rows: list[Row], solved: str) -> str:
         if r.count:
             cells = [first, second, r.count, r.first, r.second]
             cells += [f"{r.p:.2g}", f"{r.p_problems:.2g}", r.both]
-            cells += [f"{r.ratio_wall:.2f}", f"{r.ratio_cpu:.2f}", r.sooner]
-            lines.append([*cells, f"{r.p_sooner:.2g}"])
+            if r.both:
+                cells += [f"{r.ratio_wall:.2f}", f"{r.ratio_cpu:.2f}", r.sooner]
+                cells += [f"{r.p_sooner:.2g}"]
+            lines.append(cells + [""] * (len(headers) - len(cells)))
     note = (
         f"Solved means {solved}. p: two-sided sign test over (problem, seed), and over "
         "problems, as seeds of one problem are not independent. Ratios are medians over "

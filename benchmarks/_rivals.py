@@ -180,10 +180,10 @@ class Peer:
         answer: dict[str, Any] = {}
         for words in (PEER_TAME + PEER_WILD, PEER_TAME):
             answer = self._fit(X, y, seconds, seed, words)
-            if "error" not in answer:
+            if "error" not in answer and "nan" not in answer["equation"]:
                 break
         else:
-            raise RuntimeError(answer["error"])
+            raise RuntimeError(answer.get("error", answer.get("equation")))
         text, edges = peer_text(answer["equation"])
         spent = answer["fit_seconds"], answer["fit_cpu_seconds"]
         said = written(text, X.shape[1], edges, spent)

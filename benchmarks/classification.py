@@ -124,8 +124,8 @@ def page(rows: list[dict[str, Any]]) -> str:
     """The results as Markdown."""
     draws = len({row["seed"] for row in rows})
     method = (
-        f"{ROWS} rows, means over {draws} draws of the data; Kullback–Leibler divergence "
-        f"from the true probabilities / accuracy on {TEST_ROWS} new rows. *Best* are the "
+        f"{ROWS} rows, draws of the data: {draws}, means; Kullback–Leibler divergence from "
+        f"the true probabilities / accuracy on {TEST_ROWS} new rows. *Best* are the "
         "labels of the true probabilities. Processor seconds of the fit, compiled code at "
         "hand."
     )

