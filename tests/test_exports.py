@@ -360,6 +360,8 @@ ROUND_INSIDE = [
     (sympy.cos(x * y + 99.5 * np.pi), "sin(x*y)"),
     (sympy.sin(x + 40 * np.pi + 0.25), "sin(x + 0.25"),
     (sympy.sin(x * y - np.pi), "-sin(x*y)"),
+    (sympy.cos(x + y - x * y + np.pi / 2 - 1), "sin(x*y - x - y + 1)"),
+    (x - sympy.cos(x**2 + x + np.pi / 2), "x + sin(x**2 + x)"),
 ]
 
 

@@ -30,6 +30,8 @@ _LARGEST = {"amax": lambda parts, axis: reduce(np.maximum, parts)}
 _TINY = 1e-100
 #: Relative error of a number that went through a few operations.
 _ROUNDING = 1e-13
+#: Parts by which a form may be longer that has a fitted number less: signs that turn over.
+_WORTH_A_NUMBER = 6
 
 
 def parts(expression: Any, most: int) -> int:
@@ -147,7 +149,7 @@ def _phases(expression: Any) -> Any:
         # Quarter turns ahead of a sine.
         ahead = 1 if wave.func == sympy.cos else 0
         forms = [_wave(rest, float(constant), ahead, q) for q in range(4)]
-        return min(forms, key=lambda form: parts(form, _MOST_PARTS))
+        return min(forms, key=lambda f: (len(f.atoms(sympy.Float)), parts(f, _MOST_PARTS)))
 
     return expression.replace(lambda e: e.func in (sympy.sin, sympy.cos), turned)
 
@@ -236,7 +238,9 @@ def simplified(expression: Any) -> Any:
             break
     for step in (_phases, _factors_into_powers):
         trial = step(best)
-        if parts(trial, _MOST_PARTS) <= size and _plainness(trial) < _plainness(best):
+        fewer = _plainness(trial)[0] < _plainness(best)[0]
+        longest = size + _WORTH_A_NUMBER if fewer else size
+        if parts(trial, _MOST_PARTS) <= longest and _plainness(trial) < _plainness(best):
             best = trial if _agree(expression, trial) else best
     return best
 
