@@ -178,14 +178,18 @@ def answer(job):
 """
 
 
-def test_runs_keep_failures_and_resume(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, _runs.Store]:
+    """What stands in for a fit, and an empty store."""
     (tmp_path / "stand_in_for_a_fit.py").write_text(STAND_IN)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(_runs, "RESULTS", tmp_path)
     answer = importlib.import_module("stand_in_for_a_fit").answer
-    store = _runs.Store("few", ("system", "problem", "seed"))
+    return answer, _runs.Store("few", ("system", "problem", "seed"))
+
+
+def test_runs_keep_failures_and_resume(bench: tuple[Any, _runs.Store]) -> None:
+    answer, store = bench
     problems = ("fine", "raises", "dies")
     jobs = [{"system": "us", "problem": p, "seed": 0} for p in problems]
     _runs.run(store, answer, jobs[:2], workers=1, seconds=1)
@@ -201,13 +205,9 @@ def test_runs_keep_failures_and_resume(
 
 @pytest.mark.parametrize("cores, may", [(1, False), (2, True)])
 def test_workers_of_a_fit_need_cores_of_their_own(
-    cores: int, may: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cores: int, may: bool, bench: tuple[Any, _runs.Store]
 ) -> None:
-    (tmp_path / "stand_in_for_a_fit.py").write_text(STAND_IN)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(_runs, "RESULTS", tmp_path)
-    answer = importlib.import_module("stand_in_for_a_fit").answer
-    store = _runs.Store("few", ("system", "problem", "seed"))
+    answer, store = bench
     jobs = [{"system": "us", "problem": "has workers", "seed": 0}]
     _runs.run(store, answer, jobs, workers=1, seconds=1, cores=cores)
     assert ("error_text" not in store.rows()[0]) is may
