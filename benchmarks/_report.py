@@ -17,10 +17,11 @@ METHOD = """\
 *Strict*: relative mean squared error ≤ 1e-16 in sample, R² > 1 − 1e-8 on fresh rows and on
 rows from ranges 1.5 times as wide, at most 10 edges (others: any length). *Symbolic*:
 SRBench's rule, with constants rounded to three decimals f − f* or f / f* is a constant.
-R² is that of fresh rows. The budget of a fit on one core is in core-seconds, on more in
-seconds. Ours and gplearn's end early once they are exact, Operon and the peer take their
-time. Times to the solution are compared where both systems solve. Imports and compilers are
-warm. A fit that fails counts as not solved."""
+R² is that of fresh rows. The budget of a fit on one core is in core-seconds; on more it is
+in seconds, and CPU seconds are seconds times cores. Ours and gplearn's end early once they
+are exact, Operon and the peer take their time. Times to the solution are compared where
+both systems solve. Imports and compilers are warm. A fit that fails counts as not
+solved."""
 WITHIN = (1.0, 2.0)
 
 

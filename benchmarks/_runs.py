@@ -189,3 +189,8 @@ def _answer(work: Callable[[Row], Row], wanted: Sequence[int], pipe: Any) -> Non
         except Exception as error:  # a failure is a result, too
             answer = failure(f"{type(error).__name__}: {error}")
         pipe.send(answer)
+    if len(wanted) > 1:
+        from joblib.externals.loky import get_reusable_executor
+
+        # This process would wait until the workers of the last fit have been idle long.
+        get_reusable_executor().shutdown(wait=True)

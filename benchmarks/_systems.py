@@ -15,10 +15,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from time import process_time
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 
 from _common import HOW_TO_GET_THE_PEER, find_peer
 from _fit import Fit, System
@@ -50,15 +50,6 @@ def core_seconds() -> Iterator[None]:
         time.perf_counter = wall
 
 
-def processor_time() -> float:
-    """Of this process and of the workers that joblib keeps."""
-    import psutil
-
-    own = psutil.Process()
-    spent = [p.cpu_times() for p in (own, *own.children(recursive=True))]
-    return sum(times.user + times.system for times in spent)
-
-
 @dataclass(frozen=True)
 class Darts:
     """Our estimator with private search options and, where given, other parameters."""
@@ -76,8 +67,9 @@ class Darts:
         with warnings.catch_warnings(), core_seconds() if alone else nullcontext():
             # A budget that ran out warns; here that is the normal case.
             warnings.simplefilter("ignore", UserWarning)
-            clock = process_time if alone else processor_time
-            _, wall, cpu = timed(lambda: estimator.fit(X, y), clock)
+            _, wall, cpu = timed(lambda: estimator.fit(X, y))
+        if not alone:  # what is bound to this fit, whether its workers use it or not
+            cpu = wall * effective_n_jobs(self.parameters["n_jobs"])
         edges = count_edges(estimator.model_)
 
         def predict(X: np.ndarray) -> np.ndarray:
