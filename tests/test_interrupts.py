@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +17,8 @@ from autora.skl.darts import (
     base,
     compiled,
     evolve,
-    explore,
     fitting,
+    herds,
     register_primitive,
     search,
     working,
@@ -102,7 +104,7 @@ def test_before_anything_is_found(
 
 @pytest.mark.parametrize(
     ("owner", "name", "settings"),
-    [(explore, "evolve", OPEN), (fitting, "run", {"num_graph_nodes": 1, "max_epochs": 3})],
+    [(herds, "evolve", OPEN), (fitting, "run", {"num_graph_nodes": 1, "max_epochs": 3})],
 )
 def test_a_later_restart(
     plane: Plane,
@@ -121,6 +123,30 @@ def test_a_later_restart(
             model.fit(plane[0], y)
     usable(model, plane[0])
     assert alone.converged_ and model.converged_
+
+
+def test_threads_hand_over_what_they_have(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C reaches the main thread alone, which waits, while others search."""
+    real, searching = herds.Search.seen, set[int]()
+
+    def seen(self: Any, *state: Any) -> Any:
+        before = len(searching)
+        searching.add(threading.get_ident())
+        if before < len(searching) == 2:
+            _thread.interrupt_main()
+        return real(self, *state)
+
+    X = plane[0]
+    y = plane[1] + np.random.default_rng(0).normal(0, 0.3, len(X))
+    model = DARTSRegressor(n_candidates=10**7, n_restarts=4, n_jobs=2, random_state=0)
+    monkeypatch.setattr(herds.Search, "seen", seen)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    usable(model, X)
+    assert len(searching) == 2 and threading.get_ident() not in searching
+    assert model.score(X, y) > 0.5
 
 
 @pytest.mark.parametrize("place", ["step", "fitted", "simpler"])

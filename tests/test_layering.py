@@ -67,6 +67,7 @@ ORDER = [
     "evolve",
     "restarts",
     "settle",
+    "herds",
     "explore",
     "assemble",
     "polish",

@@ -35,8 +35,9 @@ _PATIENCE = 6000
 _ALONE = 300
 #: A child whose loss is this many times too large after a few steps is given up.
 _HOPELESS = 30.0
-#: Graphs that are still fitted after an exact one, in search of a simpler one.
-_AFTERGLOW = 150
+#: Graphs that are still fitted after an exact one in search of a simpler one, for every
+#: squared unit of its complexity: a long one is rarely the shortest.
+_AFTERGLOW = 20
 #: Graphs before the first excursions to where the outermost function is undone, and what
 #: a place has fitted after the first round; every further round doubles that.
 _SETTING_OUT, _EXCURSION = 2000, 1000
@@ -210,9 +211,17 @@ class _Hunt:
         if len(archive.criterion):
             self.progress(archive, self.fitted)
         spent = time.perf_counter() - self.start
-        settled = self.population.since_exact > _AFTERGLOW or not count
+        settled = self.population.since_exact > self._afterglow() or not count
         self.done = settled or self.since > budget.stall
         self.out_of_budget = self.fitted >= budget.candidates or spent >= budget.seconds
+
+    def _afterglow(self) -> float:
+        """Graphs to be fitted beside an exact one before it is taken."""
+        archive = self.population.archive
+        if not archive.exact:
+            return np.inf
+        best = archive.graphs.take([archive.best])
+        return _AFTERGLOW * float(self.arena.size(best)[0]) ** 2
 
     @property
     def ended(self) -> bool:

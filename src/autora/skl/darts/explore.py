@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from .archive import Archive
 from .arena import Arena, Graphs, Units
 from .breed import Options
 from .bridge import (
@@ -25,9 +23,9 @@ from .bridge import (
 from .candidates import Candidate
 from .checkpoint import Keeper
 from .evolve import evolve
+from .herds import Progress, Search, gathered
 from .model import Model
 from .objectives import Objective
-from .primitives import builtin
 from .random_edits import starts
 from .refit import Problem
 from .restarts import ONCE, Restarts
@@ -37,11 +35,6 @@ from .settle import MOST_ROWS, as_candidates, distinct, few, leading, settled, w
 from .signs import upright
 from .table import thinned
 
-#: Candidates handed on beside the best of every complexity.
-_KEPT = 40
-#: So many threads share the interpreter without much standing in line (two lose an eighth),
-#: and so short a search would be over before processes have started (some 3 s).
-_FEW_WORKERS, _SHORT = 4, 30.0
 #: Starts of the refit of an architecture that was drawn, not found.
 _N_STARTS = 16
 
@@ -54,15 +47,6 @@ class Found(NamedTuple):
     interruption: KeyboardInterrupt | None = None  #: what ended it before its time
 
 
-class Progress(NamedTuple):
-    """What is known while a search runs."""
-
-    fitted: int  #: candidates refitted so far
-    error: float  #: loss of the best one, as a share of the variance of y
-    criterion: float
-    model: Callable[[], Model]  #: makes the best one
-
-
 @lru_cache(maxsize=8)
 def warm_up(frame: Frame, train_readout: bool, train_bias: bool) -> None:
     """Compile everything, or load it from the cache, before a clock starts."""
@@ -71,138 +55,6 @@ def warm_up(frame: Frame, train_readout: bool, train_bias: bool) -> None:
     problem = Problem(x, x**2, np.ones(20), train_readout, train_bias)
     arena = arena_for(frame, problem, Units(0.0, 1.0))
     evolve(arena, Budget(candidates=600), Options(), rng)
-
-
-def _handed_on(archive: Archive) -> np.ndarray:
-    """The best of every complexity and the best by criterion."""
-    by_loss = np.argsort(archive.graphs.loss)
-    _, first = np.unique(archive.level[by_loss], return_index=True)
-    return np.union1d(by_loss[first], np.argsort(archive.criterion)[:_KEPT])
-
-
-class _Herd(NamedTuple):
-    """What one search hands on; travels between processes."""
-
-    graphs: Graphs
-    fitted: int
-    out_of_budget: bool
-    exact: bool
-    interruption: KeyboardInterrupt | None
-
-
-class _Needless(Exception):
-    """Ends a search whose result nobody will look at."""
-
-
-@dataclass
-class _Ended:
-    """Whether the restarts are over; a copy in another process never hears of it."""
-
-    told: bool = False
-
-
-@dataclass(frozen=True)
-class _Search:
-    """A search that only lacks its random numbers."""
-
-    frame: Frame
-    objective: Objective
-    problem: Problem
-    budget: Budget
-    options: Options
-    known: Sequence[Model]
-    keeper: Keeper | None = None
-    ended: _Ended = field(default_factory=_Ended)
-
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    def __call__(
-        self,
-        rng: np.random.Generator,
-        progress: Callable[[Progress], None] = lambda progress: None,
-    ) -> _Herd:
-        units = units_of(self.problem)
-        arena = arena_for(self.frame, self.problem, units)
-        fitted = 0
-
-        def watch(archive: Archive, count: int) -> None:
-            nonlocal fitted
-            if self.ended.told:  # a thread cannot be stopped from outside
-                raise _Needless
-            fitted = count
-            progress(self.seen(arena, archive.graphs, archive.criterion, count))
-
-        seeds = _seeds(arena, self.known, units)
-        archive = evolve(arena, self.budget, self.options, rng, watch, seeds, self.keeper)
-        found = bool(len(archive.criterion))
-        return _Herd(
-            archive.graphs.take(_handed_on(archive)) if found else archive.graphs,
-            fitted,
-            archive.out_of_budget,
-            archive.exact,
-            archive.interruption,
-        )
-
-    def seen(
-        self, arena: Arena, graphs: Graphs, criterion: np.ndarray, count: int
-    ) -> Progress:
-        """The best graph as progress after ``count`` refits."""
-        units, best = units_of(self.problem), int(np.argmin(criterion))
-        one = space_for(self.frame, arena.n_inputs, graphs.take([best]))
-        return Progress(
-            count,
-            float(graphs.loss[best] / arena.unit),
-            float(criterion[best]),
-            lambda: model_of(arena, graphs, best, one, self.objective, units),
-        )
-
-
-def _herds(
-    search: _Search,
-    restarts: Restarts,
-    rng: np.random.Generator,
-    progress: Callable[[Progress], None],
-) -> tuple[list[_Herd], KeyboardInterrupt | None]:
-    """One search, or several up to the first that is exact."""
-    if restarts.count == 1:
-        herd = search(rng, progress)
-        return [herd], herd.interruption
-    seconds = search.budget.seconds / restarts.waves
-    search = replace(search, budget=search.budget._replace(seconds=seconds))
-    arena = arena_for(search.frame, search.problem, units_of(search.problem))
-    fitted = 0
-
-    def watched(rng: np.random.Generator) -> _Herd:
-        before = fitted
-        return search(
-            rng, lambda seen: progress(seen._replace(fitted=before + seen.fitted))
-        )
-
-    def enough(herd: _Herd) -> bool:
-        nonlocal fitted
-        fitted += herd.fitted
-        if restarts.workers > 1 and len(herd.graphs):  # nobody watched it
-            criterion = arena.criterion(herd.graphs)
-            progress(search.seen(arena, herd.graphs, criterion, fitted))
-        return herd.exact or herd.interruption is not None
-
-    try:
-        herds, interruption = restarts.run(
-            search if restarts.workers > 1 else watched,
-            rng.spawn(restarts.count),
-            enough,
-            "threads" if _in_threads(search, restarts) else None,
-        )
-    finally:
-        search.ended.told = True
-    return herds, interruption or herds[-1].interruption
-
-
-def _in_threads(search: _Search, restarts: Restarts) -> bool:
-    """Rather than in processes, where ``joblib.parallel_config`` does not say."""
-    if any(p not in builtin() for p in search.frame.primitives):
-        return True  # other processes do not know a primitive of the caller's own
-    seconds = search.budget.seconds
-    return restarts.workers <= _FEW_WORKERS and not _SHORT < seconds < np.inf
 
 
 def explore(
@@ -225,8 +77,8 @@ def explore(
     units = units_of(problem)
     warm_up(frame, problem.train_readout, problem.train_bias)
     small = thinned(problem, MOST_ROWS, rng)
-    search = _Search(frame, objective, small, budget, options, known, keeper)
-    herds, interruption = _herds(search, restarts, rng, progress)
+    search = Search(frame, objective, small, budget, options, known, keeper)
+    herds, interruption = gathered(search, restarts, rng, progress)
     fitted, out_of_budget = sum(h.fitted for h in herds), herds[-1].out_of_budget
     full = arena_for(frame, problem, units)
     graphs = distinct(Graphs.join([herd.graphs for herd in herds]))
@@ -242,17 +94,6 @@ def explore(
     space = space_for(frame, problem.x.shape[1], graphs)
     found = as_candidates(full, graphs, space, objective, problem, units)
     return Found(space, found, fitted, out_of_budget, interruption)
-
-
-def _seeds(arena: Arena, known: Sequence[Model], units: Units) -> Graphs:
-    """Known models that fit into the arena, as graphs."""
-    fitting = [
-        m
-        for m in known
-        if m.space.n_nodes <= arena.n_nodes
-        and max(in_degrees(m), default=0) <= arena.n_slots
-    ]
-    return graphs_of(arena, fitting, units)
 
 
 def refit(

@@ -24,7 +24,8 @@ from .candidates import Candidate
 from .checkpoint import Keeper, generator_state
 from .coefficients import places, refitted, snapped
 from .discretise import bounded, draw, mode, move_towards
-from .explore import Found, Progress
+from .explore import Found
+from .herds import Progress
 from .model import Model
 from .objectives import Objective
 from .outcome import Network, Result, SearchHistory, constant

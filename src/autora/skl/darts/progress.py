@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .candidates import Candidate
-from .explore import Progress as Searched
+from .herds import Progress as Searched
 from .outcome import Observer
 from .relax import History
 from .search import Budget

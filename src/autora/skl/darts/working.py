@@ -22,9 +22,10 @@ from .bridge import Frame, same_graph
 from .candidates import Candidate, Setting, build, random_coefs, slope_units
 from .candidates import refit as refit_from_starts
 from .checkpoint import Keeper
-from .explore import Found, Progress
+from .explore import Found
 from .explore import explore as search_one
 from .forward import grown, offers
+from .herds import Progress
 from .model import Model
 from .network import Coefs
 from .objectives import OBJECTIVES, Objective
