@@ -196,6 +196,15 @@ def test_products_are_printed_with_brackets(
     assert estimator.latex() == f"y = {latex}"
 
 
+def test_architecture_in_one_line() -> None:
+    chosen = [("add",), ("sin",), ("shift", 3), ("none",), ("mult", 2), ("add",)]
+    model = product(chosen, [1, 0], [[0], [1]])
+    expected = "k1 = add(dose) * sin(dose); k2 = shift(dose) + mult(k1) + add(k1)"
+    assert model.describe(["dose"]) == expected
+    alone = model.replace(readout=np.array([[1.0], [0.0]]))
+    assert alone.describe(["dose"]) == "k1 = add(dose) * sin(dose)"
+
+
 def test_product_of_nothing_is_nothing() -> None:
     chosen = [("none",), ("none",), ("add",), ("none",), ("none",), ("none",)]
     model = product(chosen, [1, 1], [[5], [1]])
