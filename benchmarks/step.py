@@ -109,7 +109,7 @@ def step(start: Any, hyper: Any, rows: int | None, repeats: int) -> float:
 
 def functions(space: Any, rows: int, repeats: int) -> float:
     """Value and derivatives of every primitive on every edge, and nothing else."""
-    from autora.skl.darts.network import JAX
+    from autora.skl.darts.elementary import JAX
 
     total = 0.0
     for primitive in space.primitives:

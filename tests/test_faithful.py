@@ -19,7 +19,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from autora.skl.darts import relax
-from autora.skl.darts.network import Coefs, forward
+from autora.skl.darts.network import MATRIX_PRODUCT, Coefs, forward
 from autora.skl.darts.primitives import _BUILT_IN, known_primitives, resolve
 from autora.skl.darts.search_space import SearchSpace
 
@@ -207,10 +207,13 @@ BOTH = ("sum", "product")
 
 
 def relaxed_products(
-    aggregations: tuple[str, ...], names: tuple[str, ...], darts_type: str = "original"
+    aggregations: tuple[str, ...],
+    names: tuple[str, ...],
+    darts_type: str = "original",
+    n_parallel: int = 1,
 ) -> tuple[relax.Static, relax.Arch, Coefs]:
     """A random point of a relaxed graph whose nodes may multiply."""
-    space = SearchSpace(2, 2, 1, resolve(names), aggregations)
+    space = SearchSpace(2, 2, 1, resolve(names), aggregations, None, n_parallel)
     rng = np.random.default_rng(0)
     alphas = rng.normal(0, 0.5, (space.n_edges, space.n_primitives))
     nodes = rng.normal(0, 0.5, (2, 2)) if aggregations == BOTH else None
@@ -222,22 +225,27 @@ def relaxed_products(
     return relax.Static(space, "real", darts_type), relax.Arch(alphas, nodes), coefs
 
 
+@pytest.mark.parametrize("n_parallel", [1, 2])
+@pytest.mark.parametrize("rows", [5, 2 * MATRIX_PRODUCT])
 @pytest.mark.parametrize("darts_type", ["original", "fair"])
 @pytest.mark.parametrize("aggregations", [BOTH, ("product",)])
-def test_mixture_of_sums_and_products(aggregations, darts_type):
+def test_mixture_of_sums_and_products(aggregations, darts_type, rows, n_parallel):
     """The forward pass written out in NumPy; "none" multiplies by 1."""
-    names = ("none", "add", "mult", "square")
-    static, arch, coefs = relaxed_products(aggregations, names, darts_type)
-    x, space = np.random.default_rng(1).uniform(0.5, 1.5, (5, 2)), static.space
+    names = ("none", "add", "mult", "tanh", "linear_tanh", "linear", "shift", "subtract")
+    static, arch, coefs = relaxed_products(aggregations, names, darts_type, n_parallel)
+    x, space = np.random.default_rng(1).uniform(0.5, 1.5, (rows, 2)), static.space
     raw = np.exp(arch.alphas)
     w = raw / (1 + raw) if darts_type == "fair" else raw / raw.sum(1, keepdims=True)
     values = list(x.T)
     for k in range(2):
-        terms, factors = np.zeros(5), np.ones(5)
+        terms, factors = np.zeros(rows), np.ones(rows)
         for e in np.flatnonzero(space.targets == k):
-            z, a = values[space.sources[e]], coefs.edge[e, 2, 0]
-            terms = terms + w[e, 1:] @ [z, a * z, z * z]
-            factors = factors * (1 + w[e, 1:] @ [z - 1, a * z - 1, z * z - 1])
+            z, c = values[space.sources[e]], coefs.edge[e]
+            curved = [np.tanh(z), np.tanh(c[4, 0] * z + c[4, 1])]
+            lines = [c[5, 0] * z + c[5, 1], z + c[6, 0], -z]
+            brought = np.array([z, c[2, 0] * z, *curved, *lines])
+            terms = terms + w[e, 1:] @ brought
+            factors = factors * (1 + w[e, 1:] @ (brought - 1))
         if arch.node_alphas is None:
             values.append(factors)
         else:

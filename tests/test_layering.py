@@ -31,6 +31,7 @@ ORDER = [
     "source",
     "symbolic",
     "rewrite",
+    "elementary",
     "network",
     "relax",
     "devices",

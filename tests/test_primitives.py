@@ -11,10 +11,11 @@ import jax
 import numpy as np
 import pytest
 import sympy
+from scipy.special import expit
 
 from autora.skl.darts import Primitive, known_primitives, register_primitive
+from autora.skl.darts.elementary import JAX, SINGLE
 from autora.skl.darts.jets import differentiate
-from autora.skl.darts.network import JAX
 from autora.skl.darts.primitives import (
     _BUILT_IN,
     ARGUMENTS,
@@ -96,6 +97,45 @@ def closed_form(name: str, x: np.ndarray) -> np.ndarray:
     base, kind = DERIVED.get(name, (name, ""))
     formula, coefs = BASE[base]
     return formula(ARGUMENT[kind][1](x) if kind else x, *coefs)
+
+
+@pytest.mark.parametrize("name", ["sin", "cos", "softplus"])
+def test_quick_functions(name: str) -> None:
+    """Value and slope in single precision, also where arguments are large."""
+    rng = np.random.default_rng(0)
+    sizes = rng.uniform(-1, 1, 2000) * 10 ** rng.uniform(-6, 4, 2000)
+    x = np.concatenate([[0], np.arange(-9, 9) * np.pi / 2, sizes]).astype(np.float32)
+    wide = x.astype(float)
+    slopes = {"sin": np.cos, "cos": lambda z: -np.sin(z), "softplus": expit}
+    value, slope = jax.vmap(jax.value_and_grad(vars(SINGLE)[name]))(x)
+    assert value.dtype == slope.dtype == np.float32
+    np.testing.assert_allclose(value, vars(NUMPY)[name](wide), rtol=3e-7, atol=3e-7)
+    np.testing.assert_allclose(slope, slopes[name](wide), rtol=3e-7, atol=3e-7)
+
+
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_quick_waves_stay_bounded(name: str) -> None:
+    found = vars(SINGLE)[name](np.array([1e6, -1e10, 3e38], np.float32))
+    assert (np.abs(found) <= 1 + 1e-6).all()
+
+
+@pytest.mark.parametrize("exponent", [-2.5, -1, 0.5, 1, 2, 3])
+def test_quick_power(exponent: float) -> None:
+    x = np.concatenate([-POSITIVE, POSITIVE]).astype(np.float32)
+    found = SINGLE.power(x, np.float32(exponent))
+    np.testing.assert_allclose(found, NUMPY.power(x.astype(float), exponent), rtol=3e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_straight(name: str) -> None:
+    """A straight primitive has no curvature, any other one has."""
+    if name == "none":
+        return
+    primitive = lookup(name)
+    below, middle, above = primitive(NUMPY, np.array([0.2, 0.9, 1.6]), *coefficients(name))
+    straight = abs(below - 2 * middle + above) < 1e-12
+    # What a kink is made of is straight on either side.
+    assert primitive.straight == (straight and "relu" not in name)
 
 
 def test_table_is_complete() -> None:

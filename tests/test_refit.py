@@ -8,8 +8,8 @@ import pytest
 from scipy.optimize import least_squares
 
 from autora.skl.darts import objectives
+from autora.skl.darts.elementary import JAX
 from autora.skl.darts.model import Model
-from autora.skl.darts.network import JAX
 from autora.skl.darts.objectives import OBJECTIVES, Objective
 from autora.skl.darts.primitives import SCIENCE, resolve
 from autora.skl.darts.refit import Problem, _nodes, _slots, levenberg_marquardt, tamed

@@ -160,7 +160,7 @@ class Arena:
     @cached_property
     def straight(self) -> np.ndarray:
         """Primitives that are linear in their source."""
-        return np.array([p.base in ("add", "subtract") for p in self.primitives])
+        return np.array([p.straight for p in self.primitives])
 
     @cached_property
     def cost(self) -> np.ndarray:

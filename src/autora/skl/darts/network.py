@@ -7,43 +7,24 @@ is Chu et al., *Fair DARTS* (arXiv 1911.12126).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache, partial, reduce
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .elementary import SINGLE
 from .primitives import Primitive
 from .search_space import SearchSpace
-
-
-def _power(x: Any, a: Any) -> jax.Array:
-    size = jnp.abs(x) ** a
-    return jnp.where((x < 0) & (a % 2 == 1), -size, size)
-
-
-#: Elementary functions and links as JAX reads them.
-JAX = SimpleNamespace(
-    exp=jnp.exp,
-    log=jnp.log,
-    sqrt=jnp.sqrt,
-    power=_power,
-    sin=jnp.sin,
-    cos=jnp.cos,
-    tanh=jnp.tanh,
-    maximum=jnp.maximum,
-    expit=jax.nn.sigmoid,
-    softplus=jax.nn.softplus,
-    softmax=jax.nn.softmax,
-    log_softmax=jax.nn.log_softmax,
-)
 
 #: A primitive's value in the mixture is held within ±BOUND, so that one exponential
 #: cannot overflow single precision and drown the other primitives; so is a product.
 BOUND = 1e6
+#: Products from which on a matrix product is faster than a sum of terms, one a primitive;
+#: the call of a matrix product takes XLA about a microsecond.
+MATRIX_PRODUCT = 2000
 
 
 class Coefs(NamedTuple):
@@ -71,7 +52,7 @@ def guarded(primitive: Primitive) -> Callable[..., jax.Array]:
     """
 
     def formula(*args: jax.Array) -> jax.Array:
-        return primitive(JAX, *args)
+        return primitive(SINGLE, *args)
 
     def inside(value: jax.Array) -> jax.Array:
         return jnp.isfinite(value) & (jnp.abs(value) <= BOUND)
@@ -98,60 +79,117 @@ def guarded(primitive: Primitive) -> Callable[..., jax.Array]:
 def _evaluate(primitive: Primitive, x: jax.Array, coefs: jax.Array) -> jax.Array:
     args = [coefs[..., i, None] for i in range(primitive.n_params)]
     if primitive.smooth:
-        return primitive(JAX, x, *args)
+        return primitive(SINGLE, x, *args)
     return guarded(primitive)(x, *args)
 
 
-def _brought(
+def _line(primitive: Primitive, coefs: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Value at 0 and slope of a straight primitive, one of each per edge."""
+    args = [coefs[..., i] for i in range(primitive.n_params)]
+    zero = jnp.zeros_like(coefs[..., 0])
+
+    def value(x: jax.Array) -> jax.Array:
+        return primitive(SINGLE, x, *args) + zero
+
+    return jax.jvp(value, (zero,), (jnp.ones_like(zero),))
+
+
+def _combined(weights: list[jax.Array], values: list[jax.Array]) -> Any:
+    """Sum of ``values`` (..., n) under ``weights`` (..., edges): (..., edges, n)."""
+    if not weights:
+        return 0.0
+    if len(weights) * weights[0].size * values[0].shape[-1] < MATRIX_PRODUCT:
+        terms = zip(weights, values, strict=True)
+        return sum(w[..., None] * value[..., None, :] for w, value in terms)
+    return jnp.matmul(jnp.stack(weights, -1), jnp.stack(values, -2), precision="highest")
+
+
+def _mixture(
     space: SearchSpace, weights: jax.Array, coefs: jax.Array, source: jax.Array
-) -> list[jax.Array]:
-    """What edges bring to their targets, shape (..., edges, n), by aggregation.
+) -> jax.Array:
+    """What edges bring to their targets, shape (..., edges, n); ``source`` is (..., n).
 
-    ``source`` is (..., 1, n); a product is brought a factor.
+    Only primitives with coefficients differ from edge to edge. All straight ones together
+    are a slope and a shift; the others are evaluated once for all edges of a source.
     """
-    zero: Any = jnp.zeros((*weights.shape[:-1], source.shape[-1]), source.dtype)
-    totals = dict.fromkeys(space.aggregations, zero)
+    slope: Any = 0.0
+    shift: Any = 0.0
+    total: Any = 0.0
+    shares, values = [], []
     for p, primitive in enumerate(space.primitives):
-        if primitive.name != "none":
-            value = _evaluate(primitive, source, coefs[..., p, :])
-            for name in totals:
-                # What is switched off multiplies by 1.
-                part = value if name == "sum" else value - 1
-                totals[name] += weights[..., p, None] * part
-    if "product" in totals:
-        totals["product"] = jnp.clip(1 + totals["product"], -BOUND, BOUND)
-    return list(totals.values())
+        weight = weights[..., p]
+        if primitive.name == "none":
+            continue
+        if primitive.straight:
+            value, rise = _line(primitive, coefs[..., p, :])
+            slope += weight * rise
+            shift += weight * value
+        elif primitive.n_params:
+            own = _evaluate(primitive, source[..., None, :], coefs[..., p, :])
+            total += weight[..., None] * own
+        else:
+            shares.append(weight)
+            values.append(_evaluate(primitive, source, coefs[..., p, :]))
+    if not isinstance(slope, float):
+        total += shift[..., None]
+        shares.append(slope)
+        values.append(source)
+    return total + _combined(shares, values)
 
 
-def _picked(places: Sequence[slice | int], array: jax.Array) -> jax.Array:
-    """Rows side by side on the axis before the primitives; gathering takes XLA longer."""
-    return jnp.stack([array[place] for place in places], -1 - array[0].ndim)
-
-
-def _joined(aggregation: str, one: jax.Array, other: jax.Array) -> jax.Array:
-    if aggregation == "sum":
-        return one + other
+def _times(one: jax.Array, other: jax.Array) -> jax.Array:
     return jnp.clip(one * other, -BOUND, BOUND)
 
 
-def _from_inputs(
-    space: SearchSpace, weights: jax.Array, coefs: jax.Array, x: jax.Array
-) -> list[list[jax.Array]]:
-    """What all inputs bring to every latent node, by aggregation and node, each (n,)."""
-    first = [space.edges_into(k).start for k in range(space.n_nodes)]
-    pick = partial(_picked, [slice(start, start + space.n_inputs) for start in first])
-    parts = _brought(space, pick(weights), pick(coefs), x.T[:, None])
+def _joined(space: SearchSpace, weights: jax.Array, brought: jax.Array) -> list[jax.Array]:
+    """What several edges into every target make together, by aggregation.
+
+    ``brought`` is (sources, targets, parallel edges, n), ``weights`` the same with
+    primitives for n; the answers are (targets, n).
+    """
     found = []
-    for name, part in zip(space.aggregations, parts, strict=True):
-        if name == "sum" and len(part) > 1:
-            # As a matrix product, which XLA does not fuse: a fused sum over inputs would
-            # evaluate the primitives one number at a time.
-            ones = jnp.ones(len(part), part.dtype)
-            total = (ones @ part.reshape(len(part), -1)).reshape(part.shape[1:])
-        else:
-            total = reduce(partial(_joined, name), part)
-        found.append(list(total))
+    for name in space.aggregations:
+        if name == "sum":
+            found.append(brought.sum((0, 2)))
+            continue
+        on = [p for p, other in enumerate(space.primitives) if other.name != "none"]
+        # What is switched off multiplies by 1.
+        factors = 1 + brought - sum(weights[..., p, None] for p in on)
+        factors = jnp.clip(jnp.moveaxis(factors, 2, 1), -BOUND, BOUND)
+        found.append(reduce(_times, factors.reshape(-1, *factors.shape[2:])))
     return found
+
+
+def _sent(
+    space: SearchSpace, weights: jax.Array, coefs: jax.Array, source: jax.Array
+) -> list[jax.Array]:
+    """What sources (sources, n) send to their targets, by aggregation: (targets, n).
+
+    ``weights`` is (sources, targets, parallel edges, primitives), as is ``coefs`` with the
+    coefficients of every primitive behind.
+    """
+
+    def flat(array: jax.Array) -> jax.Array:
+        return array.reshape(len(array), -1, *array.shape[3:])
+
+    brought = _mixture(space, flat(weights), flat(coefs), source)
+    return _joined(space, weights, brought.reshape(*weights.shape[:3], -1))
+
+
+def _from_inputs(space: SearchSpace, array: jax.Array) -> jax.Array:
+    """Rows of all edges from inputs, as (inputs, nodes, parallel edges, ...)."""
+    size = space.n_inputs * space.n_parallel
+    first = [space.edges_into(k).start for k in range(space.n_nodes)]
+    rows = jnp.stack([array[start : start + size] for start in first])
+    rows = rows.reshape(len(first), space.n_inputs, space.n_parallel, *array.shape[1:])
+    return jnp.moveaxis(rows, 1, 0)
+
+
+def _from_node(space: SearchSpace, node: int, array: jax.Array) -> jax.Array:
+    """Rows of all edges from a latent node, as (1, later nodes, parallel edges, ...)."""
+    edges = np.flatnonzero(space.sources == space.n_inputs + node)
+    rows = jnp.stack([array[e] for e in edges])  # gathering takes XLA longer
+    return rows.reshape(1, -1, space.n_parallel, *array.shape[1:])
 
 
 def forward(
@@ -164,8 +202,8 @@ def forward(
     """Read-out of the relaxed graph.
 
     The graph is walked source by source: what a node sends to all later ones is one array,
-    whose rows are added where they belong. Nodes that gather from all their sources at once
-    would have XLA recompute earlier ones, ever more often with the depth.
+    and the node itself the first row of what has arrived. Nodes that gather from all their
+    sources at once would have XLA recompute earlier ones, ever more often with the depth.
 
     Parameters
     ----------
@@ -178,20 +216,19 @@ def forward(
     -------
     (n, outputs), before the output link.
     """
-    into = _from_inputs(space, weights, coefs.edge, x)
+    of_inputs = partial(_from_inputs, space)
+    arrived = _sent(space, of_inputs(weights), of_inputs(coefs.edge), x.T)
     latent = []
     for node in range(space.n_nodes):
-        parts = [totals[node] for totals in into]
-        value = parts[0]
+        value = arrived[0][0]
         if node_weights is not None:
-            shares = zip(node_weights[node], parts, strict=True)
-            value = sum(share * part for share, part in shares)
+            shares = zip(node_weights[node], arrived, strict=True)
+            value = sum(share * part[0] for share, part in shares)
         latent.append(value)
-        edges = np.flatnonzero(space.sources == space.n_inputs + node)
-        if len(edges):
-            pick = partial(_picked, edges.tolist())
-            on = _brought(space, pick(weights), pick(coefs.edge), value[None])
-            for name, totals, part in zip(space.aggregations, into, on, strict=True):
-                for target, brought in zip(space.targets[edges], part, strict=True):
-                    totals[target] = _joined(name, totals[target], brought)
+        if node < space.n_nodes - 1:
+            of_node = partial(_from_node, space, node)
+            sent = _sent(space, of_node(weights), of_node(coefs.edge), value[None])
+            joins = [jnp.add if a == "sum" else _times for a in space.aggregations]
+            triples = zip(joins, arrived, sent, strict=True)
+            arrived = [join(part[1:], more) for join, part, more in triples]
     return jnp.stack(latent).T @ coefs.readout + coefs.bias

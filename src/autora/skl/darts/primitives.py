@@ -70,13 +70,11 @@ class Primitive:
     domain : callable, default=everywhere
         ``domain(x, *coefficients)``: where the formula is defined.
     smooth : bool, default=False
-        True when value and derivative are finite at every finite argument, so that the
-        relaxed search need not guard them.
+        True when value and derivative are finite at every finite argument: no guard.
     base : str, default=name
         Name of the plain function that this is a variant of.
     argument : {"plain", "scaled", "shifted", "linear"}, default="plain"
-        What the plain function is applied to: x, a·x, x + b or a·x + b. The
-        coefficients of the argument come first in ``params``.
+        What it is applied to: x, a·x, x + b or a·x + b; ``params`` begins with a, b.
     """
 
     name: str
@@ -93,6 +91,11 @@ class Primitive:
     @property
     def n_params(self) -> int:
         return len(self.params)
+
+    @property
+    def straight(self) -> bool:
+        """Whether it is a straight line in x, whatever the coefficients."""
+        return self.base in ("add", "subtract")
 
     def __call__(self, m: Any, x: Any, *coefs: Any) -> Any:
         return self.formula(m, x, *coefs)

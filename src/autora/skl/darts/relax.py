@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .network import JAX, Coefs, forward, relaxed_weights
+from .elementary import JAX
+from .network import Coefs, forward, relaxed_weights
 from .objectives import OBJECTIVES
 from .search_space import SearchSpace
 

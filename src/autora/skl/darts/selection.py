@@ -43,7 +43,7 @@ def complexity_of(edges: Iterable[Edge]) -> float:
     """What edges add to the complexity of a model."""
     total = 0.0
     for edge in edges:
-        bends = edge.primitive.base not in ("add", "subtract")
+        bends = not edge.primitive.straight
         total += edge.primitive.n_params + 0.5 + 0.5 * bends
     return total
 

@@ -9,8 +9,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from .coefficients import Place, term, values
+from .elementary import JAX
 from .model import Edge, Model
-from .network import JAX
 
 Coefficients = dict[str, Any]
 
