@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,20 @@ import numpy as np
 
 from _common import ROOT, environment, provenance, table, write_numbers, write_results
 
-#: Every other one is a function that takes long: any even number of them has the same mix.
 NAMES = [
     *("none", "exp", "add", "sin", "mult", "tanh", "subtract", "logistic"),
     *("linear", "softplus", "relu", "cos", "square", "linear_exp", "reciprocal"),
     "linear_sin",
 ]
-BASE = {"rows": 1024, "inputs": 2, "nodes": 2, "primitives": 8}
+BASE: dict[str, Any] = {"rows": 1024, "inputs": 2, "nodes": 2, "primitives": NAMES[:8]}
 AXES: dict[str, tuple[int, ...]] = {
     "rows": (256, 1024, 4096, 16384),
     "inputs": (2, 4, 8, 16),
     "nodes": (1, 2, 4, 8),
-    "primitives": (4, 8, 16),
+    "primitives": (4, 8, 16, 32),
 }
+#: What "primitives" counts more of: copies of one function, of which each costs the same.
+COPIED = "linear_tanh"
 BATCH, BATCHED_ROWS = 64, (1_000, 30_000, 1_000_000)
 STEPS, SHORT, LONG = 100, 2, 12
 #: Small batches take so few seconds that a million rows' preparation would drown them.
@@ -57,11 +59,22 @@ KINDS: dict[str, dict[str, Any]] = {
 # Steps
 
 
+def copies(count: int) -> list[str]:
+    """A vocabulary of "none" and ``count`` names that mean the same."""
+    from autora.skl.darts import register_primitive
+    from autora.skl.darts.primitives import lookup
+
+    names = [f"{COPIED}_{i}" for i in range(count)]
+    for name in names:
+        register_primitive(replace(lookup(COPIED), name=name, base=name))
+    return ["none", *names]
+
+
 def step(
     rows: int,
     inputs: int,
     nodes: int,
-    primitives: int,
+    primitives: list[str],
     repeats: int,
     batch: int | None = None,
     steps: int = STEPS,
@@ -75,7 +88,7 @@ def step(
     y = X[:, 0] * 2 + np.exp(-X[:, -1])
     model = DARTSRegressor(
         num_graph_nodes=nodes,
-        primitives=NAMES[:primitives],
+        primitives=primitives,
         batch_size=batch,
         n_candidates=0,
         param_updates_per_epoch=steps,
@@ -93,7 +106,7 @@ def step(
     return float(np.median(differences)) / (steps * (LONG - SHORT))
 
 
-def edges(shape: dict[str, int]) -> int:
+def edges(shape: dict[str, Any]) -> int:
     return sum(shape["inputs"] + k for k in range(shape["nodes"]))
 
 
@@ -106,12 +119,17 @@ def exponent(sizes: list[int], seconds: list[float]) -> float:
 def steps(repeats: int) -> list[dict[str, Any]]:
     found = []
     for axis, values in AXES.items():
-        shapes = [BASE | {axis: value} for value in values]
+        shapes = [
+            BASE | {axis: copies(value) if axis == "primitives" else value}
+            for value in values
+        ]
         seconds = [step(**shape, repeats=repeats) for shape in shapes]
         sizes = list(values)
         by = axis
         if axis in ("inputs", "nodes"):
             sizes, by = [edges(shape) for shape in shapes], f"edges (more {axis})"
+        elif axis == "primitives":
+            by = f"primitives (copies of {COPIED})"
         found.append({"by": by, "sizes": sizes, "seconds": seconds})
         found[-1]["exponent"] = exponent(sizes, seconds)
         print(found[-1], file=sys.stderr)
@@ -203,7 +221,8 @@ def page(numbers: dict[str, Any]) -> str:
         ]
         for f in numbers["fits"]
     ]
-    base = ", ".join(f"{value:,} {name}" for name, value in BASE.items())
+    sizes = BASE | {"primitives": len(BASE["primitives"])}
+    base = ", ".join(f"{value:,} {name}" for name, value in sizes.items())
     about_steps = (
         f"Around {base}; processor time. The exponent is the slope between the logarithms "
         "of size and time over the larger half of the sizes."

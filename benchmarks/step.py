@@ -4,8 +4,9 @@
 
 For several shapes: the time of one step inside the compiled training; of the same step with
 a single row, which is what starting its kernels costs; and of nothing but the primitives'
-values and derivatives on as many numbers, in a loop of their own. The last two together are
-the least that a step can take with these compilers and functions.
+values and derivatives on as many numbers, in a loop of their own: once an edge with
+coefficients, once a source without. The last two together are the least that a step can
+take with these compilers and functions.
 """
 
 from __future__ import annotations
@@ -108,17 +109,21 @@ def step(start: Any, hyper: Any, rows: int | None, repeats: int) -> float:
 
 
 def functions(space: Any, rows: int, repeats: int) -> float:
-    """Value and derivatives of every primitive on every edge, and nothing else."""
-    from autora.skl.darts.elementary import JAX
+    """Value and derivatives of every primitive where it is needed, and nothing else.
+
+    Without coefficients that is once a source, and straight ones are arithmetic.
+    """
+    from autora.skl.darts.elementary import SINGLE
 
     total = 0.0
     for primitive in space.primitives:
-        if primitive.name == "none":
+        if primitive.name == "none" or primitive.straight:
             continue
         n = primitive.n_params
+        places = space.n_edges if n else len(set(space.sources))
 
         def both(x: Any, coefs: Any, p: Any = primitive) -> Any:
-            value, back = jax.vjp(lambda x, *c: p(JAX, x, *c), x, *coefs)
+            value, back = jax.vjp(lambda x, *c: p(SINGLE, x, *c), x, *coefs)
             return value + sum(back(jnp.ones_like(x)))
 
         def loop(turns: int, carry: Any, both: Any = both) -> Any:
@@ -128,7 +133,7 @@ def functions(space: Any, rows: int, repeats: int) -> float:
                 0, turns, lambda _, z: x + 1e-9 * both(z, [c + 0 * z for c in coefs]), x
             )
 
-        x = jnp.linspace(0.5, 2.0, rows * space.n_edges, dtype=jnp.float32)
+        x = jnp.linspace(0.5, 2.0, rows * places, dtype=jnp.float32)
         coefs = [jnp.float32(0.3)] * n
         total += per_call(loop, (x, coefs), repeats)
     return total

@@ -221,6 +221,34 @@ def test_exact_graphs_are_written_shorter(monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_allclose(best.fit.model.predict(X), rest[2].y, rtol=1e-12)
 
 
+def divided_by_its_factor() -> Model:
+    """x1·exp(−5·x0)/x1·x2: what x1 brings, x1 takes away."""
+    space = SearchSpace(6, 2, 1, FRAME.primitives, FRAME.aggregations)
+    names = [p.name for p in FRAME.primitives]
+    architecture = np.full(space.n_edges, names.index("none"))
+    edge = np.zeros((space.n_edges, space.max_params))
+    second = space.edges_into(1).start
+    pieces = {0: "scaled_exp", 1: "add", second + 1: "reciprocal", second + 2: "add"}
+    for place, name in (pieces | {second + 6: "add"}).items():
+        architecture[place] = names.index(name)
+    edge[0, 0] = -5
+    return Model(
+        space, OBJECTIVES["real"], architecture, edge, np.array([[0.0], [1.0]]),
+        np.zeros(1), np.full(2, FRAME.aggregations.index("product")),
+    )  # fmt: skip
+
+
+def test_a_factor_that_is_divided_out_again() -> None:
+    model = divided_by_its_factor()
+    expected = np.exp(-5 * X[:, 0]) * X[:, 2]
+    np.testing.assert_allclose(model.predict(X)[:, 0], expected, rtol=1e-12)
+    arena, graphs, rest = competing(model)
+    found = settle.with_shorter(arena, graphs, *rest)
+    assert len(found) == 2 and (found.op[0] >= 0).sum() == 2
+    arena, graphs, rest = competing(model, noise=0.01)
+    assert settle.with_shorter(arena, graphs, *rest) is graphs
+
+
 def test_only_exact_and_long_ones() -> None:
     arena, graphs, rest = competing(multiplied_out())
     assert settle.with_shorter(arena, graphs, *rest) is graphs  # six edges are not long

@@ -85,16 +85,17 @@ def with_shorter(
 ) -> Graphs:
     """The graphs, best first; with what algebra makes of that.
 
-    It is asked about graphs that are exact and long or have powers of powers, as
-    (x·|u|^−½)² for x²/u, and about short ones with a logarithm and an exponential, as
-    exp(ln(x) − z) for x·exp(−z).
+    It is asked about graphs that are exact and long, or have powers of powers, as
+    (x·|u|^−½)² for x²/u, or divide, as x·exp(−z)/x, and about short ones with a logarithm
+    and an exponential, as exp(ln(x) − z) for x·exp(−z).
     """
     if not (len(graphs) and problem.train_readout and problem.train_bias):
         return graphs
     best = graphs.take([0])
     bases = [arena.primitives[op].base for op in best.op[best.op >= 0]]
     powers = [base for base in bases if base in _POWERS]
-    if len(bases) > _LONG or ("power" in powers and len(powers) > 1):
+    roundabout = "reciprocal" in powers or ("power" in powers and len(powers) > 1)
+    if len(bases) > _LONG or roundabout:
         promising = graphs.loss[0] <= exact_loss(arena)
     else:
         promising = "ln" in bases and "exp" in bases
