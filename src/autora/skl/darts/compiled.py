@@ -21,12 +21,21 @@ from typing import Any
 import jax
 import jaxlib
 
-from . import disk_cache, forked, network, objectives, primitives, relax, search_space
+from . import (
+    disk_cache,
+    elementary,
+    forked,
+    network,
+    objectives,
+    primitives,
+    relax,
+    search_space,
+)
 
 #: Programs kept in memory.
 MAX_PROGRAMS = 256
 #: The modules that decide what a program computes; a test compares with the imports.
-SOURCES = (primitives, search_space, objectives, network, relax)
+SOURCES = (primitives, search_space, objectives, elementary, network, relax)
 #: What /proc/cpuinfo says about the instructions a processor knows.
 _CPU_FIELDS = ("vendor", "cpu family", "model", "stepping", "flags", "features")
 _ARM_FIELDS = ("cpu implementer", "cpu architecture", "cpu variant", "cpu part")
