@@ -22,9 +22,10 @@ from .search_space import SearchSpace
 #: A primitive's value in the mixture is held within ±BOUND, so that one exponential
 #: cannot overflow single precision and drown the other primitives; so is a product.
 BOUND = 1e6
-#: Products from which on a matrix product is faster than a sum of terms, one a primitive;
-#: the call of a matrix product takes XLA about a microsecond.
-MATRIX_PRODUCT = 2000
+#: Terms from which on a sum over primitives is a matrix product, whose call takes XLA about
+#: a microsecond; in graphs of more than `_DEEP` nodes a quarter as many, since what is not a
+#: product of matrices is fused with what later nodes do and evaluated once more for each.
+MATRIX_PRODUCT, _DEEP = 4000, 3
 
 
 class Coefs(NamedTuple):
@@ -94,11 +95,12 @@ def _line(primitive: Primitive, coefs: jax.Array) -> tuple[jax.Array, jax.Array]
     return jax.jvp(value, (zero,), (jnp.ones_like(zero),))
 
 
-def _combined(weights: list[jax.Array], values: list[jax.Array]) -> Any:
+def _combined(space: SearchSpace, weights: list[jax.Array], values: list[jax.Array]) -> Any:
     """Sum of ``values`` (..., n) under ``weights`` (..., edges): (..., edges, n)."""
     if not weights:
         return 0.0
-    if len(weights) * weights[0].size * values[0].shape[-1] < MATRIX_PRODUCT:
+    most = MATRIX_PRODUCT if space.n_nodes <= _DEEP else MATRIX_PRODUCT // 4
+    if len(weights) * weights[0].size * values[0].shape[-1] < most:
         terms = zip(weights, values, strict=True)
         return sum(w[..., None] * value[..., None, :] for w, value in terms)
     return jnp.matmul(jnp.stack(weights, -1), jnp.stack(values, -2), precision="highest")
@@ -134,7 +136,7 @@ def _mixture(
         total += shift[..., None]
         shares.append(slope)
         values.append(source)
-    return total + _combined(shares, values)
+    return total + _combined(space, shares, values)
 
 
 def _times(one: jax.Array, other: jax.Array) -> jax.Array:
