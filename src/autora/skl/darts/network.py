@@ -22,9 +22,9 @@ from .search_space import SearchSpace
 #: A primitive's value in the mixture is held within ±BOUND, so that one exponential
 #: cannot overflow single precision and drown the other primitives; so is a product.
 BOUND = 1e6
-#: Terms from which on a sum over primitives is a matrix product, whose call takes XLA about
-#: a microsecond; in graphs of more than `_DEEP` nodes a quarter as many, since what is not a
-#: product of matrices is fused with what later nodes do and evaluated once more for each.
+#: Terms from which on a sum over primitives is a matrix product, whose call takes XLA
+#: about a microsecond; a quarter as many in graphs of more than `_DEEP` nodes, since any
+#: other sum is fused with what later nodes do and evaluated once more for each.
 MATRIX_PRODUCT, _DEEP = 4000, 3
 
 
