@@ -40,8 +40,8 @@ AXES: dict[str, tuple[int, ...]] = {
 COPIED = "linear_tanh"
 BATCH, BATCHED_ROWS = 64, (1_000, 30_000, 1_000_000)
 STEPS, SHORT, LONG = 100, 2, 12
-#: Small batches take so few seconds that a million rows' preparation would drown them.
-BATCH_STEPS = 4000
+#: So many that the preparation of a million rows, a second more or less, counts little.
+BATCH_STEPS = 40_000
 COLUMNS, SECONDS = 10, 10.0
 KINDS: dict[str, dict[str, Any]] = {
     "automatic": {"max_time": SECONDS},
