@@ -33,6 +33,7 @@ ORDER = [
     "rewrite",
     "elementary",
     "network",
+    "batches",
     "relax",
     "devices",
     "compiled",

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -20,6 +21,7 @@ from autora.skl.darts import (
     relax,
     settle,
 )
+from autora.skl.darts.batches import rows_at
 from autora.skl.darts.network import Coefs
 from autora.skl.darts.primitives import resolve
 from autora.skl.darts.search_space import SearchSpace
@@ -159,3 +161,19 @@ def test_the_program_of_a_batched_step_does_not_see_all_rows() -> None:
     made = list(results(program.jaxpr))
     assert ("gather", (64, 1)) in made
     assert [found for found in made if rows in found[1]] == []
+
+
+@pytest.mark.parametrize("rows", [64, 100])
+@pytest.mark.parametrize("size", [8, 16, 40])
+def test_rows_of_a_batch_are_picked(rows: int, size: int) -> None:
+    """Levels anywhere in the table, of any length, and batches that begin again."""
+    rng = np.random.default_rng(0)
+    x, y = jnp.arange(2 * rows).reshape(rows, 2), jnp.arange(rows)
+    picked = jax.jit(lambda first, at: rows_at(first, at, (x, y)))
+    for _ in range(60):
+        first = rng.integers(0, rows)
+        count = rng.integers(1, rows - first + 1)
+        at = first + (rng.integers(0, 1000) + np.arange(size)) % count
+        found, expected = picked(first, at), at[:count]
+        np.testing.assert_array_equal(found[0][:count], x[expected])
+        np.testing.assert_array_equal(found[1][:count], y[expected])

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from .batches import rows_at
 from .elementary import JAX
 from .network import Coefs, forward, relaxed_weights
 from .objectives import OBJECTIVES
@@ -138,8 +139,9 @@ def _batch(static: Static, data: Data, level: int, offset: Any, step: Any) -> _R
     first, count = data.spans[level]
     places = jnp.arange(static.batch_size)
     at = first + (offset + step * static.batch_size + places) % count
+    x, y, weight = rows_at(first, at, (data.x, data.y, weight))
     # Fewer rows than a batch: none of them twice.
-    return _Rows(data.x[at], data.y[at], weight[at] * (places < count))
+    return _Rows(x, y, weight * (places < count))
 
 
 def _sample(static: Static, data: Data, level: int) -> _Rows:
