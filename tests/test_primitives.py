@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from itertools import product
 from typing import Any
 
 import jax
@@ -97,6 +98,17 @@ def closed_form(name: str, x: np.ndarray) -> np.ndarray:
     base, kind = DERIVED.get(name, (name, ""))
     formula, coefs = BASE[base]
     return formula(ARGUMENT[kind][1](x) if kind else x, *coefs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_domain_is_where_the_value_is_finite(name: str) -> None:
+    primitive = lookup(name)
+    places = [-1.5, -0.4, 0.0, 0.4, 1.5]
+    x, *coefs = np.array(list(product(places, repeat=1 + primitive.n_params))).T
+    with np.errstate(all="ignore"):
+        value = primitive(NUMPY, x, *coefs)
+    inside = np.broadcast_to(primitive.domain(x, *coefs), x.shape)
+    np.testing.assert_array_equal(inside, np.isfinite(value))
 
 
 @pytest.mark.parametrize("name", ["sin", "cos", "softplus"])
