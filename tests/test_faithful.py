@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -255,6 +256,16 @@ def test_mixture_of_sums_and_products(aggregations, darts_type, rows, n_parallel
     with double_precision():
         found = relax._eta(static, *jax.tree.map(jnp.array, (arch, coefs)), x)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_variant_is_what_its_formula_says() -> None:
+    """A record made from "add" keeps its base, whatever formula it is given."""
+    cube = replace(resolve(["add"])[0], name="cube", formula=lambda m, x: x**3)
+    space = SearchSpace(1, 1, 1, (cube,))
+    coefs = Coefs(jnp.zeros((1, 1, 1)), jnp.ones((1, 1)), jnp.zeros(1))
+    x = jnp.linspace(-2, 2, 9)
+    found = forward(space, jnp.ones((1, 1)), coefs, x[:, None])
+    np.testing.assert_allclose(found[:, 0], x**3, rtol=1e-6)
 
 
 def test_gradients_through_products_match_finite_differences():

@@ -1,8 +1,8 @@
 """Elementary functions as JAX reads them: exact ones, and ones for single precision.
 
-XLA calls the C library number by number for sines, powers and log1p, which takes a CPU five
-to ten times as long as arithmetic in its vector unit. The relaxed search, which lives in
-single precision, uses formulas that stay in that unit.
+XLA calls the C library number by number for sines, cosines and powers, which takes a CPU
+five times as long as formulas that stay in its vector unit. The relaxed search, which lives
+in single precision, uses such formulas.
 """
 
 from __future__ import annotations

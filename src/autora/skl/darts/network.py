@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .elementary import SINGLE
-from .primitives import Primitive
+from .primitives import Primitive, builtin
 from .search_space import SearchSpace
 
 #: A primitive's value in the mixture is held within ±BOUND, so that one exponential
@@ -114,6 +114,7 @@ def _mixture(
     Only primitives with coefficients differ from edge to edge. All straight ones together
     are a slope and a shift; the others are evaluated once for all edges of a source.
     """
+    known = builtin()  # the formula of a user's "variant" need not be what its base says
     slope: Any = 0.0
     shift: Any = 0.0
     total: Any = 0.0
@@ -122,13 +123,13 @@ def _mixture(
         weight = weights[..., p]
         if primitive.name == "none":
             continue
-        if primitive.straight:
+        if primitive.straight and primitive in known:
             value, rise = _line(primitive, coefs[..., p, :])
             slope += weight * rise
             shift += weight * value
         elif primitive.n_params:
-            own = _evaluate(primitive, source[..., None, :], coefs[..., p, :])
-            total += weight[..., None] * own
+            value = _evaluate(primitive, source[..., None, :], coefs[..., p, :])
+            total += weight[..., None] * value
         else:
             shares.append(weight)
             values.append(_evaluate(primitive, source, coefs[..., p, :]))
