@@ -20,6 +20,7 @@ from autora.skl.darts.refit import Problem, levenberg_marquardt
 from autora.skl.darts.search_space import SearchSpace
 
 PRIMITIVES = arenas.table()
+TINY = np.concatenate([-np.geomspace(1e-12, 0.3, 99), np.geomspace(1e-12, 0.3, 99)])
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,12 @@ def called(function: Any) -> Any:
         through = numba.njit(lambda address, *args: address(*args))
         return lambda *args: through(function, *args)
     return numba.njit(lambda *args: function(*args))
+
+
+def mapped(function: Any) -> Any:
+    """A function of a number, of an array."""
+    one = called(function)
+    return lambda x: np.array([one(value) for value in x])
 
 
 def arena_of(problem: Problem) -> tuple[arenas.Arena, Any]:
@@ -77,11 +84,60 @@ def test_derivatives_agree_with_jets(kernel: Any, primitive: Primitive, odd: boo
     )
 
 
+#: Function of the program, NumPy's, and arguments.
+ELEMENTARY = [
+    ("exponential", np.exp, np.linspace(-700, 709, 9001)),
+    ("hyperbolic_tangent", np.tanh, np.concatenate([np.linspace(-30, 30, 901), TINY])),
+    ("logarithm", np.log, np.concatenate([np.geomspace(1e-300, 1e300, 9001), 1 + TINY])),
+    ("log_one_plus", np.log1p, np.concatenate([np.linspace(0, 1, 901), np.abs(TINY)])),
+    ("sine", np.sin, np.concatenate([np.linspace(-1e6, 1e6, 90001), TINY])),
+    ("cosine", np.cos, np.concatenate([np.linspace(-1e6, 1e6, 90001), TINY])),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "oracle", "x"), ELEMENTARY, ids=[entry[0] for entry in ELEMENTARY]
+)
+def test_elementary_functions(kernel: Any, name: str, oracle: Any, x: np.ndarray) -> None:
+    """A few units in the last place, also near zeros, where 1e-16 would be far off."""
+    found = mapped(getattr(kernel, name))(x)
+    np.testing.assert_allclose(found, oracle(x), rtol=1e-15, atol=0)
+
+
+def test_elementary_functions_at_the_ends(kernel: Any) -> None:
+    nan, inf = np.nan, np.inf
+    ends = np.array([-inf, -1e300, -1e4, -0.0, 0.0, 5e-324, 1e4, 1e300, inf, nan])
+    exponential = mapped(kernel.exponential)(ends)
+    np.testing.assert_array_equal(exponential, [0, 0, 0, 1, 1, 1, inf, inf, inf, nan])
+    tangent = mapped(kernel.hyperbolic_tangent)(ends)
+    np.testing.assert_allclose(tangent, [-1, -1, -1, 0, 0, 5e-324, 1, 1, 1, nan], rtol=0)
+    logarithm = mapped(kernel.logarithm)(ends)
+    expected = [nan, nan, nan, -inf, -inf, -inf, *np.log([1e4, 1e300]), inf, nan]
+    np.testing.assert_array_equal(logarithm, expected)
+    for wave in (kernel.sine, kernel.cosine):
+        outside = np.array([-inf, -1e300, 1e16, inf, nan])
+        assert np.isnan(mapped(wave)(outside)).all()
+    far = np.array([1e7, 1e9, 1e12])  # as far off as if the last digit of x were another
+    np.testing.assert_array_less(
+        np.abs(mapped(kernel.sine)(far) - np.sin(far)), 4 * np.spacing(far)
+    )
+
+
+def test_powers_at_the_ends(kernel: Any) -> None:
+    """0⁰ is 1, and powers of 0 and of ∞ are what they are to NumPy."""
+    power_of, size = called(kernel.power_of), np.array([0.0, 1e-200, 1.0, 1e200, np.inf])
+    for exponent in (-2.0, -0.5, 0.0, 0.5, 3.0):
+        with np.errstate(all="ignore"):
+            found = [power_of(log, exponent) for log in np.log(size)]
+            np.testing.assert_allclose(found, size**exponent, rtol=1e-13)
+
+
 def test_a_users_own_primitive_is_compiled() -> None:
     bell = Primitive("bell", lambda m, x, a: m.exp(-a * x**2) / (2 - m.tanh(x)), ("shape",))
     program = codegen.evaluator([bell])
     names: dict[str, Any] = {"np": np, "addressed": lambda *types: lambda f: f}
     names |= dict.fromkeys(("INTEGER", "ROW", "ROWS"))
+    names |= {"exponential": np.exp, "hyperbolic_tangent": np.tanh}
     exec(program, names)
     x = np.linspace(-1, 1, 7)
     v, only, d = np.empty(7), np.empty(7), np.empty((2, 7))
@@ -196,9 +252,10 @@ def test_values_agree_with_and_without_derivatives(
 def test_the_best_edits_are_kept(kernel: Any) -> None:
     keys = np.random.default_rng(0).permutation(500) / 7.0
     best = (np.empty(40), np.empty(40, np.int64), np.empty(40))
-    filled = called(kernel.offer)(best, 0, np.inf, -1, 0.0)  # what tells nothing is no edit
+    offer = called(kernel.offer)
+    filled = offer(best, 0, np.inf, -1, 0.0)  # what tells nothing is no edit
     for code, key in enumerate(keys):
-        filled = called(kernel.offer)(best, filled, key, code, -key)
+        filled = offer(best, filled, key, code, -key)
     assert filled == 40
     np.testing.assert_array_equal(np.sort(best[0]), np.sort(keys)[:40])
     np.testing.assert_array_equal(keys[best[1]], best[0])

@@ -126,31 +126,33 @@ def _power(x: _Scalar, a: Any) -> _Scalar:
     exponent = x._lift(a)
     u, e = x.value, exponent.value
     size = x.lines.assign(f"abs({u})")
-    odd = x.lines.assign(f"{e} % 2.0 == 1.0")  # by itself: the compiler does it once
-    value = x.lines.assign(f"{size} ** {e}")
-    value = x.lines.assign(f"-{value} if {odd} and {u} < 0.0 else {value}")
+    log = x.lines.assign(f"logarithm({size})")
+    value = x.lines.assign(f"power_of({log}, {e})")
+    odd = x.lines.assign(f"{e} - 2.0 * np.floor(0.5 * {e}) == 1.0")
+    value = x.lines.assign(f"-{value} if {odd} & ({u} < 0.0) else {value}")
     return x._joined(
         exponent,
         value,
-        f"{e} * {value} / {u} if {u} != 0.0 else 0.0",
-        f"{value} * np.log({size}) if {size} > 0.0 else 0.0",
+        f"0.0 if {u} == 0.0 else {e} * {value} / {u}",
+        f"0.0 if {u} == 0.0 else {value} * {log}",
     )
 
 
 def _softplus(x: _Scalar) -> _Scalar:
     u = x.value
-    value = f"max({u}, 0.0) + np.log1p(np.exp(-abs({u})))"
-    return x._mapped(value, f"1.0 / (1.0 + np.exp(-{u}))")
+    small = x.lines.assign(f"exponential(-abs({u}))")
+    value = f"({u} if {u} > 0.0 else 0.0) + log_one_plus({small})"
+    return x._mapped(value, f"(1.0 if {u} > 0.0 else {small}) / (1.0 + {small})")
 
 
 #: The elementary functions as source text; "@" stands for the value just computed.
 _SOURCE = SimpleNamespace(
-    exp=lambda x: x._mapped(f"np.exp({x.value})", "@"),
-    log=lambda x: x._mapped(f"np.log({x.value})", f"1.0 / {x.value}"),
-    sin=lambda x: x._mapped(f"np.sin({x.value})", f"np.cos({x.value})"),
-    cos=lambda x: x._mapped(f"np.cos({x.value})", f"-np.sin({x.value})"),
-    tanh=lambda x: x._mapped(f"np.tanh({x.value})", "1.0 - @ * @"),
-    expit=lambda x: x._mapped(f"1.0 / (1.0 + np.exp(-{x.value}))", "@ * (1.0 - @)"),
+    exp=lambda x: x._mapped(f"exponential({x.value})", "@"),
+    log=lambda x: x._mapped(f"logarithm({x.value})", f"1.0 / {x.value}"),
+    sin=lambda x: x._mapped(f"sine({x.value})", f"cosine({x.value})"),
+    cos=lambda x: x._mapped(f"cosine({x.value})", f"-sine({x.value})"),
+    tanh=lambda x: x._mapped(f"hyperbolic_tangent({x.value})", "1.0 - @ * @"),
+    expit=lambda x: x._mapped(f"1.0 / (1.0 + exponential(-{x.value}))", "@ * (1.0 - @)"),
     sqrt=lambda x: x._mapped(f"np.sqrt({x.value})", "0.5 / @"),
     maximum=_maximum,
     power=_power,

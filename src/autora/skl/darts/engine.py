@@ -34,6 +34,11 @@ _options = dict(nogil=True, error_model="numpy", fastmath={{"reassoc", "contract
 entry = numba.njit(cache={cache}, **_options)
 # Called from compiled code only: without the wrappers there is half as much to compile.
 compiled = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_options)
+# The same, and sums stay in the order in which they are written.
+faithful = numba.njit(
+    no_cpython_wrapper=True, no_cfunc_wrapper=True,
+    **{{**_options, "fastmath": {{"contract"}}}},
+)
 # Called by address: linked into each of its callers, it would be optimised in each anew.
 INTEGER, ROW, ROWS = numba.int64, numba.float64[::1], numba.float64[:, ::1]
 def addressed(*types):
@@ -43,8 +48,10 @@ ZERO, ONE = np.int64(0), np.int64(1)
 '''
 #: Programs kept in the cache directory: versions, and vocabularies with own primitives.
 _MOST_PROGRAMS = 8
-#: Parts of the program, in the order in which they are put together.
+#: Parts of the program, in the order in which they are put together; the primitives come
+#: after the first.
 TEMPLATES = (
+    "kernel_elementary",
     "kernel_algebra",
     "kernel",
     "kernel_graphs",
@@ -57,8 +64,9 @@ TEMPLATES = (
 def source(primitives: tuple[Primitive, ...], cache: bool) -> str:
     """The program for a table of primitives."""
     folder = resources.files(__package__)
-    kernels = [folder.joinpath(f"{name}.py").read_text("utf-8") for name in TEMPLATES]
-    return "\n\n".join([_HEAD.format(cache=cache), evaluator(primitives), *kernels])
+    first, *rest = (folder.joinpath(f"{name}.py").read_text("utf-8") for name in TEMPLATES)
+    head = _HEAD.format(cache=cache)
+    return "\n\n".join([head, first, evaluator(primitives), *rest])
 
 
 def _written(text: str, folder: Path) -> Path:
