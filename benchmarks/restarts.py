@@ -4,12 +4,18 @@
 
 The tutorial's data and settings (150,000 coefficient steps a restart, one latent node, a
 10 × 10 grid). On a processor "as one program" is forced, to show why it is not used there;
-where JAX finds an accelerator that is what a fit does. Compilation does not count.
+where JAX finds an accelerator that is what a fit does. Of more than a few restarts at once
+only the training is timed: search and refits, the processor's everywhere, are the same for
+each. Compilation does not count. The page of an accelerator says how many times as long a
+restart takes on a processor if that has been measured (`restarts_cpu.json`).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
+import math
 import statistics
 import time
 import warnings
@@ -17,15 +23,20 @@ from typing import Any
 
 import jax
 
-from _common import provenance, table, write_numbers, write_results
+from _common import RESULTS, provenance, table, write_numbers, write_results
 from speed import TUTORIAL, tutorial_data
 
 #: Restarts that are timed several times, and how often.
 FEW, REPEATS = 16, 3
+ALONE = "one after another"
+
+
+class _Trained(Exception):
+    """Ends a fit of which only the training is timed."""
 
 
 def seconds(restarts: int, at_once: bool, epochs: int) -> tuple[float, float]:
-    """Wall time of a fit, of its mixtures' training and of everything."""
+    """Wall time of a fit: of its training, and, if restarts are few, of everything."""
     from autora.skl.darts import DARTSRegressor, fitting, together
 
     together.worthwhile = lambda: at_once
@@ -37,6 +48,8 @@ def seconds(restarts: int, at_once: bool, epochs: int) -> tuple[float, float]:
             begin = time.perf_counter()
             found = function(*args)
             trained += time.perf_counter() - begin
+            if at_once and restarts > FEW:
+                raise _Trained
             return found
 
         return call
@@ -46,8 +59,10 @@ def seconds(restarts: int, at_once: bool, epochs: int) -> tuple[float, float]:
     setattr(owner, name, timed(plain))
     model = DARTSRegressor(**TUTORIAL | {"max_epochs": epochs}, n_restarts=restarts)
     begin = time.perf_counter()
-    model.set_params(random_state=0).fit(*tutorial_data())
-    whole = time.perf_counter() - begin
+    whole = math.nan
+    with contextlib.suppress(_Trained):
+        model.set_params(random_state=0).fit(*tutorial_data())
+        whole = time.perf_counter() - begin
     setattr(owner, name, plain)
     return trained, whole
 
@@ -55,25 +70,35 @@ def seconds(restarts: int, at_once: bool, epochs: int) -> tuple[float, float]:
 def measured(restarts: int, at_once: bool, epochs: int) -> dict[str, Any]:
     seconds(restarts, at_once, 1)  # compiles
     pairs = [
-        seconds(restarts, at_once, epochs) for _ in range(REPEATS if restarts <= FEW else 1)
+        seconds(restarts, at_once, epochs)
+        for _ in range(REPEATS if at_once or restarts <= FEW else 1)
     ]
     trained, whole = (statistics.median(column) for column in zip(*pairs, strict=True))
-    how = "one program" if at_once else "one after another"
-    return {"restarts": restarts, "how": how, "training": trained, "fit": whole}
+    how = "one program" if at_once else ALONE
+    fit = None if math.isnan(whole) else whole
+    return {"restarts": restarts, "how": how, "training": trained, "fit": fit}
+
+
+def on_a_processor() -> float | None:
+    """Seconds of training of a restart among several on a processor."""
+    path = RESULTS / "restarts_cpu.json"
+    if jax.default_backend() == "cpu" or not path.exists():
+        return None
+    found = json.loads(path.read_text("utf-8"))["found"]
+    alone = [f for f in found if f["how"] == ALONE]
+    return min(f["training"] / f["restarts"] for f in alone)
 
 
 def page(found: list[dict[str, Any]], epochs: int) -> str:
-    lines = [
-        [
-            f"{f['restarts']:,}",
-            f["how"],
-            f"{1e3 * f['training'] / f['restarts']:.2f}",
-            f"{1e3 * f['fit'] / f['restarts']:.2f}",
-            f"{f['restarts'] / f['fit']:.1f}",
-        ]
-        for f in found
-    ]
-    headers = ["restarts", "how", "ms of training each", "ms of the fit each", "per second"]
+    slow, lines = on_a_processor(), []
+    for f in found:
+        each = f["training"] / f["restarts"]
+        line = [f"{f['restarts']:,}", f["how"], f"{1e3 * each:.2f}"]
+        fit = f["fit"]
+        line += ["–" if fit is None else f"{1e3 * fit / f['restarts']:.2f}"]
+        lines.append([*line, f"{1 / each:,.1f}", *slow_column(slow, each)])
+    headers = ["restarts", "how", "ms of training each", "ms of the fit each"]
+    headers += ["trained per second"] + ["processor ÷ this"] * (slow is not None)
     where, steps = jax.devices()[0].device_kind, TUTORIAL["param_updates_per_epoch"]
     about = (
         f"JAX computes on: {where}. {epochs} epochs of {steps} coefficient steps. "
@@ -81,6 +106,10 @@ def page(found: list[dict[str, Any]], epochs: int) -> str:
         "latter two are the processor's, one after another, everywhere."
     )
     return f"{about}\n\n{table(headers, lines)}"
+
+
+def slow_column(slow: float | None, each: float) -> list[str]:
+    return [] if slow is None else [f"{slow / each:,.1f}"]
 
 
 def main() -> None:
@@ -92,7 +121,7 @@ def main() -> None:
     about, found = provenance(), []
     for count in map(int, options.counts.split(",")):
         for at_once in (False, True) if count > 1 else (False,):
-            if at_once or count <= FEW or jax.default_backend() == "cpu":
+            if at_once or count == 1 or jax.default_backend() == "cpu":
                 found.append(measured(count, at_once, options.epochs))
                 print(found[-1], flush=True)
     name = f"restarts_{jax.default_backend()}"
