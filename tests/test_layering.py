@@ -34,6 +34,7 @@ ORDER = [
     "elementary",
     "network",
     "batches",
+    "loops",
     "relax",
     "devices",
     "compiled",

@@ -17,6 +17,7 @@ from autora.skl.darts import (
     compiled,
     devices,
     fitting,
+    loops,
     together,
 )
 
@@ -49,6 +50,18 @@ def accelerator(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Fits train their restarts as they would on a GPU."""
     monkeypatch.setattr(together, "worthwhile", lambda: True)
     return monkeypatch
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 10, 23])
+def test_turns_of_a_loop_in_blocks(count: int) -> None:
+    """Every turn is told its number, and those beyond the last one change nothing."""
+
+    def body(turn: Any, state: Any) -> Any:
+        return state[0] + turn, state[1] * 2
+
+    in_blocks = jax.jit(lambda count: loops.repeated(count, body, (0, 1), 5))
+    assert tuple(map(int, in_blocks(count))) == (count * (count - 1) // 2, 2**count)
+    assert in_blocks(count) == loops.repeated(count, body, (0, 1))
 
 
 class Sizes:

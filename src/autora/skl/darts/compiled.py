@@ -26,6 +26,7 @@ from . import (
     disk_cache,
     elementary,
     forked,
+    loops,
     network,
     objectives,
     primitives,
@@ -36,7 +37,7 @@ from . import (
 #: Programs kept in memory.
 MAX_PROGRAMS = 256
 #: The modules that decide what a program computes; a test compares with the imports.
-SOURCES = (primitives, search_space, objectives, elementary, network, batches, relax)
+SOURCES = (primitives, search_space, objectives, elementary, network, batches, loops, relax)
 #: What /proc/cpuinfo says about the instructions a processor knows.
 _CPU_FIELDS = ("vendor", "cpu family", "model", "stepping", "flags", "features")
 _ARM_FIELDS = ("cpu implementer", "cpu architecture", "cpu variant", "cpu part")

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 
 from .batches import rows_at
 from .elementary import JAX
+from .loops import repeated
 from .network import Coefs, forward, relaxed_weights
 from .objectives import OBJECTIVES
 from .search_space import SearchSpace
@@ -35,6 +36,7 @@ class Static(NamedTuple):
     darts_type: str = "original"
     unrolled: bool = False
     batch_size: int | None = None  #: rows per step; None for all of them
+    block: int = 1  #: see `loops`
 
 
 class Hyper(NamedTuple):
@@ -312,7 +314,7 @@ def _epoch(static: Static, hyper: Hyper, data: Data, state: State) -> State:
         return _param_step(static, hyper, after.arch, *carry, units, rows, step, data.scale)
 
     start = (after.coefs, jax.tree.map(jnp.zeros_like, after.coefs))
-    coefs, _ = jax.lax.fori_loop(0, hyper.param_updates, param, start)
+    coefs, _ = repeated(hyper.param_updates, param, start, static.block)
     after = after._replace(coefs=coefs)
     # An epoch that left the finite numbers never happened.
     changed = jax.tree.leaves((after[:3], coefs, after[7:]))

@@ -22,6 +22,8 @@ from .prepare import Plan, Start
 
 #: Restarts that one program trains at most.
 _MOST = 4096
+#: Coefficient steps of an accelerator between two questions to the host.
+_BLOCK = 50
 #: Numbers per row, edge and primitive that a program holds at once. JAX's
 #: ``memory_analysis`` says 3 to 10, for one to three nodes and inputs.
 _HELD = 10
@@ -134,7 +136,7 @@ def _side_by_side(
     keeper: Keeper | None,
 ) -> list[Trained]:
     """Some restarts, trained in one program of ``size``, watched through the first."""
-    static, shared = starts[0].static, starts[0].shared
+    static, shared = starts[0].static._replace(block=_BLOCK), starts[0].shared
     data, states = _stacked(starts, size)
 
     def step(states: relax.State, count: np.int32) -> tuple[relax.State, relax.History]:
