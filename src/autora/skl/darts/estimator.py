@@ -113,7 +113,7 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         bound.
     n_candidates : int or "auto", default="auto"
         Graphs that are refitted exactly. "auto": 500 after the relaxed search; where the
-        graph's size is searched 60,000, or fewer once 20,000 bring no improvement, or as
+        graph's size is searched 40,000, or fewer once 20,000 bring no improvement, or as
         many as ``max_time`` allows. 0 leaves the choice among counted graphs to the relaxed
         weights alone, as in the original DARTS.
     n_restarts : int, default=1
