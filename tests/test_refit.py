@@ -12,7 +12,14 @@ from autora.skl.darts.elementary import JAX
 from autora.skl.darts.model import Model
 from autora.skl.darts.objectives import OBJECTIVES, Objective
 from autora.skl.darts.primitives import SCIENCE, resolve
-from autora.skl.darts.refit import Problem, _nodes, _slots, levenberg_marquardt, tamed
+from autora.skl.darts.refit import (
+    Problem,
+    _nodes,
+    _project,
+    _slots,
+    levenberg_marquardt,
+    tamed,
+)
 from autora.skl.darts.search_space import SearchSpace
 
 NAMES = (
@@ -298,6 +305,19 @@ def test_unit_of_y_does_not_matter(seed: int, unit: float) -> None:
     assert scaled.loss == pytest.approx(plain.loss * unit**2, rel=1e-8)
     predicted = scaled.model.predict(problem.x) / unit
     np.testing.assert_allclose(predicted, plain.model.predict(problem.x), rtol=1e-5)
+
+
+@pytest.mark.parametrize("weight", [1e-40, 1e40])
+def test_unit_of_the_weights_does_not_matter(weight: float) -> None:
+    """What the read-out takes up is told by its share, however small all of it is."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(20, 2)), rng.normal(size=(20, 1))
+    nodes, jacobian = rng.normal(size=(2, 20)), rng.normal(size=(3, 20, 1))
+    left, light = (
+        _project(Problem(x, y, np.full(20, w), True, True), nodes, jacobian)
+        for w in (1.0, weight)
+    )
+    np.testing.assert_allclose(light, left, rtol=1e-9)
 
 
 def random_product(
