@@ -27,6 +27,21 @@ def dot_product(a, b):
 
 
 @compiled
+def four_dot_products(a, rows, j):
+    """Of ``a`` with rows j to j + 3: ``a`` is read once, which takes half as long.
+
+    Elements are named by two indices, as views of the rows would not stay in registers.
+    """
+    first = second = third = fourth = 0.0
+    for i in range(a.shape[0]):
+        first += a[i] * rows[j, i]
+        second += a[i] * rows[j + 1, i]
+        third += a[i] * rows[j + 2, i]
+        fourth += a[i] * rows[j + 3, i]
+    return first, second, third, fourth
+
+
+@compiled
 def subtract_multiple(a, factor, b):
     for i in range(a.shape[0]):
         a[i] -= factor * b[i]
@@ -118,6 +133,12 @@ def solve(matrix, gradient, count, damping, step):
 def normal_equations(jac, count, r, matrix, gradient):
     for a in range(count):
         gradient[a] = dot_product(jac[a], r)
-        for b in range(a + 1):
+        done = (a + 1) - (a + 1) % 4
+        for b in range(0, done, 4):
+            first, second, third, fourth = four_dot_products(jac[a], jac, b)
+            matrix[a, b], matrix[a, b + 1] = first, second
+            matrix[a, b + 2], matrix[a, b + 3] = third, fourth
+        for b in range(done, a + 1):
             matrix[a, b] = dot_product(jac[a], jac[b])
+        for b in range(a):
             matrix[b, a] = matrix[a, b]

@@ -114,7 +114,11 @@ def score_column(g, ht, hh, hq, rank, s0):
     num, first, spanned = dot_product(ht, g), 0.0, 0.0
     for i in range(g.shape[0]):
         first += hh[i] * g[i] * g[i]
-    for j in range(rank):
+    done = rank - rank % 4
+    for j in range(0, done, 4):
+        a, b, c, d = four_dot_products(g, hq, j)
+        spanned += (a * a + b * b) + (c * c + d * d)
+    for j in range(done, rank):
         dot = dot_product(hq[j], g)
         spanned += dot * dot
     den = first - spanned
