@@ -102,6 +102,9 @@ def test_a_law_with_factors_is_found() -> None:
         cosine = np.cos(X[:, 3])
         return 0.3 * X[:, 0] / np.sqrt(near**2 + far**2 - 2 * near * far * cosine)
 
-    model = DARTSRegressor(random_state=0, n_candidates=60_000).fit(X, law(X))
+    # One search in three misses it, and which one depends on rounding; the first that finds
+    # it ends the restarts.
+    settings = {"n_restarts": 6, "n_candidates": 60_000, "random_state": 0}
+    model = DARTSRegressor(**settings).fit(X, law(X))
     wide = np.random.default_rng(1).uniform(0.8, 5.0, (100, 4))
     np.testing.assert_allclose(model.predict(wide), law(wide), rtol=1e-6)
