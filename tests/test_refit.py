@@ -19,6 +19,7 @@ from autora.skl.darts.refit import (
     _slots,
     levenberg_marquardt,
     tamed,
+    without_traces,
 )
 from autora.skl.darts.search_space import SearchSpace
 
@@ -318,6 +319,15 @@ def test_unit_of_the_weights_does_not_matter(weight: float) -> None:
         for w in (1.0, weight)
     )
     np.testing.assert_allclose(light, left, rtol=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_what_is_a_trace_depends_on_the_size_of_y(unit: float) -> None:
+    x = np.linspace(1.0, 2.0, 9)[:, None]
+    problem = Problem(x, unit * x, np.ones(9), True, True)
+    for share, stays in ((1e-12, False), (1e-8, True)):
+        model = one_edge("add").replace(readout=np.array([[share * unit]]))
+        assert bool(without_traces(problem, model).readout.any()) == stays
 
 
 def random_product(
