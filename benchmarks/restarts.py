@@ -3,7 +3,7 @@
     python benchmarks/restarts.py [--counts 1,16,128]
 
 The tutorial's data and settings (150,000 coefficient steps a restart, one latent node, a
-10 × 10 grid). On a processor "as one program" is forced, to show why it is not used there;
+10 × 10 grid). On a processor "as one program" is forced, to show what it would be there;
 where JAX finds an accelerator that is what a fit does. Of more than a few restarts at once
 only the training is timed: search and refits, the processor's everywhere, are the same for
 each. Compilation does not count. The page of an accelerator says how many times as long a
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import math
 import statistics
 import time
 import warnings
@@ -35,7 +34,7 @@ class _Trained(Exception):
     """Ends a fit of which only the training is timed."""
 
 
-def seconds(restarts: int, at_once: bool, epochs: int) -> tuple[float, float]:
+def seconds(restarts: int, at_once: bool, epochs: int) -> tuple[float, float | None]:
     """Wall time of a fit: of its training, and, if restarts are few, of everything."""
     from autora.skl.darts import DARTSRegressor, fitting, together
 
@@ -59,7 +58,7 @@ def seconds(restarts: int, at_once: bool, epochs: int) -> tuple[float, float]:
     setattr(owner, name, timed(plain))
     model = DARTSRegressor(**TUTORIAL | {"max_epochs": epochs}, n_restarts=restarts)
     begin = time.perf_counter()
-    whole = math.nan
+    whole = None
     with contextlib.suppress(_Trained):
         model.set_params(random_state=0).fit(*tutorial_data())
         whole = time.perf_counter() - begin
@@ -73,10 +72,11 @@ def measured(restarts: int, at_once: bool, epochs: int) -> dict[str, Any]:
         seconds(restarts, at_once, epochs)
         for _ in range(REPEATS if at_once or restarts <= FEW else 1)
     ]
-    trained, whole = (statistics.median(column) for column in zip(*pairs, strict=True))
+    training = statistics.median(trained for trained, _ in pairs)
+    fits = [whole for _, whole in pairs if whole is not None]
     how = "one program" if at_once else ALONE
-    fit = None if math.isnan(whole) else whole
-    return {"restarts": restarts, "how": how, "training": trained, "fit": fit}
+    fit = statistics.median(fits) if fits else None
+    return {"restarts": restarts, "how": how, "training": training, "fit": fit}
 
 
 def on_a_processor() -> float | None:

@@ -1,7 +1,6 @@
 """The relaxed stage of many restarts as one program, for accelerators.
 
-On a processor restarts one after another are as fast as side by side; an accelerator that
-trains one small graph is idle but for a corner of it. How many restarts its memory holds at
+An accelerator that trains one small graph is idle but for a corner of it. How many restarts its memory holds at
 a time matters no more than the order in which a compiler adds up single precision.
 """
 
