@@ -1,7 +1,8 @@
 """The relaxed stage of many restarts as one program, for accelerators.
 
-An accelerator that trains one small graph is idle but for a corner of it. How many restarts its memory holds at
-a time matters no more than the order in which a compiler adds up single precision.
+An accelerator that trains one small graph is idle but for a corner of it. How many restarts
+its memory holds at a time matters no more than the order in which a compiler adds up single
+precision.
 """
 
 from __future__ import annotations
