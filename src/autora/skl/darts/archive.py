@@ -11,6 +11,9 @@ from .simplify import simplified
 
 #: Steps on all rows, and on all rows for graphs that matter.
 _SETTLING_STEPS, _POLISHING_STEPS = 6, 40
+#: Share of its loss that a step must gain a leading graph: what approaches an exact fit
+#: gains far more, and what does not is settled once more at the end.
+_POLISHED = 1e-6
 #: Graphs that lead by criterion, and are converged.
 LEADING = 10
 #: Share of the parents that are drawn evenly over the complexities; how close to the best
@@ -27,6 +30,15 @@ EXACT = 1e-25
 def exact_loss(arena: Arena) -> float:
     """The loss up to which a graph is exact."""
     return max(EXACT, arena.rounding) * arena.unit
+
+
+def _places(level: np.ndarray) -> np.ndarray:
+    """How many of the same level come before each."""
+    order = np.argsort(level, kind="stable")
+    _, first, count = np.unique(level[order], return_index=True, return_counts=True)
+    place = np.empty(len(level), int)
+    place[order] = np.arange(len(level)) - np.repeat(first, count)
+    return place
 
 
 class Archive:
@@ -49,13 +61,22 @@ class Archive:
 
     def bars(self, children: Graphs) -> np.ndarray:
         """Screening losses that children must beat to enter."""
-        levels = self._levels(self.screen, children)
-        return np.array([self._screened.get(int(level), np.inf) for level in levels])
+        return self._bars(self._levels(self.screen, children))
+
+    def _bars(self, levels: np.ndarray) -> np.ndarray:
+        found, of = np.unique(levels, return_inverse=True)
+        return np.array([self._screened.get(v, np.inf) for v in found.tolist()])[of]
 
     def admits(self, children: Graphs) -> np.ndarray:
-        """Children whose screening promises a place, best first."""
-        promising = np.flatnonzero(children.loss < self.bars(children))
-        return promising[np.argsort(children.loss[promising])]
+        """Children whose screening promises a place, best first.
+
+        Of each complexity there are no more than could get one, and as many again, because
+        on all rows the order is another.
+        """
+        levels = self._levels(self.screen, children)
+        promising = np.flatnonzero(children.loss < self._bars(levels))
+        promising = promising[np.argsort(children.loss[promising], kind="stable")]
+        return promising[_places(levels[promising]) < 2 * self._most()]
 
     def _levels(self, arena: Arena, graphs: Graphs) -> np.ndarray:
         if not self.options.per_size:
@@ -86,11 +107,7 @@ class Archive:
         _, first = np.unique(joined.key[order], return_index=True)
         joined = joined.take(order[np.sort(first)])
         level = self._levels(self.arena, joined)
-        rank = np.zeros(len(joined), int)
-        for size in np.unique(level):
-            members = np.flatnonzero(level == size)
-            rank[members] = np.arange(len(members))
-        keep = np.flatnonzero(rank < self._most())
+        keep = np.flatnonzero(_places(level) < self._most())
         self.graphs, self.level = joined.take(keep), level[keep]
         self.criterion = self.arena.criterion(self.graphs)
 
@@ -105,7 +122,7 @@ class Archive:
             return
         graphs = self.graphs.take(rough)
         self._polished.update(graphs.key.tolist())
-        self.arena.fit(graphs, _POLISHING_STEPS, 1e-13)
+        self.arena.fit(graphs, _POLISHING_STEPS, _POLISHED)
         self.graphs.put(rough, graphs)
         self.criterion = self.arena.criterion(self.graphs)
 
@@ -153,6 +170,11 @@ class Archive:
     @property
     def best(self) -> int:
         return int(np.argmin(self.criterion))
+
+    @property
+    def least(self) -> float:
+        """Complexity of the best."""
+        return float(self.arena.size(self.graphs.take([self.best]))[0])
 
     @property
     def exact(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import ModuleType
 from typing import NamedTuple
 
@@ -207,8 +207,7 @@ class Arena:
         """What the compiled refit needs to know of the problem."""
         return (
             self.x, self.y, self.root, self.n_params, self.train_readout, self.train_bias,
-            self.kernel.evaluate,
-        )  # fmt: skip
+        )
 
     def fit(
         self,
@@ -222,7 +221,7 @@ class Arena:
         if hopeless is None:
             hopeless = np.full(len(graphs), np.inf)
         self.kernel.fit_many(
-            self.data, limits, hopeless, graphs.structure, graphs.theta, graphs.w,
+            self.data, self.kernel.evaluate, limits, hopeless, graphs.structure, graphs.theta, graphs.w,
             graphs.loss,
         )  # fmt: skip
 
@@ -271,7 +270,8 @@ class Arena:
         return Arena(**fields)
 
 
-def table(extra: Sequence[Primitive] = ()) -> tuple[Primitive, ...]:
+@lru_cache(maxsize=16)
+def table(extra: tuple[Primitive, ...] = ()) -> tuple[Primitive, ...]:
     """Primitives of the compiled program: all built-in ones, so that one program serves
     every vocabulary, and the caller's own.
     """

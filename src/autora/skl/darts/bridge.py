@@ -94,9 +94,10 @@ def model_of(
     off = -1 if space.none is None else space.none
     architecture = np.full(space.n_edges, off)
     edge = np.zeros((space.n_edges, space.max_params))
-    for k, s in np.argwhere(graphs.op[i] >= 0):
-        first = space.edges_into(k).start + graphs.src[i, k, s] * space.n_parallel
-        e = first + int((architecture[first : first + space.n_parallel] != off).sum())
+    for k, s in np.argwhere(graphs.op[i] >= 0).tolist():
+        e = space.edges_into(k).start + int(graphs.src[i, k, s]) * space.n_parallel
+        while architecture[e] != off:  # a parallel edge
+            e += 1
         primitive = arena.primitives[graphs.op[i, k, s]]
         architecture[e] = names.index(primitive.name)
         edge[e, : primitive.n_params] = graphs.theta[i, k, s, : primitive.n_params]

@@ -141,15 +141,29 @@ def straight(problem: Problem, objective: Objective) -> Model:
     """The best linear function of the inputs under the model's own loss."""
     n_inputs, n_outputs = problem.x.shape[1], problem.y.shape[1]
     space = SearchSpace(n_inputs, n_outputs, n_outputs, resolve(("none", "mult")))
-    start = Model(
-        space,
-        objective,
-        (space.sources < n_inputs).astype(int),
-        np.zeros((space.n_edges, 1)),
-        np.eye(n_outputs),
-        objective.inverse(np.average(problem.y, axis=0, weights=problem.weight)),
-    )
-    return levenberg_marquardt(problem, start, _STEPS).model
+    edges, slopes = space.sources < n_inputs, np.zeros((space.n_edges, 1))
+    if objective.least_squares:
+        weights, bias = _least_squares(problem)
+        slopes[edges, 0] = weights[space.sources[edges], space.targets[edges]]
+    else:
+        mean = np.average(problem.y, axis=0, weights=problem.weight)
+        bias = objective.inverse(mean)
+    line = Model(space, objective, edges.astype(int), slopes, np.eye(n_outputs), bias)
+    if objective.least_squares:
+        return line
+    return levenberg_marquardt(problem, line, _STEPS).model
+
+
+def _least_squares(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes (inputs, outputs) and biases of the best linear functions."""
+    root = np.sqrt(problem.weight)[:, None]
+    centre = np.average(problem.x, axis=0, weights=problem.weight)
+    size = np.abs(problem.x - centre).max(axis=0)
+    size = np.where(size > 0, size, 1.0)
+    design = np.hstack([(problem.x - centre) / size, np.ones((len(root), 1))])
+    found = np.linalg.lstsq(design * root, problem.y * root, rcond=None)[0]
+    slopes = found[:-1] / size[:, None]
+    return slopes, found[-1] - centre @ slopes
 
 
 def straight_is_as_good(problem: Problem, model: Model) -> bool:

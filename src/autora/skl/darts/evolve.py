@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
@@ -27,6 +28,8 @@ SCREENING_ROWS = 64
 _SCREENING_STEPS = 16
 #: Parents of a generation, and of the first, after which each has one more.
 _PARENTS, _FIRST_PARENTS = 10, 2
+#: Generations that have nothing but children by predicted gain.
+_OPENING = 4
 #: Fresh graphs of a generation.
 _FRESH = 60
 #: Graphs that the first two populations fit; the next two fit twice as many, and so on.
@@ -35,16 +38,18 @@ _PATIENCE = 6000
 _ALONE = 300
 #: A child whose loss is this many times too large after a few steps is given up.
 _HOPELESS = 30.0
-#: Graphs that are still fitted after an exact one in search of a simpler one, for every
+#: Graphs that are still looked at after an exact one in search of a simpler one, for every
 #: squared unit of its complexity: a long one is rarely the shortest.
 _AFTERGLOW = 20
+#: Relative error of those, after the steps on the sample, that may become exact.
+_NEAR = 1e-4
 #: Graphs before the first excursions to where the outermost function is undone, and what
 #: a place has fitted after the first round; every further round doubles that.
 _SETTING_OUT, _EXCURSION = 2000, 1000
 #: Graphs that an excursion brings back.
 _BROUGHT = 12
-#: Graphs that are simplified at the end.
-_SIMPLIFIED = 4
+#: Graphs that are simplified at the end, and where the first of them is exact.
+_SIMPLIFIED, _SIMPLIFIED_EXACT = 4, 1
 
 
 class _Population:
@@ -69,26 +74,49 @@ class _Population:
 
     def step(self) -> int:
         """One generation; the number of graphs fitted."""
-        archive, rng = self.archive, self.rng
-        alone = self.options.random_only
-        families = [from_nothing(self.screen, _ALONE if alone else _FRESH, rng)]
-        if not alone:
-            families += bred(self.screen, self._parents(), self.options, rng)
-        children = unseen(Graphs.join(families), self._seen)
+        archive = self.archive
+        families = unseen(Graphs.join(self._families()), self._seen)
+        children = self._simpler(families)
         hopeless = _HOPELESS * archive.bars(children)
         self.screen.fit(children, _SCREENING_STEPS, 1e-6, hopeless)
-        archive.add(children.take(archive.admits(children)))
+        admitted = archive.admits(children)
+        if archive.exact:
+            admitted = admitted[children.loss[admitted] <= _NEAR * self.screen.unit]
+        if len(admitted):
+            archive.add(children.take(admitted))
         if archive.exact:
             archive.simplify(1)
-            self.since_exact += len(children)
+            self.since_exact += len(families)
         self.fitted += len(children)
         self.generation += 1
-        return len(children)
+        if not len(families) and self.generation <= _OPENING:
+            return self.step()
+        return len(families)
+
+    def _families(self) -> list[Graphs]:
+        """Graphs to fit: at first only those that the gradient proposes."""
+        options, rng = self.options, self.rng
+        if options.random_only:
+            return [from_nothing(self.screen, _ALONE, rng)]
+        opens = self.generation < _OPENING and not self.archive.exact
+        if options.gradient and opens:
+            few = options._replace(mutation=False)
+            return bred(self.screen, self._parents(), few, rng)
+        fresh = from_nothing(self.screen, _FRESH, rng)
+        return [fresh, *bred(self.screen, self._parents(), options, rng)]
+
+    def _simpler(self, graphs: Graphs) -> Graphs:
+        """Those that would be an improvement on an exact graph, if there is one."""
+        if not self.archive.exact:
+            return graphs
+        sizes = self.screen.size(graphs)
+        return graphs.take(np.flatnonzero(sizes < self.archive.least - 1e-9))
 
     def _parents(self) -> Graphs:
         """Elites to breed from; the first of all is the graph without edges."""
         if len(self.archive.criterion):
-            count = min(_FIRST_PARENTS + self.generation, _PARENTS)
+            ready = 0 if self.archive.exact else self.generation
+            count = min(_FIRST_PARENTS + ready, _PARENTS)
             return self.archive.graphs.take(self.archive.parents(count, self.rng))
         blank = self.screen.empty(1)
         self.screen.fit(blank, 0, 0.0)
@@ -124,17 +152,25 @@ class _Excursions:
     """
 
     def __init__(self, arena: Arena, options: Options, rng: np.random.Generator) -> None:
-        wanted = options.undoing and not options.random_only
         self.arena, self.options, self.rng = arena, options, rng
-        self.places: list[Undone] = undone(arena) if wanted else []
+        self.wanted = options.undoing and not options.random_only
         self.populations: dict[int, _Population] = {}
-        self.best = np.full(len(self.places), np.inf)  #: criterion of what came from there
         self.ahead: list[int] = []  #: places of this round, the present one first
         self.round, self.next_round, self.until = 0, _SETTING_OUT, 0
 
+    @cached_property
+    def places(self) -> list[Undone]:
+        """Looked for when the first is due: most searches end before."""
+        return undone(self.arena) if self.wanted else []
+
+    @cached_property
+    def best(self) -> np.ndarray:
+        """The criterion of what came from every place."""
+        return np.full(len(self.places), np.inf)
+
     def due(self, fitted: int) -> bool:
         """Whether the next generation, after so many graphs, belongs to an excursion."""
-        if self.places and not self.ahead and fitted >= self.next_round:
+        if not self.ahead and fitted >= self.next_round and self.places:
             count = -(-len(self.places) // 2**self.round)
             self.ahead = np.argsort(self.best, kind="stable")[:count].tolist()
             self.until = _EXCURSION * 2**self.round
@@ -218,10 +254,7 @@ class _Hunt:
     def _afterglow(self) -> float:
         """Graphs to be fitted beside an exact one before it is taken."""
         archive = self.population.archive
-        if not archive.exact:
-            return np.inf
-        best = archive.graphs.take([archive.best])
-        return _AFTERGLOW * float(self.arena.size(best)[0]) ** 2
+        return _AFTERGLOW * archive.least**2 if archive.exact else np.inf
 
     @property
     def ended(self) -> bool:
@@ -295,7 +328,7 @@ def evolve(
     try:
         _pursue(hunt, seeds, place)
         archive = hunt.archive
-        archive.simplify(_SIMPLIFIED)
+        archive.simplify(_SIMPLIFIED_EXACT if archive.exact else _SIMPLIFIED)
     except KeyboardInterrupt as stop:
         archive = hunt.restored()
         if not len(archive.criterion):

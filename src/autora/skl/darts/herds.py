@@ -27,7 +27,7 @@ from .restarts import Restarts
 from .search import Budget
 
 #: Candidates handed on beside the best of every complexity.
-_KEPT = 40
+_KEPT = 20
 #: So many threads share the interpreter without much standing in line (two lose an eighth),
 #: and so short a search would be over before processes have started (some 3 s).
 _FEW_WORKERS, _SHORT = 4, 30.0
@@ -43,10 +43,17 @@ class Progress(NamedTuple):
 
 
 def _handed_on(archive: Archive) -> np.ndarray:
-    """The best of every complexity and the best by criterion."""
-    by_loss = np.argsort(archive.graphs.loss)
+    """The best of every complexity and the best by criterion.
+
+    What is more complicated than an exact graph has nothing to say.
+    """
+    size = archive.arena.size(archive.graphs)
+    able = size <= archive.least if archive.exact else np.ones(len(size), bool)
+    by_loss = np.argsort(archive.graphs.loss, kind="stable")
+    by_loss = by_loss[able[by_loss]]
     _, first = np.unique(archive.level[by_loss], return_index=True)
-    return np.union1d(by_loss[first], np.argsort(archive.criterion)[:_KEPT])
+    leading = np.argsort(archive.criterion, kind="stable")
+    return np.union1d(by_loss[first], leading[able[leading]][:_KEPT])
 
 
 class Herd(NamedTuple):
@@ -148,14 +155,15 @@ class Search:
         self, arena: Arena, graphs: Graphs, criterion: np.ndarray, count: int
     ) -> Progress:
         """The best graph as progress after ``count`` refits."""
-        units, best = units_of(self.problem), int(np.argmin(criterion))
-        one = space_for(self.frame, arena.n_inputs, graphs.take([best]))
-        return Progress(
-            count,
-            float(graphs.loss[best] / arena.unit),
-            float(criterion[best]),
-            lambda: model_of(arena, graphs, best, one, self.objective, units),
-        )
+        best = int(np.argmin(criterion))
+
+        def model() -> Model:
+            one, units = graphs.take([best]), units_of(self.problem)
+            space = space_for(self.frame, arena.n_inputs, one)
+            return model_of(arena, one, 0, space, self.objective, units)
+
+        error = float(graphs.loss[best] / arena.unit)
+        return Progress(count, error, float(criterion[best]), model)
 
 
 def _one_of(restarts: Restarts, search: Search) -> Search:

@@ -10,7 +10,8 @@ sources, inputs first; ``op`` (K, S) primitive of each slot, −1 for an empty o
 (K,) whether the read-out sees the node. Rows are the last, contiguous axis everywhere.
 ``data`` is (x, y, root, n_params, train_readout, train_bias, evaluate), ``root`` the square
 roots of the rows' weights, ``evaluate`` the primitives with their derivatives; ``work``
-holds the arrays that every step overwrites.
+holds the arrays that every step overwrites. An ``entry`` takes ``evaluate`` by itself:
+Numba is a hundred times slower to see what a tuple with a function in it is.
 
 The read-out is solved in closed form and the other coefficients move along the projected
 Jacobian (variable projection: Golub & Pereyra 1973, Kaufman 1975; damping: Marquardt 1963).
@@ -259,7 +260,7 @@ def fit_one(data, limits, hopeless, graph, theta, w, work, small):
 
 
 @entry
-def fit_many(data, limits, hopeless, graphs, theta, w, loss):
+def fit_many(data, evaluate, limits, hopeless, graphs, theta, w, loss):
     """Fit a batch of graphs; ``theta`` (B, K, S, P) is start and result.
 
     ``w`` (B, 1 + K) receives bias and read-out, ``loss`` (B,) the weighted sum of squares,
@@ -268,6 +269,7 @@ def fit_many(data, limits, hopeless, graphs, theta, w, loss):
     that is low enough; ``hopeless`` (B,) see `fit_one`.
     """
     agg, src, op, use = graphs
+    full = data + (evaluate,)
     n_graphs, n_nodes, n_slots = op.shape
     most = n_nodes * n_slots * theta.shape[3]
     work = workspace(data[0], n_nodes, n_slots, theta.shape[3])
@@ -282,11 +284,11 @@ def fit_many(data, limits, hopeless, graphs, theta, w, loss):
         for k in range(1 + n_nodes):
             w[b, k] = 0.0
         graph = (agg[b], src[b], op[b], use[b])
-        loss[b] = fit_one(data, limits, hopeless[b], graph, theta[b], w[b], work, small)
+        loss[b] = fit_one(full, limits, hopeless[b], graph, theta[b], w[b], work, small)
 
 
-@entry
-def expand(data, graph, theta):
+@compiled
+def expanded(data, graph, theta):
     """Everything the scores of edits need at one fitted graph.
 
     Returns the workspace with the unprojected Jacobian, the read-out (1+K,) and the number
@@ -303,3 +305,9 @@ def expand(data, graph, theta):
         backward(n_inputs, graph, w, work)
         count = jacobian(graph, data, work, ZERO)
     return work, w, count
+
+
+@entry
+def expand(data, evaluate, graph, theta):
+    """`expanded`, for Python."""
+    return expanded(data + (evaluate,), graph, theta)

@@ -229,8 +229,8 @@ def draw_by_rank(best, filled, luck, drawn):
 
 @entry
 def propose(
-    data, can_multiply, graphs, theta, drawn, pairs, luck, vocabulary, prices, floor, edits,
-    coefs, amplitudes, parents,
+    data, evaluate, value_of, can_multiply, graphs, theta, drawn, pairs, luck, vocabulary,
+    prices, floor, edits, coefs, amplitudes, parents,
 ):  # fmt: skip
     """Edits for every graph of a batch, drawn by rank; how many there are.
 
@@ -240,6 +240,7 @@ def propose(
     may have edits.shape[0] // B. ``parents`` receives whose edit each row is.
     """
     agg, src, op, use = graphs
+    full, known = data + (evaluate,), vocabulary + (value_of,)
     n_graphs, n_nodes, n_slots = op.shape
     n_inputs, n = data[0].shape
     ops = vocabulary[0]
@@ -250,19 +251,19 @@ def propose(
     book = (columns, finite, own, np.arange(most), values)
     best, chosen = heap_of(short), heap_of(edits.shape[0] // n_graphs)
     slots = np.empty((1 + n_nodes * (n_slots + 2), 4), np.int64)
-    settings = (width, data[4], vocabulary, prices)
+    settings = (width, data[4], known, prices)
     for j in range(n_inputs):
         copy_row(data[0][j], values[j])
-    dictionary(ZERO, n_inputs, values, vocabulary, drawn[0], columns, finite, own)
+    dictionary(ZERO, n_inputs, values, known, drawn[0], columns, finite, own)
     count = 0
     for b in range(n_graphs):
         graph = (agg[b], src[b], op[b], use[b])
-        work, _, fine = expand(data, graph, theta[b])
+        work, _, fine = expanded(full, graph, theta[b])
         if fine < 0:
             continue
-        sources = fill_book(graph, work, drawn[1 + b], pairs[b], n_inputs, vocabulary, book)
+        sources = fill_book(graph, work, drawn[1 + b], pairs[b], n_inputs, known, book)
         filled = best_edits(
-            best, data, can_multiply, graph, work, sources, book, slots, floor, settings
+            best, full, can_multiply, graph, work, sources, book, slots, floor, settings
         )
         for place in range(draw_by_rank(best, filled, luck[b], chosen)):
             i = chosen[1][place]

@@ -95,16 +95,13 @@ class Model:
 
     def edges(self) -> Iterator[Edge]:
         """The edges that are switched on, node by node."""
-        for e, index in enumerate(self.architecture):
-            primitive = self.space.primitives[index]
-            if index >= 0 and primitive.name != "none":
-                yield Edge(
-                    int(self.space.sources[e]),
-                    int(self.space.targets[e]),
-                    primitive,
-                    tuple(float(c) for c in self.edge[e, : primitive.n_params]),
-                    e,
-                )
+        off = -1 if self.space.none is None else self.space.none
+        on = (self.architecture >= 0) & (self.architecture != off)
+        for e in np.flatnonzero(on).tolist():
+            primitive = self.space.primitives[self.architecture[e]]
+            ends = int(self.space.sources[e]), int(self.space.targets[e])
+            coefs = tuple(self.edge[e, : primitive.n_params].tolist())
+            yield Edge(*ends, primitive, coefs, e)
 
     def describe(self, input_names: Sequence[str]) -> str:
         """The graph in one line, without coefficients: ``k1 = add(x1) * exp(x2)``."""

@@ -30,6 +30,8 @@ _LARGEST = {"amax": lambda parts, axis: reduce(np.maximum, parts)}
 _TINY = 1e-100
 #: Relative error of a number that went through a few operations.
 _ROUNDING = 1e-13
+#: Largest denominator of a fraction that a law is likely to have.
+_SIMPLE = 1000
 #: Parts by which a form may be longer that has a fitted number less: signs that turn over.
 _WORTH_A_NUMBER = 6
 
@@ -65,10 +67,19 @@ def _one_fraction(expression: Any) -> Any:
     # Exact numbers inside of other functions make SymPy reason about them without end.
     if not with_whole_numbers(expression).is_rational_function():
         return expression
-    exact = sympy.nsimplify(expression, rational=True)
+    exact = expression.xreplace({f: _exactly(f) for f in expression.atoms(sympy.Float)})
     if max(map(terms_written_out, exact.as_numer_denom())) > 12:
         return expression
     return _as_floats(sympy.cancel(exact))
+
+
+def _exactly(number: Any) -> Any:
+    """A fraction: of small numbers if it is one but for rounding."""
+    import sympy
+
+    value = sympy.Rational(str(number))
+    simple = value.limit_denominator(_SIMPLE)
+    return simple if abs(simple - value) <= _ROUNDING * abs(value) else value
 
 
 def _as_floats(expression: Any) -> Any:

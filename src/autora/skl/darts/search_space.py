@@ -62,7 +62,7 @@ class SearchSpace:
         if self.n_parallel < 1:
             raise ValueError(f"n_parallel must be at least 1, got {self.n_parallel!r}")
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(p.name for p in self.primitives)
 

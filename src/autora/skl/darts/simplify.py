@@ -19,6 +19,9 @@ from .arena import Arena, Edits, Graphs
 _STEPS, _SCREENING_STEPS, _SHORTLIST = 40, 15, 6
 #: Spread, as a share of its size, up to which an edge is constant.
 _CONSTANT = 1e-9
+#: A try whose loss on the sample is more than so many times that of the graph, and more
+#: than so small a part of that of a constant, does not get there in the steps that follow.
+_WORSE, _FAR = 10.0, 1e-4
 _EXPONENTS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
 
 
@@ -85,7 +88,9 @@ def tries(arena: Arena, graph: Graphs) -> Edits:
 def _constant_edges(arena: Arena, graph: Graphs) -> np.ndarray:
     """(node, slot) of edges that have one value on all rows."""
     structure = tuple(array[0] for array in graph.structure)
-    work, _, fine = arena.kernel.expand(arena.data, structure, graph.theta[0])
+    work, _, fine = arena.kernel.expand(
+        arena.data, arena.kernel.evaluate, structure, graph.theta[0]
+    )
     if fine < 0:
         return np.zeros((0, 2), int)
     values = work[1]
@@ -109,6 +114,15 @@ def _without(arena: Arena, graph: Graphs, k: int, s: int) -> Graphs:
     return left.take(np.flatnonzero(left.key))
 
 
+def _shortlist(screen: Arena, graph: Graphs, children: Graphs) -> np.ndarray:
+    """The tries that are best on the sample, of those that may become as good."""
+    here = graph.take([0])
+    screen.fit(here, 0, 0.0)
+    able = children.loss <= _WORSE * here.loss + _FAR * screen.unit
+    order = np.argsort(screen.criterion(children), kind="stable")
+    return order[able[order]][:_SHORTLIST]
+
+
 def simplified(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
     """The graph after the edits that improve the criterion, best first.
 
@@ -124,8 +138,9 @@ def simplified(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
         if not len(children):
             return current
         screen.fit(children, _SCREENING_STEPS, 1e-9)
-        short = np.argsort(screen.criterion(children), kind="stable")[:_SHORTLIST]
-        children = children.take(short)
+        children = children.take(_shortlist(screen, current, children))
+        if not len(children):
+            return current
         arena.fit(children, _STEPS, 1e-13)
         criterion = arena.criterion(children)
         best = int(np.argmin(criterion))

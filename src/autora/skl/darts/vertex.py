@@ -114,13 +114,12 @@ def proposed(
     luck = rng.gumbel(size=(size, _SHORTLIST))
     vocabulary = (
         _template(arena).op, arena.basic, arena.form, arena.straight, arena.scales_itself,
-        arena.kernel.value_of,
-    )  # fmt: skip
+    )
     rows = np.zeros((size * count, 8), np.int64)
     edits = Edits(rows, np.zeros((len(rows), arena.max_params)), np.zeros(len(rows)))
     parents = np.zeros(len(rows), np.int64)
     filled = arena.kernel.propose(
-        arena.data, arena.can_multiply, graphs.structure, graphs.theta, drawn, pairs, luck,
+        arena.data, arena.kernel.evaluate, arena.kernel.value_of, arena.can_multiply, graphs.structure, graphs.theta, drawn, pairs, luck,
         vocabulary, _prices(arena), FLOOR * arena.unit, *edits, parents,
     )  # fmt: skip
     return parents[:filled], Edits(*(part[:filled] for part in edits))
