@@ -18,7 +18,7 @@ from autora.skl.darts import (
     DARTSRegressor,
     checkpoint,
     compiled,
-    evolve,
+    population,
     relax,
     search,
     together,
@@ -60,7 +60,7 @@ def files(folder: Path) -> list[Path]:
 
 def dies(model: Any, X: np.ndarray, y: np.ndarray, generations: int) -> None:
     """A fit whose process ends after some generations, as far as it can tell."""
-    step, left = evolve._Population.step, [generations]
+    step, left = population.Population.step, [generations]
 
     def dying(population: Any) -> int:
         left[0] -= 1
@@ -69,7 +69,7 @@ def dies(model: Any, X: np.ndarray, y: np.ndarray, generations: int) -> None:
         return step(population)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evolve._Population, "step", dying)
+        patch.setattr(population.Population, "step", dying)
         with pytest.raises(MemoryError):
             model.fit(X, y)
 
@@ -95,9 +95,9 @@ def test_killed_and_resumed(tmp_path: Path) -> None:
     steps = []
     settings = {"n_candidates": 20_000}
     with pytest.MonkeyPatch.context() as patch:
-        step = evolve._Population.step
+        step = population.Population.step
         patch.setattr(
-            evolve._Population, "step", lambda self: steps.append(1) or step(self)
+            population.Population, "step", lambda self: steps.append(1) or step(self)
         )
         resumed = regressor(checkpoint=folder, **settings).fit(X, y)
         after = len(steps)

@@ -214,12 +214,13 @@ def test_predicted_gain_of_a_new_node_is_exact(problem: Problem) -> None:
     arena, _ = arena_of(problem)
     graph, kernel = fitted(arena), arena.kernel
     structure = tuple(array[0] for array in graph.structure)
-    work, _, _ = kernel.expand(arena.data, structure, graph.theta[0])
+    work, _, _ = kernel.expand(arena.data, kernel.evaluate, structure, graph.theta[0])
     n = arena.n_rows
     h, t, q, hq = np.empty(n), np.empty(n), np.empty((20, n)), np.empty((20, n))
     slot = (-1, -1, False, True)  # a new node
+    data = (*arena.data, kernel.evaluate)
     called(kernel.slot_target)(slot, arena.n_inputs, arena.root, work, h, t)
-    rank = called(kernel.edit_basis)(slot, arena.data, structure, work, q)
+    rank = called(kernel.edit_basis)(slot, data, structure, work, q)
     s0 = called(kernel.projected)(h, t, q, rank, hq)
     assert s0 == pytest.approx(graph.loss[0])
     value, compared = np.empty(n), 0

@@ -20,6 +20,7 @@ from autora.skl.darts import (
     evolve,
     fitting,
     herds,
+    population,
     register_primitive,
     search,
     working,
@@ -63,7 +64,7 @@ def test_open_search(
     X, y = plane
     owner, name = {
         "watch": (base.OpenProgress, "__call__"),
-        "step": (evolve._Population, "step"),
+        "step": (population.Population, "step"),
         "merge": (evolve.Archive, "_merge"),
         "polish": (evolve.Archive, "_polish"),
     }[place]
@@ -95,7 +96,7 @@ def test_before_anything_is_found(
     model.set_params(num_graph_nodes=nodes)
     before = dict(vars(model))
     stop = at_call(1, lambda *_: 0, KeyboardInterrupt)
-    monkeypatch.setattr(evolve._Population, "step", stop)
+    monkeypatch.setattr(population.Population, "step", stop)
     monkeypatch.setattr(compiled, "run_epochs", stop)
     with pytest.raises(KeyboardInterrupt, match="now"):
         model.fit(*plane)
@@ -161,7 +162,7 @@ def test_classifier(
     plane: Plane, monkeypatch: pytest.MonkeyPatch, place: str, number: int
 ) -> None:
     X, y = plane[0], plane[1] + 0.3 * np.sin(40 * plane[1]) > 0
-    owner = evolve._Population if place == "step" else working
+    owner = population.Population if place == "step" else working
     # How many there are depends on how the processor rounds.
     number = min(number, {"simpler": 6, "step": 10}.get(place, number))
     model = DARTSClassifier(**OPEN | {"n_candidates": 9000})
@@ -181,8 +182,8 @@ def test_several_outputs(
     X, y = plane[0], np.column_stack([plane[1], plane[0].prod(axis=1)])
     model = DARTSRegressor(**OPEN)
     with monkeypatch.context() as patch:
-        step = at_call(number, evolve._Population.step, KeyboardInterrupt)
-        patch.setattr(evolve._Population, "step", step)
+        step = at_call(number, population.Population.step, KeyboardInterrupt)
+        patch.setattr(population.Population, "step", step)
         with pytest.raises(KeyboardInterrupt, match="now"):
             model.fit(X, y)
     usable(model, X)

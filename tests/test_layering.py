@@ -67,6 +67,7 @@ ORDER = [
     "breed",
     "simplify",
     "archive",
+    "population",
     "evolve",
     "restarts",
     "settle",

@@ -158,6 +158,19 @@ class Arena:
         )
 
     @cached_property
+    def starting_places(self) -> np.ndarray:
+        """Where the coefficients of every primitive begin (primitives, P).
+
+        0 is an exponent, 1 the number one, more are numbers about zero.
+        """
+        places = np.tile(2 + np.arange(self.max_params), (len(self.primitives), 1))
+        for op, primitive in enumerate(self.primitives):
+            for j, kind in enumerate(primitive.params):
+                if kind == "shape":
+                    places[op, j] = 0 if primitive.base == "power" else 1
+        return places
+
+    @cached_property
     def straight(self) -> np.ndarray:
         """Primitives that are linear in their source."""
         return np.array([p.straight for p in self.primitives])
@@ -206,7 +219,12 @@ class Arena:
     def data(self) -> tuple:
         """What the compiled refit needs to know of the problem."""
         return (
-            self.x, self.y, self.root, self.n_params, self.train_readout, self.train_bias,
+            self.x,
+            self.y,
+            self.root,
+            self.n_params,
+            self.train_readout,
+            self.train_bias,
         )
 
     def fit(
@@ -221,8 +239,8 @@ class Arena:
         if hopeless is None:
             hopeless = np.full(len(graphs), np.inf)
         self.kernel.fit_many(
-            self.data, self.kernel.evaluate, limits, hopeless, graphs.structure, graphs.theta, graphs.w,
-            graphs.loss,
+            self.data, self.kernel.evaluate, limits, hopeless, graphs.structure,
+            graphs.theta, graphs.w, graphs.loss,
         )  # fmt: skip
 
     def apply(self, graphs: Graphs, edits: Edits) -> None:

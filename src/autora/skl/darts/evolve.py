@@ -1,9 +1,8 @@
-"""The search over graphs whose size is not given: propose, refit, keep the best per size.
+"""The search over graphs whose size is not given: one population after the other.
 
-Elites are kept for every complexity, so that a simple half-truth is never crowded out by a
-complicated one. Children come from the refit-aware gradient at an elite (`vertex`), from
-random edits of elites, and from nothing. All are refitted exactly on a sample of the rows;
-those that would enter the archive once more on all of them.
+A population (`population`) that has not found an exact graph in its time gives way to a
+fresh one. In between there are excursions to where the outermost function of the law is
+undone (`undoing`).
 """
 
 from __future__ import annotations
@@ -16,33 +15,18 @@ import numpy as np
 
 from .archive import Archive
 from .arena import Arena, Graphs
-from .breed import Options, bred, unseen
+from .breed import Options
 from .checkpoint import Keeper, Place, generator_state, part, prefixed, set_generator
-from .random_edits import from_nothing, keyed
+from .population import Population
+from .random_edits import keyed
 from .search import Budget
 from .undoing import Undone, put_back, undone
 
-#: Rows on which children are screened.
-SCREENING_ROWS = 64
-#: Steps on the sample.
-_SCREENING_STEPS = 16
-#: Parents of a generation, and of the first, after which each has one more.
-_PARENTS, _FIRST_PARENTS = 10, 2
-#: Generations that have nothing but children by predicted gain.
-_OPENING = 4
-#: Fresh graphs of a generation.
-_FRESH = 60
 #: Graphs that the first two populations fit; the next two fit twice as many, and so on.
 _PATIENCE = 6000
-#: Fresh graphs of a generation of the control.
-_ALONE = 300
-#: A child whose loss is this many times too large after a few steps is given up.
-_HOPELESS = 30.0
 #: Graphs that are still looked at after an exact one in search of a simpler one, for every
 #: squared unit of its complexity: a long one is rarely the shortest.
 _AFTERGLOW = 20
-#: Relative error of those, after the steps on the sample, that may become exact.
-_NEAR = 1e-4
 #: Graphs before the first excursions to where the outermost function is undone, and what
 #: a place has fitted after the first round; every further round doubles that.
 _SETTING_OUT, _EXCURSION = 2000, 1000
@@ -50,97 +34,6 @@ _SETTING_OUT, _EXCURSION = 2000, 1000
 _BROUGHT = 12
 #: Graphs that are simplified at the end, and where the first of them is exact.
 _SIMPLIFIED, _SIMPLIFIED_EXACT = 4, 1
-
-
-class _Population:
-    """One archive and the structures that it has seen, on its own sample of the rows."""
-
-    def __init__(
-        self,
-        arena: Arena,
-        options: Options,
-        rng: np.random.Generator,
-        archive: Archive | None = None,
-    ) -> None:
-        if archive is None:
-            rows = np.arange(arena.n_rows)
-            if len(rows) > SCREENING_ROWS:
-                rows = np.sort(rng.permutation(len(rows))[:SCREENING_ROWS])
-            archive = Archive(arena, rows, options)
-        self.archive, self.screen = archive, archive.screen
-        self.options, self.rng = options, rng
-        self.fitted = self.since_exact = self.generation = 0
-        self._seen: dict[int, int] = {}
-
-    def step(self) -> int:
-        """One generation; the number of graphs fitted."""
-        archive = self.archive
-        families = unseen(Graphs.join(self._families()), self._seen)
-        children = self._simpler(families)
-        hopeless = _HOPELESS * archive.bars(children)
-        self.screen.fit(children, _SCREENING_STEPS, 1e-6, hopeless)
-        admitted = archive.admits(children)
-        if archive.exact:
-            admitted = admitted[children.loss[admitted] <= _NEAR * self.screen.unit]
-        if len(admitted):
-            archive.add(children.take(admitted))
-        if archive.exact:
-            archive.simplify(1)
-            self.since_exact += len(families)
-        self.fitted += len(children)
-        self.generation += 1
-        if not len(families) and self.generation <= _OPENING:
-            return self.step()
-        return len(families)
-
-    def _families(self) -> list[Graphs]:
-        """Graphs to fit: at first only those that the gradient proposes."""
-        options, rng = self.options, self.rng
-        if options.random_only:
-            return [from_nothing(self.screen, _ALONE, rng)]
-        opens = self.generation < _OPENING and not self.archive.exact
-        if options.gradient and opens:
-            few = options._replace(mutation=False)
-            return bred(self.screen, self._parents(), few, rng)
-        fresh = from_nothing(self.screen, _FRESH, rng)
-        return [fresh, *bred(self.screen, self._parents(), options, rng)]
-
-    def _simpler(self, graphs: Graphs) -> Graphs:
-        """Those that would be an improvement on an exact graph, if there is one."""
-        if not self.archive.exact:
-            return graphs
-        sizes = self.screen.size(graphs)
-        return graphs.take(np.flatnonzero(sizes < self.archive.least - 1e-9))
-
-    def _parents(self) -> Graphs:
-        """Elites to breed from; the first of all is the graph without edges."""
-        if len(self.archive.criterion):
-            ready = 0 if self.archive.exact else self.generation
-            count = min(_FIRST_PARENTS + ready, _PARENTS)
-            return self.archive.graphs.take(self.archive.parents(count, self.rng))
-        blank = self.screen.empty(1)
-        self.screen.fit(blank, 0, 0.0)
-        return blank
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        return prefixed("archive", self.archive.arrays()) | {
-            "counts": np.array([self.fitted, self.since_exact, self.generation]),
-            "seen": np.array([*self._seen.items()], np.int64).reshape(-1, 2),
-        }
-
-    @classmethod
-    def of(
-        cls,
-        arena: Arena,
-        options: Options,
-        rng: np.random.Generator,
-        arrays: dict[str, np.ndarray],
-    ) -> _Population:
-        archive = Archive.of(arena, options, part(arrays, "archive"))
-        found = cls(arena, options, rng, archive)
-        found.fitted, found.since_exact, found.generation = arrays["counts"].tolist()
-        found._seen = dict(arrays["seen"].tolist())
-        return found
 
 
 class _Excursions:
@@ -154,7 +47,7 @@ class _Excursions:
     def __init__(self, arena: Arena, options: Options, rng: np.random.Generator) -> None:
         self.arena, self.options, self.rng = arena, options, rng
         self.wanted = options.undoing and not options.random_only
-        self.populations: dict[int, _Population] = {}
+        self.populations: dict[int, Population] = {}
         self.ahead: list[int] = []  #: places of this round, the present one first
         self.round, self.next_round, self.until = 0, _SETTING_OUT, 0
 
@@ -183,7 +76,7 @@ class _Excursions:
         place = self.ahead[0]
         if place not in self.populations:
             arena = self.places[place].arena
-            self.populations[place] = _Population(arena, self.options, self.rng)
+            self.populations[place] = Population(arena, self.options, self.rng)
         population = self.populations[place]
         count, archive = population.step(), population.archive
         if population.fitted >= self.until or archive.exact or not count:
@@ -208,7 +101,7 @@ class _Excursions:
         self.ahead, self.best = arrays["ahead"].tolist(), arrays["best"].copy()
         self.round, self.next_round, self.until = arrays["counts"].tolist()
         self.populations = {
-            place: _Population.of(there.arena, self.options, self.rng, state)
+            place: Population.of(there.arena, self.options, self.rng, state)
             for place, there in enumerate(self.places)
             if (state := part(arrays, str(place)))
         }
@@ -227,7 +120,7 @@ class _Hunt:
     ) -> None:
         self.arena, self.budget, self.options, self.rng = arena, budget, options, rng
         self.progress = progress
-        self.population = _Population(arena, options, rng)
+        self.population = Population(arena, options, rng)
         self.excursions = _Excursions(arena, options, rng)
         self.kept: Archive | None = None
         self.fitted = self.since = self.restarts = 0
@@ -266,7 +159,7 @@ class _Hunt:
         spent = self.population.fitted >= patience and self.options.restarts
         if spent and not self.excursions.ahead and not self.population.archive.exact:
             self.kept, self.restarts = self.archive, self.restarts + 1
-            self.population = _Population(self.arena, self.options, self.rng)
+            self.population = Population(self.arena, self.options, self.rng)
 
     @property
     def archive(self) -> Archive:
@@ -296,7 +189,7 @@ class _Hunt:
         """Be where another search was when it gave these `arrays`."""
         fixed = self.arena, self.options
         set_generator(self.rng, arrays["generator"])
-        self.population = _Population.of(*fixed, self.rng, part(arrays, "population"))
+        self.population = Population.of(*fixed, self.rng, part(arrays, "population"))
         kept = part(arrays, "kept")
         self.kept = Archive.of(*fixed, kept) if kept else None
         self.excursions.resume(part(arrays, "excursions"))

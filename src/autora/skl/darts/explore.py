@@ -51,8 +51,8 @@ class Found(NamedTuple):
 def warm_up(frame: Frame, train_readout: bool, train_bias: bool) -> None:
     """Compile everything, or load it from the cache, before a clock starts."""
     rng = np.random.default_rng(0)
-    x = rng.uniform(1, 2, (20, 1))
-    problem = Problem(x, x**2, np.ones(20), train_readout, train_bias)
+    x, y = rng.uniform(1, 2, (2, 20, 1))  # no law: all parts of a search get their turn
+    problem = Problem(x, y, np.ones(20), train_readout, train_bias)
     arena = arena_for(frame, problem, Units(0.0, 1.0))
     evolve(arena, Budget(candidates=600), Options(), rng)
 
@@ -142,10 +142,10 @@ def _draws(arena: Arena, blank: Model, units: Units, rng: np.random.Generator) -
     fed = {edge.source - blank.space.n_inputs for edge in blank.edges()}
     last = np.array([k not in fed for k in range(arena.n_nodes)])
     graphs.use[::2] &= last
-    start = starts(arena, _N_STARTS, rng)
-    for i, k, s in np.argwhere(graphs.op >= 0):
+    places = np.argwhere(graphs.op >= 0)
+    for start, (i, k, s) in zip(starts(arena, len(places), rng), places, strict=True):
         op = graphs.op[i, k, s]
-        row = start[i, op].copy()
+        row = start[arena.starting_places[op]]
         unit = arena.scale[graphs.src[i, k, s]]
         if arena.form[op, 0]:
             row[0] /= unit

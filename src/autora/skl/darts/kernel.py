@@ -18,7 +18,7 @@ Jacobian (variable projection: Golub & Pereyra 1973, Kaufman 1975; damping: Marq
 With one output the Jacobian needs a single backward sweep per step.
 """
 
-# ruff: noqa: F821
+# ruff: noqa: F821, RUF005
 # mypy: ignore-errors
 
 HUGE = 1e120

@@ -8,7 +8,7 @@ factors. ``vocabulary`` is (primitives, basic, form, straight, scales_itself, va
 `arena` and `codegen`.
 """
 
-# ruff: noqa: F821
+# ruff: noqa: F821, RUF005
 # mypy: ignore-errors
 
 #: How an edit comes: with amplitude 1, a free one, or through a hidden node that has it.

@@ -53,8 +53,12 @@ def random_edit(u, ops, relatives, n_inputs, can_multiply, op, edit):
 
 
 @entry
-def random_edits(u, ops, start, scale, form, relatives, settings, op, edits, coefs):
-    """Edits for a batch of graphs, coefficients in the units of their source."""
+def random_edits(u, ops, start, places, scale, form, relatives, settings, op, edits, coefs):
+    """Edits for a batch of graphs, coefficients in the units of their source.
+
+    Those of primitive number ``op`` are the numbers of a graph's row of ``start`` at
+    ``places[op]``.
+    """
     n_inputs, can_multiply = settings
     for b in range(u.shape[0]):
         edit = edits[b]
@@ -62,7 +66,7 @@ def random_edits(u, ops, start, scale, form, relatives, settings, op, edits, coe
         if edit[3] < 0:
             continue
         for j in range(coefs.shape[1]):
-            coefs[b, j] = start[b, edit[3], j]
+            coefs[b, j] = start[b, places[edit[3], j]]
         unit = scale[edit[4]] if edit[7] < 0 else 1.0
         if form[edit[3], 0] == 1:
             coefs[b, 0] /= unit

@@ -6,17 +6,13 @@ import numpy as np
 
 from .arena import Arena, Edits, Graphs
 
+_EXPONENTS = (-2.0, -1.0, -0.5, 0.5, 1.5, 2.0, 3.0)
+
 
 def starts(arena: Arena, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Starting coefficients (count, primitives, P) of edges drawn at random."""
-    shape = (count, len(arena.primitives), arena.max_params)
-    start = rng.normal(0.0, 1.0, shape)
-    for op, primitive in enumerate(arena.primitives):
-        for j, kind in enumerate(primitive.params):
-            if kind == "shape" and primitive.base == "power":
-                start[:, op, j] = rng.choice((-2, -1, -0.5, 0.5, 1.5, 2, 3), count)
-            elif kind == "shape":
-                start[:, op, j] = 1.0
+    """What random edges begin with, (count, 2 + P), see ``arena.starting_places``."""
+    start = rng.normal(0.0, 1.0, (count, 2 + arena.max_params))
+    start[:, 0], start[:, 1] = rng.choice(_EXPONENTS, count), 1.0
     return start
 
 
@@ -26,9 +22,9 @@ def randomly_edited(arena: Arena, graphs: Graphs, rng: np.random.Generator) -> N
     rows = np.zeros((size, 8), np.int64)
     coefs = np.zeros((size, arena.max_params))
     arena.kernel.random_edits(
-        rng.random((size, 10)), arena.allowed, starts(arena, size, rng), arena.scale,
-        arena.form, arena.relatives, (arena.n_inputs, arena.can_multiply), graphs.op,
-        rows, coefs,
+        rng.random((size, 10)), arena.allowed, starts(arena, size, rng),
+        arena.starting_places, arena.scale, arena.form, arena.relatives,
+        (arena.n_inputs, arena.can_multiply), graphs.op, rows, coefs,
     )  # fmt: skip
     arena.apply(graphs, Edits(rows, coefs, np.ones(size)))
 

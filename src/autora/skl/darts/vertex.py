@@ -113,13 +113,19 @@ def proposed(
     drawn = _coefficients(arena, 1 + size, rng)
     luck = rng.gumbel(size=(size, _SHORTLIST))
     vocabulary = (
-        _template(arena).op, arena.basic, arena.form, arena.straight, arena.scales_itself,
+        _template(arena).op,
+        arena.basic,
+        arena.form,
+        arena.straight,
+        arena.scales_itself,
     )
     rows = np.zeros((size * count, 8), np.int64)
     edits = Edits(rows, np.zeros((len(rows), arena.max_params)), np.zeros(len(rows)))
     parents = np.zeros(len(rows), np.int64)
-    filled = arena.kernel.propose(
-        arena.data, arena.kernel.evaluate, arena.kernel.value_of, arena.can_multiply, graphs.structure, graphs.theta, drawn, pairs, luck,
-        vocabulary, _prices(arena), FLOOR * arena.unit, *edits, parents,
+    kernel = arena.kernel
+    filled = kernel.propose(
+        arena.data, kernel.evaluate, kernel.value_of, arena.can_multiply, graphs.structure,
+        graphs.theta, drawn, pairs, luck, vocabulary, _prices(arena), FLOOR * arena.unit,
+        *edits, parents,
     )  # fmt: skip
     return parents[:filled], Edits(*(part[:filled] for part in edits))

@@ -1,0 +1,125 @@
+"""Graphs that compete, generation after generation: propose, refit, keep the best per size.
+
+Elites are kept for every complexity, so that a simple half-truth is never crowded out by a
+complicated one. Children come from the refit-aware gradient at an elite (`vertex`), from
+random edits of elites, and from nothing. All are refitted exactly on a sample of the rows;
+those that would enter the archive once more on all of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .archive import Archive
+from .arena import Arena, Graphs
+from .breed import Options, bred, unseen
+from .checkpoint import part, prefixed
+from .random_edits import from_nothing
+
+#: Rows on which children are screened.
+SCREENING_ROWS = 64
+#: Steps on the sample.
+_SCREENING_STEPS = 16
+#: Parents of a generation, and of the first, after which each has one more.
+_PARENTS, _FIRST_PARENTS = 10, 2
+#: Generations that have nothing but children by predicted gain.
+_OPENING = 4
+#: Fresh graphs of a generation.
+_FRESH = 60
+#: Fresh graphs of a generation of the control.
+_ALONE = 300
+#: A child whose loss is this many times too large after a few steps is given up.
+_HOPELESS = 30.0
+#: Relative error of those, after the steps on the sample, that may become exact.
+_NEAR = 1e-4
+
+
+class Population:
+    """One archive and the structures that it has seen, on its own sample of the rows."""
+
+    def __init__(
+        self,
+        arena: Arena,
+        options: Options,
+        rng: np.random.Generator,
+        archive: Archive | None = None,
+    ) -> None:
+        if archive is None:
+            rows = np.arange(arena.n_rows)
+            if len(rows) > SCREENING_ROWS:
+                rows = np.sort(rng.permutation(len(rows))[:SCREENING_ROWS])
+            archive = Archive(arena, rows, options)
+        self.archive, self.screen = archive, archive.screen
+        self.options, self.rng = options, rng
+        self.fitted = self.since_exact = self.generation = 0
+        self._seen: dict[int, int] = {}
+
+    def step(self) -> int:
+        """One generation; the number of graphs fitted."""
+        archive = self.archive
+        families = unseen(Graphs.join(self._families()), self._seen)
+        children = self._simpler(families)
+        hopeless = _HOPELESS * archive.bars(children)
+        self.screen.fit(children, _SCREENING_STEPS, 1e-6, hopeless)
+        admitted = archive.admits(children)
+        if archive.exact:
+            admitted = admitted[children.loss[admitted] <= _NEAR * self.screen.unit]
+        if len(admitted):
+            archive.add(children.take(admitted))
+        if archive.exact:
+            archive.simplify(1)
+            self.since_exact += len(families)
+        self.fitted += len(children)
+        self.generation += 1
+        if not len(families) and self.generation <= _OPENING:
+            return self.step()
+        return len(families)
+
+    def _families(self) -> list[Graphs]:
+        """Graphs to fit: at first only those that the gradient proposes."""
+        options, rng = self.options, self.rng
+        if options.random_only:
+            return [from_nothing(self.screen, _ALONE, rng)]
+        opens = self.generation < _OPENING and not self.archive.exact
+        if options.gradient and opens:
+            few = options._replace(mutation=False)
+            return bred(self.screen, self._parents(), few, rng)
+        fresh = from_nothing(self.screen, _FRESH, rng)
+        return [fresh, *bred(self.screen, self._parents(), options, rng)]
+
+    def _simpler(self, graphs: Graphs) -> Graphs:
+        """Those that would be an improvement on an exact graph, if there is one."""
+        if not self.archive.exact:
+            return graphs
+        sizes = self.screen.size(graphs)
+        return graphs.take(np.flatnonzero(sizes < self.archive.least - 1e-9))
+
+    def _parents(self) -> Graphs:
+        """Elites to breed from; the first of all is the graph without edges."""
+        if len(self.archive.criterion):
+            ready = 0 if self.archive.exact else self.generation
+            count = min(_FIRST_PARENTS + ready, _PARENTS)
+            return self.archive.graphs.take(self.archive.parents(count, self.rng))
+        blank = self.screen.empty(1)
+        self.screen.fit(blank, 0, 0.0)
+        return blank
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return prefixed("archive", self.archive.arrays()) | {
+            "counts": np.array([self.fitted, self.since_exact, self.generation]),
+            "seen": np.array([*self._seen.items()], np.int64).reshape(-1, 2),
+        }
+
+    @classmethod
+    def of(
+        cls,
+        arena: Arena,
+        options: Options,
+        rng: np.random.Generator,
+        arrays: dict[str, np.ndarray],
+    ) -> Population:
+        archive = Archive.of(arena, options, part(arrays, "archive"))
+        found = cls(arena, options, rng, archive)
+        found.fitted, found.since_exact, found.generation = arrays["counts"].tolist()
+        found._seen = dict(arrays["seen"].tolist())
+        return found
