@@ -79,13 +79,14 @@ class _Excursions:
             self.populations[place] = Population(arena, self.options, self.rng)
         population = self.populations[place]
         count, archive = population.step(), population.archive
-        if population.fitted >= self.until or archive.exact or not count:
+        spent = population.fitted >= self.until or population.exhausted
+        if spent or archive.exact:
             best = archive.graphs.take(np.argsort(archive.criterion)[:_BROUGHT])
             found = keyed(self.arena, put_back(self.arena, self.places[place], best))
             home.add(found)
             self.best[place] = self.arena.criterion(found).min(initial=np.inf)
             self.ahead = self.ahead[1:]
-        return max(count, 1)
+        return count
 
     def arrays(self) -> dict[str, np.ndarray]:
         found = {
@@ -140,7 +141,8 @@ class _Hunt:
         if len(archive.criterion):
             self.progress(archive, self.fitted)
         spent = time.perf_counter() - self.start
-        settled = self.population.since_exact > self._afterglow() or not count
+        trimmed = self.population.since_exact > self._afterglow()
+        settled = trimmed or self.population.exhausted
         self.done = settled or self.since > budget.stall
         self.out_of_budget = self.fitted >= budget.candidates or spent >= budget.seconds
 

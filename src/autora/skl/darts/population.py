@@ -35,7 +35,16 @@ _NEAR = 1e-4
 
 
 class Population:
-    """One archive and the structures that it has seen, on its own sample of the rows."""
+    """One archive and the structures that it has seen, on its own sample of the rows.
+
+    Attributes
+    ----------
+    fitted : int
+    since_exact : int
+        Graphs looked at, fitted or not, since there is an exact one.
+    exhausted : bool
+        Whether a generation found nothing that it had not seen.
+    """
 
     def __init__(
         self,
@@ -52,12 +61,14 @@ class Population:
         self.archive, self.screen = archive, archive.screen
         self.options, self.rng = options, rng
         self.fitted = self.since_exact = self.generation = 0
+        self.exhausted = False
         self._seen: dict[int, int] = {}
 
     def step(self) -> int:
         """One generation; the number of graphs fitted."""
-        archive = self.archive
+        archive, opening = self.archive, self._is_opening()
         families = unseen(Graphs.join(self._families()), self._seen)
+        self.exhausted = not len(families) and not opening
         children = self._simpler(families)
         hopeless = _HOPELESS * archive.bars(children)
         self.screen.fit(children, _SCREENING_STEPS, 1e-6, hopeless)
@@ -71,17 +82,18 @@ class Population:
             self.since_exact += len(families)
         self.fitted += len(children)
         self.generation += 1
-        if not len(families) and self.generation <= _OPENING:
-            return self.step()
-        return len(families)
+        return len(children)
+
+    def _is_opening(self) -> bool:
+        wanted = self.options.gradient and not self.options.random_only
+        return wanted and self.generation < _OPENING and not self.archive.exact
 
     def _families(self) -> list[Graphs]:
         """Graphs to fit: at first only those that the gradient proposes."""
         options, rng = self.options, self.rng
         if options.random_only:
             return [from_nothing(self.screen, _ALONE, rng)]
-        opens = self.generation < _OPENING and not self.archive.exact
-        if options.gradient and opens:
+        if self._is_opening():
             few = options._replace(mutation=False)
             return bred(self.screen, self._parents(), few, rng)
         fresh = from_nothing(self.screen, _FRESH, rng)
