@@ -309,6 +309,16 @@ def test_the_line_is_the_best_one(name: str) -> None:
     np.testing.assert_allclose(design.T @ residual, 0, atol=1e-5)
 
 
+def test_the_line_does_without_a_column_that_has_no_mean() -> None:
+    huge = np.column_stack([Z, np.full(40, 1.5e308)])
+    y, weight = Z @ [2.0, -1.0, 0.5] + 0.3, np.linspace(0.5, 1.5, 40)
+    with np.errstate(all="ignore"):
+        problem = Problem(huge, y[:, None], weight, False, True)
+        line = cautions.straight(problem, OBJECTIVES["real"])
+    np.testing.assert_allclose(line.edge[line.architecture == 1, 0], [2, -1, 0.5, 0])
+    np.testing.assert_allclose(line.bias, 0.3)
+
+
 def test_cut_short_while_improving() -> None:
     def history(criterion: list[float]) -> SearchHistory:
         count = len(criterion)

@@ -155,15 +155,19 @@ def straight(problem: Problem, objective: Objective) -> Model:
 
 
 def _least_squares(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes (inputs, outputs) and biases of the best linear functions."""
+    """Slopes (inputs, outputs) and biases of the best linear functions.
+
+    Inputs whose mean double precision cannot hold have no slope.
+    """
     root = np.sqrt(problem.weight)[:, None]
     centre = np.average(problem.x, axis=0, weights=problem.weight)
     size = np.abs(problem.x - centre).max(axis=0)
-    size = np.where(size > 0, size, 1.0)
-    design = np.hstack([(problem.x - centre) / size, np.ones((len(root), 1))])
+    size = np.where(np.isfinite(size) & (size > 0), size, np.inf)
+    design = np.where(size < np.inf, (problem.x - centre) / size, 0.0)
+    design = np.hstack([design, np.ones((len(root), 1))])
     found = np.linalg.lstsq(design * root, problem.y * root, rcond=None)[0]
     slopes = found[:-1] / size[:, None]
-    return slopes, found[-1] - centre @ slopes
+    return slopes, found[-1] - np.where(size < np.inf, centre, 0.0) @ slopes
 
 
 def straight_is_as_good(problem: Problem, model: Model) -> bool:

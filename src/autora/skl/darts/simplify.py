@@ -21,7 +21,7 @@ _STEPS, _SCREENING_STEPS, _SHORTLIST = 40, 15, 6
 _CONSTANT = 1e-9
 #: A try whose loss on the sample is more than so many times that of the graph, and more
 #: than so small a part of that of a constant, does not get there in the steps that follow.
-_WORSE, _FAR = 10.0, 1e-4
+_WORSE, _FAR = 100.0, 1e-4
 _EXPONENTS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
 
 

@@ -1,0 +1,101 @@
+"""A generation: how a search opens, and what it does once a graph is exact."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autora.skl.darts import bridge, herds, population
+from autora.skl.darts.arena import Arena, Graphs
+from autora.skl.darts.breed import Options
+from autora.skl.darts.evolve import evolve
+from autora.skl.darts.population import Population
+from autora.skl.darts.primitives import SCIENCE, resolve
+from autora.skl.darts.refit import Problem
+from autora.skl.darts.search import Budget
+
+X = np.random.default_rng(0).uniform(0.5, 2.0, (100, 3))
+NOISE = np.random.default_rng(1).normal(size=len(X))
+PRODUCT = X[:, 0] * X[:, 1] / X[:, 2]
+
+
+def arena_of(y: np.ndarray, names: Any = SCIENCE, most_nodes: int = 5) -> Arena:
+    problem = Problem(X, y[:, None], np.ones(len(y)), True, True)
+    frame = bridge.Frame(resolve(names), most_nodes)
+    return bridge.arena_for(frame, problem, bridge.units_of(problem))
+
+
+def population_of(y: np.ndarray, options: Options = Options()) -> Population:  # noqa: B008
+    return Population(arena_of(y), options, np.random.default_rng(2))
+
+
+def exact() -> Population:
+    found = population_of(PRODUCT)
+    for _ in range(30):
+        if found.archive.exact:
+            return found
+        found.step()
+    raise AssertionError("a product of three inputs is one of the easiest laws")
+
+
+class Drawn(Exception):
+    """A graph was drawn without a score."""
+
+
+@pytest.mark.parametrize("gradient", [True, False])
+def test_a_search_opens_with_what_the_gradient_proposes(
+    gradient: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn(*args: Any) -> Graphs:
+        raise Drawn
+
+    monkeypatch.setattr(population, "from_nothing", drawn)
+    monkeypatch.setattr("autora.skl.darts.breed.randomly_edited", drawn)
+    opening = population_of(NOISE, Options(gradient=gradient))
+    for _ in range(population._OPENING * gradient):
+        assert opening.step() > 0
+    with pytest.raises(Drawn):
+        opening.step()
+
+
+def test_beside_an_exact_graph_only_simpler_ones_are_fitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = exact()
+    least, fit, sizes = found.archive.least, Arena.fit, []
+
+    def watched(arena: Arena, graphs: Graphs, *limits: Any) -> None:
+        if arena is found.screen and limits[0] == population._SCREENING_STEPS:
+            sizes.extend(arena.size(graphs).tolist())
+        fit(arena, graphs, *limits)
+
+    monkeypatch.setattr(Arena, "fit", watched)
+    before = found.fitted, found.since_exact
+    for _ in range(3):
+        found.step()
+    assert sizes and max(sizes) < least
+    looked_at = found.since_exact - before[1]
+    assert found.fitted - before[0] == len(sizes) < looked_at
+
+
+def test_nothing_more_complicated_than_an_exact_graph_is_handed_on() -> None:
+    archive = exact().archive
+    assert archive.arena.size(archive.graphs).max() > archive.least
+    sizes = archive.arena.size(archive.graphs.take(herds._handed_on(archive)))
+    assert sizes.max() == archive.least
+    assert len(sizes) == len(np.unique(herds._handed_on(archive)))
+
+
+def test_a_space_that_has_been_seen_ends_the_search() -> None:
+    arena = arena_of(NOISE, ("none", "add"), most_nodes=1)
+    small = Population(arena, Options(), np.random.default_rng(0))
+    for _ in range(200):
+        small.step()
+        if small.exhausted:
+            break
+    assert small.exhausted and small.generation > population._OPENING
+    rng = np.random.default_rng(0)
+    ended = evolve(arena, Budget(candidates=10**6), Options(), rng)
+    assert len(ended.criterion) and not ended.out_of_budget
