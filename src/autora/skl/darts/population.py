@@ -30,8 +30,10 @@ _FRESH = 60
 _ALONE = 300
 #: A child whose loss is this many times too large after a few steps is given up.
 _HOPELESS = 30.0
-#: Relative error of those, after the steps on the sample, that may become exact.
-_NEAR = 1e-4
+#: Complexity up to which an exact graph leaves no room for steps towards a simpler one, so
+#: that only what may itself become exact is looked at further; and the relative error,
+#: after the steps on the sample, of what may.
+_SHORT, _NEAR = 5.0, 1e-4
 
 
 class Population:
@@ -73,7 +75,7 @@ class Population:
         hopeless = _HOPELESS * archive.bars(children)
         self.screen.fit(children, _SCREENING_STEPS, 1e-6, hopeless)
         admitted = archive.admits(children)
-        if archive.exact:
+        if self._is_trimming():
             admitted = admitted[children.loss[admitted] <= _NEAR * self.screen.unit]
         if len(admitted):
             archive.add(children.take(admitted))
@@ -87,6 +89,9 @@ class Population:
     def _is_opening(self) -> bool:
         wanted = self.options.gradient and not self.options.random_only
         return wanted and self.generation < _OPENING and not self.archive.exact
+
+    def _is_trimming(self) -> bool:
+        return self.archive.exact and self.archive.least <= _SHORT
 
     def _families(self) -> list[Graphs]:
         """Graphs to fit: at first only those that the gradient proposes."""
@@ -109,7 +114,7 @@ class Population:
     def _parents(self) -> Graphs:
         """Elites to breed from; the first of all is the graph without edges."""
         if len(self.archive.criterion):
-            ready = 0 if self.archive.exact else self.generation
+            ready = 0 if self._is_trimming() else self.generation
             count = min(_FIRST_PARENTS + ready, _PARENTS)
             return self.archive.graphs.take(self.archive.parents(count, self.rng))
         blank = self.screen.empty(1)

@@ -22,6 +22,8 @@ _CONSTANT = 1e-9
 #: A try whose loss on the sample is more than so many times that of the graph, and more
 #: than so small a part of that of a constant, does not get there in the steps that follow.
 _WORSE, _FAR = 100.0, 1e-4
+#: So many times that is too much after a few steps.
+_HOPELESS = 100.0
 _EXPONENTS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
 
 
@@ -118,9 +120,11 @@ def _shortlist(screen: Arena, graph: Graphs, children: Graphs) -> np.ndarray:
     """The tries that are best on the sample, of those that may become as good."""
     here = graph.take([0])
     screen.fit(here, 0, 0.0)
-    able = children.loss <= _WORSE * here.loss + _FAR * screen.unit
+    bar = _WORSE * here.loss[0] + _FAR * screen.unit
+    hopeless = np.full(len(children), _HOPELESS * bar)
+    screen.fit(children, _SCREENING_STEPS, 1e-9, hopeless)
     order = np.argsort(screen.criterion(children), kind="stable")
-    return order[able[order]][:_SHORTLIST]
+    return order[children.loss[order] <= bar][:_SHORTLIST]
 
 
 def simplified(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
@@ -137,7 +141,6 @@ def simplified(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
         children = Graphs.join(families)
         if not len(children):
             return current
-        screen.fit(children, _SCREENING_STEPS, 1e-9)
         children = children.take(_shortlist(screen, current, children))
         if not len(children):
             return current
