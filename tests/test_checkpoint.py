@@ -94,6 +94,7 @@ def test_killed_and_resumed(tmp_path: Path) -> None:
     assert files(folder)
     steps = []
     settings = {"n_candidates": 20_000}
+    regressor(n_candidates=200).fit(X, y)  # a process's first fit has steps of its own
     with pytest.MonkeyPatch.context() as patch:
         step = population.Population.step
         patch.setattr(
