@@ -25,8 +25,9 @@ from .undoing import Undone, put_back, undone
 #: Graphs that the first two populations fit; the next two fit twice as many, and so on.
 _PATIENCE = 6000
 #: Graphs that are still looked at after an exact one in search of a simpler one, for every
-#: squared unit of its complexity: a long one is rarely the shortest.
-_AFTERGLOW = 20
+#: squared unit of its complexity, or for every cubed one where that is more: a long one is
+#: rarely the shortest.
+_AFTERGLOW, _LONG_AFTERGLOW = 20.0, 5.0
 #: Graphs before the first excursions to where the outermost function is undone, and what
 #: a place has fitted after the first round; every further round doubles that.
 _SETTING_OUT, _EXCURSION = 2000, 1000
@@ -147,9 +148,12 @@ class _Hunt:
         self.out_of_budget = self.fitted >= budget.candidates or spent >= budget.seconds
 
     def _afterglow(self) -> float:
-        """Graphs to be fitted beside an exact one before it is taken."""
+        """Graphs to be looked at beside an exact one before it is taken."""
         archive = self.population.archive
-        return _AFTERGLOW * archive.least**2 if archive.exact else np.inf
+        if not archive.exact:
+            return np.inf
+        size = archive.least
+        return max(_AFTERGLOW * size**2, _LONG_AFTERGLOW * size**3)
 
     @property
     def ended(self) -> bool:
