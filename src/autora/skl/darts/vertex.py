@@ -18,7 +18,7 @@ from .arena import FLOOR, Arena, Edits, Graphs
 #: Edits among which children are drawn.
 _SHORTLIST = 400
 #: New nodes made of two sources that are looked at per graph.
-_N_PAIRS = 10
+_N_PAIRS = 6
 _EXPONENTS = (-3.0, -2.0, -1.5, -0.5, 1.5, 3.0, 4.0)
 
 
@@ -39,9 +39,9 @@ def _template(arena: Arena) -> _Template:
     for op in arena.allowed:
         slope, shift, n_params = arena.form[op].tolist()
         straight, power = arena.straight[op], arena.primitives[op].base == "power"
-        count = (1, 2, 3, 4)[min(n_params, 3)]
+        count = (1, 1, 2, 3)[min(n_params, 3)]
         if power:
-            count = 5 if n_params == 1 else 3
+            count = 3 if n_params == 1 else 2
         coefs = np.zeros(arena.max_params)
         coefs[:slope] = coefs[slope + shift : n_params] = 1.0
         places = (
