@@ -31,8 +31,8 @@ def population_of(y: np.ndarray, options: Options = Options()) -> Population:  #
     return Population(arena_of(y), options, np.random.default_rng(2))
 
 
-def exact() -> Population:
-    found = population_of(PRODUCT)
+def exact(options: Options = Options()) -> Population:  # noqa: B008
+    found = population_of(PRODUCT, options)
     for _ in range(30):
         if found.archive.exact:
             return found
@@ -44,20 +44,41 @@ class Drawn(Exception):
     """A graph was drawn without a score."""
 
 
-@pytest.mark.parametrize("gradient", [True, False])
-def test_a_search_opens_with_what_the_gradient_proposes(
-    gradient: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def scored_only(monkeypatch: pytest.MonkeyPatch) -> None:
     def drawn(*args: Any) -> Graphs:
         raise Drawn
 
     monkeypatch.setattr(population, "from_nothing", drawn)
     monkeypatch.setattr("autora.skl.darts.breed.randomly_edited", drawn)
+
+
+@pytest.mark.parametrize("gradient", [True, False])
+def test_a_search_opens_with_what_the_gradient_proposes(
+    gradient: bool, scored_only: None
+) -> None:
     opening = population_of(NOISE, Options(gradient=gradient))
     for _ in range(population._OPENING * gradient):
         assert opening.step() > 0
     with pytest.raises(Drawn):
         opening.step()
+
+
+@pytest.mark.parametrize("gradient", [True, False])
+def test_beside_an_exact_graph_only_the_gradient_proposes(
+    gradient: bool, request: pytest.FixtureRequest
+) -> None:
+    found = exact(Options(gradient=gradient))
+    found.generation, found._seen = population._OPENING, {}
+    before = found.since_exact
+    request.getfixturevalue("scored_only")
+    if not gradient:
+        with pytest.raises(Drawn):
+            found.step()
+        return
+    found.step()
+    looked_at, per_proposal = found.since_exact - before, population._WORTH
+    assert looked_at > 0 and looked_at % per_proposal == 0
 
 
 def test_beside_an_exact_graph_only_simpler_ones_are_fitted(

@@ -27,7 +27,7 @@ _PATIENCE = 6000
 #: Graphs that are still looked at after an exact one in search of a simpler one, for every
 #: squared unit of its complexity, or for every cubed one where that is more: a long one is
 #: rarely the shortest.
-_AFTERGLOW, _LONG_AFTERGLOW = 20.0, 5.0
+_AFTERGLOW, _LONG_AFTERGLOW = 20.0, 7.0
 #: Graphs before the first excursions to where the outermost function is undone, and what
 #: a place has fitted after the first round; every further round doubles that.
 _SETTING_OUT, _EXCURSION = 2000, 1000

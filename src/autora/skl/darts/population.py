@@ -22,8 +22,11 @@ SCREENING_ROWS = 64
 _SCREENING_STEPS = 16
 #: Parents of a generation, and of the first, after which each has one more.
 _PARENTS, _FIRST_PARENTS = 10, 2
-#: Generations that have nothing but children by predicted gain.
+#: First generations, which have nothing but children by predicted gain.
 _OPENING = 4
+#: So many graphs made at random is a proposal of the gradient worth in the search for a
+#: simpler one than an exact one, where no graph made at random was ever an improvement.
+_WORTH = 8
 #: Fresh graphs of a generation.
 _FRESH = 60
 #: Fresh graphs of a generation of the control.
@@ -43,7 +46,8 @@ class Population:
     ----------
     fitted : int
     since_exact : int
-        Graphs looked at, fitted or not, since there is an exact one.
+        Graphs looked at, fitted or not, since there is an exact one; a proposal of the
+        gradient counts for several.
     exhausted : bool
         Whether a generation found nothing that it had not seen.
     """
@@ -68,7 +72,7 @@ class Population:
 
     def step(self) -> int:
         """One generation; the number of graphs fitted."""
-        archive, opening = self.archive, self._is_opening()
+        archive, opening, keen = self.archive, self._is_opening(), self._is_keen()
         families = unseen(Graphs.join(self._families()), self._seen)
         self.exhausted = not len(families) and not opening
         children = self._simpler(families)
@@ -81,24 +85,28 @@ class Population:
             archive.add(children.take(admitted))
         if archive.exact:
             archive.simplify(1)
-            self.since_exact += len(families)
+            self.since_exact += len(families) * (_WORTH if keen else 1)
         self.fitted += len(children)
         self.generation += 1
         return len(children)
 
     def _is_opening(self) -> bool:
+        return self._is_keen() and not self.archive.exact
+
+    def _is_keen(self) -> bool:
+        """Whether only what the gradient proposes is looked at."""
         wanted = self.options.gradient and not self.options.random_only
-        return wanted and self.generation < _OPENING and not self.archive.exact
+        return wanted and (self.generation < _OPENING or self.archive.exact)
 
     def _is_trimming(self) -> bool:
         return self.archive.exact and self.archive.least <= _SHORT
 
     def _families(self) -> list[Graphs]:
-        """Graphs to fit: at first only those that the gradient proposes."""
+        """Graphs to look at."""
         options, rng = self.options, self.rng
         if options.random_only:
             return [from_nothing(self.screen, _ALONE, rng)]
-        if self._is_opening():
+        if self._is_keen():
             few = options._replace(mutation=False)
             return bred(self.screen, self._parents(), few, rng)
         fresh = from_nothing(self.screen, _FRESH, rng)
