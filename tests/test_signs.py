@@ -16,13 +16,16 @@ from autora.skl.darts.simplify import simplified
 X = np.random.default_rng(0).uniform(0.5, 2.0, (50, 2))
 
 
-@pytest.fixture(scope="module")
-def arena() -> Arena:
-    y = X[:, :1] * np.exp(-X[:, 1:])
+def arena_of(y: np.ndarray) -> Arena:
     problem = Problem(X, y, np.ones(len(X)), True, True)
     return bridge.arena_for(
         bridge.Frame(resolve(SCIENCE)), problem, bridge.units_of(problem)
     )
+
+
+@pytest.fixture(scope="module")
+def arena() -> Arena:
+    return arena_of(X[:, :1] * np.exp(-X[:, 1:]))
 
 
 def numbers(arena: Arena, *names: str) -> list[int]:
@@ -104,10 +107,7 @@ def test_a_node_that_moves_takes_its_read_out_along(arena: Arena) -> None:
 
 def test_an_edge_that_is_constant_goes_with_what_makes_up_for_it(arena: Arena) -> None:
     """(x + 1 − tanh(45·z))·√z on data where the tanh is 1: neither can go alone."""
-    y = X[:, :1] * np.sqrt(X[:, 1:])
-    problem = Problem(X, y, np.ones(len(X)), True, True)
-    frame, units = bridge.Frame(resolve(SCIENCE)), bridge.units_of(problem)
-    there = bridge.arena_for(frame, problem, units)
+    there = arena_of(X[:, :1] * np.sqrt(X[:, 1:]))
     rows = [
         (0, 0, 0, "shift", 1.0), (0, 1, 1, "scaled_tanh", -45.0),
         (1, 0, 2, "add", 0.0), (1, 1, 1, "sqrt", 0.0),
@@ -120,4 +120,22 @@ def test_an_edge_that_is_constant_goes_with_what_makes_up_for_it(arena: Arena) -
     simple = simplified(there, there, graph)
     names = [there.primitives[op].name for op in simple.op[simple.op >= 0]]
     assert sorted(names) == ["add", "sqrt"]
+    assert simple.loss[0] < 1e-25 * there.unit
+
+
+def test_an_imitation_that_costs_as_much_goes_with_what_it_took() -> None:
+    """(x − 1)·logistic(−1.2·k), k = z + 30, is (x − 1)·exp(−1.2·z) times a huge number."""
+    there = arena_of((X[:, :1] - 1) * np.exp(-1.2 * X[:, 1:]))
+    rows = [
+        (0, 0, 1, "shift", 30.0),
+        (1, 0, 0, "shift", -1.0), (1, 1, 2, "scaled_logistic", -1.2),
+    ]  # fmt: skip
+    graph = one(there, rows, 0, [1])
+    graph.agg[0, 1] = 1
+    graph = keyed(there, graph)
+    there.fit(graph, 0, 0.0)
+    assert graph.loss[0] < 1e-25 * there.unit
+    simple = simplified(there, there, graph)
+    names = [there.primitives[op].name for op in simple.op[simple.op >= 0]]
+    assert sorted(names) == ["scaled_exp", "shift"]
     assert simple.loss[0] < 1e-25 * there.unit

@@ -4,17 +4,18 @@ Every edge is tried without, with every cheaper primitive in its place, and ever
 tried outside the read-out; each try is refitted exactly and judged by the criterion. Limits
 that imitate another function (a logistic far out in its tail for an exponential) end here.
 An edge that is constant on the data (a tanh far out, which a shift makes up for) can only
-go together with another change.
+go together with another change, and so can one that imitates what costs as much.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .arena import Arena, Edits, Graphs
+from .arena import FLOOR, Arena, Edits, Graphs
 
 _STEPS, _SCREENING_STEPS, _SHORTLIST = 40, 15, 6
 #: Spread, as a share of its size, up to which an edge is constant.
@@ -24,6 +25,8 @@ _CONSTANT = 1e-9
 _WORSE, _FAR = 100.0, 1e-4
 #: So many times that is too much after a few steps.
 _HOPELESS = 100.0
+#: Loss of a twin, in losses of the graph, its steps, and how many are followed up.
+_AS_GOOD, _TWIN_STEPS, _MOST_TWINS = 1.1, 8, 3
 _EXPONENTS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
 
 
@@ -62,29 +65,70 @@ def _starts_at(arena: Arena, op: int, slope: float, old: np.ndarray) -> list[np.
     return results
 
 
-def tries(arena: Arena, graph: Graphs) -> Edits:
-    """Every edit that makes a single graph cheaper."""
-    rows: list[Sequence[Any]] = []
-    coefs: list[np.ndarray] = []
-    zero, kinds = np.zeros(arena.max_params), arena.kernel
-    op, src, theta = graph.op[0], graph.src[0], graph.theta[0]
-    for k in np.flatnonzero(graph.use[0]):
-        rows.append((kinds.SHOW, k, 0, -1, 0, 0, 0, -1))
-        coefs.append(zero)
-    for k, s in np.argwhere(op >= 0):
-        rows.append((kinds.DELETE, k, s, -1, 0, 0, 0, -1))
-        coefs.append(zero)
-        old = op[k, s]
+class _Tries:
+    """Edits of a single graph, listed one by one."""
+
+    def __init__(self, arena: Arena, graph: Graphs) -> None:
+        self.arena, self.graph = arena, graph
+        self.rows: list[Sequence[Any]] = []
+        self.coefs: list[np.ndarray] = []
+
+    def add(self, kind: int, k: int, s: int = 0, op: int = -1, source: int = 0) -> None:
+        self.rows.append((kind, k, s, op, source, 0, 0, -1))
+        self.coefs.append(np.zeros(self.arena.max_params))
+
+    def replace(self, k: int, s: int, able: Callable[[float, float], bool]) -> None:
+        """Another primitive at an edge, where its cost and the present one's allow it."""
+        arena, kinds = self.arena, self.arena.kernel
+        old, source = int(self.graph.op[0, k, s]), int(self.graph.src[0, k, s])
+        theta = self.graph.theta[0, k, s]
         for new in arena.allowed:
-            if arena.cost[new] >= arena.cost[old]:
+            if new == old or not able(arena.cost[new], arena.cost[old]):
                 continue
             if arena.primitives[new].base == arena.primitives[old].base:
-                rows.append((kinds.VARIANT, k, s, new, src[k, s], 0, 0, -1))
-                coefs.append(zero)
-            for start in _starts(arena, new, old, src[k, s], theta[k, s]):
-                rows.append((kinds.SET, k, s, new, src[k, s], 0, 0, -1))
-                coefs.append(start)
-    return Edits(np.array(rows, np.int64), np.array(coefs), np.ones(len(rows)))
+                self.add(kinds.VARIANT, k, s, new, source)
+            for start in _starts(arena, new, old, source, theta):
+                self.add(kinds.SET, k, s, new, source)
+                self.coefs[-1] = start
+
+    def children(self) -> Graphs:
+        """What they make of the graph."""
+        rows, count = np.array(self.rows, np.int64).reshape(-1, 8), len(self.rows)
+        children = self.graph.take(np.zeros(count, int))
+        coefs = np.array(self.coefs).reshape(count, self.arena.max_params)
+        self.arena.apply(children, Edits(rows, coefs, np.ones(count)))
+        return children.take(np.flatnonzero(children.key))
+
+
+def cheaper(arena: Arena, graph: Graphs) -> Graphs:
+    """What every edit makes of a single graph that makes it cheaper."""
+    edits, kinds = _Tries(arena, graph), arena.kernel
+    for k in np.flatnonzero(graph.use[0]):
+        edits.add(kinds.SHOW, k)
+    for k, s in np.argwhere(graph.op[0] >= 0):
+        edits.add(kinds.DELETE, k, s)
+        edits.replace(k, s, operator.lt)
+    return edits.children()
+
+
+def _twins(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
+    """Graphs as costly and as good, another primitive at one edge of a single graph.
+
+    They are looked for where a coefficient has an unnatural size, as in a logistic far out
+    in its tail: the exponential that it imitates costs as much, but leads on.
+    """
+    if not arena.strain(graph)[0] > 0:
+        return graph.take([])
+    edits = _Tries(arena, graph)
+    for k, s in np.argwhere(graph.op[0] >= 0):
+        edits.replace(k, s, operator.eq)
+    twins = edits.children()
+    here = graph.take([0])
+    screen.fit(here, 0, 0.0)
+    bar = _AS_GOOD * (here.loss[0] + FLOOR * screen.unit)
+    screen.fit(twins, _TWIN_STEPS, 1e-9, np.full(len(twins), _HOPELESS * bar))
+    order = np.argsort(twins.loss, kind="stable")
+    return twins.take(order[twins.loss[order] <= bar][:_MOST_TWINS])
 
 
 def _constant_edges(arena: Arena, graph: Graphs) -> np.ndarray:
@@ -98,14 +142,6 @@ def _constant_edges(arena: Arena, graph: Graphs) -> np.ndarray:
     values = work[1]
     still = np.ptp(values, axis=2) <= _CONSTANT * np.abs(values).max(axis=2)
     return np.argwhere(still & (graph.op[0] >= 0))
-
-
-def _tried(arena: Arena, graph: Graphs) -> Graphs:
-    """The cheaper graphs that one edit makes of a single graph."""
-    edits = tries(arena, graph)
-    children = graph.take(np.zeros(len(edits.rows), int))
-    arena.apply(children, edits)
-    return children.take(np.flatnonzero(children.key))
 
 
 def _without(arena: Arena, graph: Graphs, k: int, s: int) -> Graphs:
@@ -134,10 +170,12 @@ def simplified(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
     """
     current, value = graph, arena.criterion(graph)[0]
     while True:
-        families = [_tried(arena, current)]
+        families = [cheaper(arena, current)]
+        twins = _twins(arena, screen, current)
+        families += [cheaper(arena, twins.take([i])) for i in range(len(twins))]
         for k, s in _constant_edges(arena, current):
             left = _without(arena, current, k, s)
-            families += [_tried(arena, left)] if len(left) else []
+            families += [cheaper(arena, left)] if len(left) else []
         children = Graphs.join(families)
         if not len(children):
             return current
