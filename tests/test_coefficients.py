@@ -82,6 +82,23 @@ def test_odd_coefficients_stay(noise: float) -> None:
     assert not set(np.abs(now)) & set(coefficients.round_numbers())
 
 
+@pytest.mark.parametrize("size", [-7.3, 0.004, 14770.9])
+def test_the_size_that_a_read_out_makes_up_for_is_one(size: float) -> None:
+    """w·(a·x + b·z): twice a and b is half of w."""
+    x = np.random.default_rng(0).uniform(0.5, 2.0, (40, 2))
+    y = 0.5 * x[:, :1] + 1.5 * x[:, 1:]
+    problem = Problem(x, y, np.ones(40), True, True)
+    space = SearchSpace(2, 1, 1, resolve(["none", "mult"]))
+    slopes, weight = size * np.array([[1.0], [3.0]]), np.array([[0.5 / size]])
+    model = Model(space, OBJECTIVES["real"], np.array([1, 1]), slopes, weight, np.zeros(1))
+    found = coefficients.snapped(problem, model)
+    assert 1.0 in np.abs(found.edge)
+    where = coefficients.places(found, problem)
+    for value in np.abs(coefficients.values(found, where)):
+        assert np.isclose(coefficients.round_numbers(), value, rtol=1e-12).any()
+    assert coefficients._loss(problem, found) < 1e-20
+
+
 def test_snapping_obeys_the_criterion() -> None:
     """What rounding costs in fit is less than what a free parameter costs."""
     problem, model = fitted(0.05)

@@ -27,6 +27,8 @@ _NO_NOISE = 1e-18
 #: What a round number costs in the criterion, as a share of a free parameter: it takes
 #: fewer digits to write down, but not none.
 _PRICE = 0.5
+#: Coefficients that the data leave free for which one is tried.
+_MOST_FREE = 2
 
 
 class Place(NamedTuple):
@@ -255,32 +257,64 @@ def _snap_one(
     allowed = np.log(max(n, 2)) * (1 - _PRICE)
     for place, number in _proposals(problem, model, fixed):
         rest = [p for p in free if p != place]
-        trial = refitted(problem, with_values(model, [place], np.array([number])), rest)
+        if number is None:
+            there = _with_size_one(problem, model, place, rest)
+        else:
+            there = with_values(model, [place], np.array([number]))
+        trial = refitted(problem, there, rest)
         if n * np.log((_loss(problem, trial) + floor) / loss) < allowed:
             fixed.add(place)
             return trial
     return None
 
 
+def _with_size_one(
+    problem: Problem, model: Model, place: Place, rest: Sequence[Place]
+) -> Model:
+    """The model with 1 or −1 for a coefficient, and what makes up for that.
+
+    Where coefficients make up for one another as factors do, the logarithms of their sizes
+    lie on a straight line.
+    """
+    one = np.sign(values(model, [place]))
+    now = values(model, [place, *rest])
+    with np.errstate(all="ignore"):
+        columns = jacobian(problem, model, [place, *rest]) * now
+        columns = columns / max(np.abs(columns).max(), 1e-300)
+        if np.isfinite(columns).all():
+            follow = np.linalg.lstsq(columns[:, 1:], -columns[:, 0], rcond=1e-10)[0]
+            others = now[1:] * np.abs(now[0]) ** -follow
+            if np.isfinite(others).all():
+                return with_values(model, [place, *rest], np.append(one, others))
+    return with_values(model, [place], one)
+
+
 def _proposals(
     problem: Problem, model: Model, fixed: set[Place]
-) -> list[tuple[Place, float]]:
+) -> list[tuple[Place, float | None]]:
     """Coefficients and round numbers near them, those first that should cost least.
 
+    None stands for 1 or −1 where any number would do.
+
     A refit says what a number costs. Trying all of them so takes as many refits per
-    snapped coefficient as there are coefficients; the squared distance in standard errors
-    says nearly the same without one.
+    snapped coefficient as there are coefficients; the distance in standard errors
+    says nearly the same without one. What the data leave free, as the size of a sum that
+    the read-out scales, may be one.
     """
     where = places(model, problem)
     errors = standard_errors(problem, model)
     found: list[tuple[float, Place, float]] = []
+    free: list[tuple[Place, float | None]] = []
     for place, value, error in zip(where, values(model, where), errors, strict=True):
         if place in fixed or value in (0.0, *_ROUND, *-_ROUND):
             continue
-        for number in _candidates(value, error if np.isfinite(error) else 0.0):
+        if not np.isfinite(error):
+            free.append((place, None))
+            error = 0.0
+        for number in _candidates(value, error):
             if number == 0.0 and place.kind != "bias":
                 continue  # a term without weight is for the search to remove
-            cost = ((value - number) / max(error, 1e-300)) ** 2
+            cost = abs(value - number) / max(error, 1e-300)
             found.append((cost, place, number))
     found.sort(key=lambda entry: entry[0])
-    return [(place, number) for _, place, number in found]
+    return free[:_MOST_FREE] + [(place, number) for _, place, number in found]
