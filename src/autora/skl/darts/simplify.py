@@ -103,9 +103,9 @@ class _Tries:
 def cheaper(arena: Arena, graph: Graphs) -> Graphs:
     """What every edit makes of a single graph that makes it cheaper."""
     edits, kinds = _Tries(arena, graph), arena.kernel
-    for k in np.flatnonzero(graph.use[0]):
+    for k in np.flatnonzero(graph.use[0]).tolist():
         edits.add(kinds.SHOW, k)
-    for k, s in np.argwhere(graph.op[0] >= 0):
+    for k, s in np.argwhere(graph.op[0] >= 0).tolist():
         edits.add(kinds.DELETE, k, s)
         edits.replace(k, s, operator.lt)
     return edits.children()
@@ -120,7 +120,7 @@ def _twins(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
     if not arena.strain(graph)[0] > 0:
         return graph.take([])
     edits = _Tries(arena, graph)
-    for k, s in np.argwhere(graph.op[0] >= 0):
+    for k, s in np.argwhere(graph.op[0] >= 0).tolist():
         edits.replace(k, s, operator.eq)
     twins = edits.children()
     here = graph.take([0])
