@@ -255,7 +255,7 @@ def _snap_one(
     floor = _NO_NOISE * unit
     loss = _loss(problem, model) + floor
     allowed = np.log(max(n, 2)) * (1 - _PRICE)
-    for place, number in _proposals(problem, model, fixed):
+    for place, number in _proposals(problem, model, fixed, loss <= 2 * floor):
         rest = [p for p in free if p != place]
         if number is None:
             there = _with_size_one(problem, model, place, rest)
@@ -290,7 +290,7 @@ def _with_size_one(
 
 
 def _proposals(
-    problem: Problem, model: Model, fixed: set[Place]
+    problem: Problem, model: Model, fixed: set[Place], exact: bool
 ) -> list[tuple[Place, float | None]]:
     """Coefficients and round numbers near them, those first that should cost least.
 
@@ -299,7 +299,8 @@ def _proposals(
     A refit says what a number costs. Trying all of them so takes as many refits per
     snapped coefficient as there are coefficients; the distance in standard errors
     says nearly the same without one. What the data leave free, as the size of a sum that
-    the read-out scales, may be one.
+    the read-out scales, may be one in an exact fit: in another one it takes part in what
+    the rounding of the others costs.
     """
     where = places(model, problem)
     errors = standard_errors(problem, model)
@@ -308,10 +309,9 @@ def _proposals(
     for place, value, error in zip(where, values(model, where), errors, strict=True):
         if place in fixed or value in (0.0, *_ROUND, *-_ROUND):
             continue
-        if not np.isfinite(error):
+        if exact and not np.isfinite(error):
             free.append((place, None))
-            error = 0.0
-        for number in _candidates(value, error):
+        for number in _candidates(value, error if np.isfinite(error) else 0.0):
             if number == 0.0 and place.kind != "bias":
                 continue  # a term without weight is for the search to remove
             cost = abs(value - number) / max(error, 1e-300)
