@@ -25,7 +25,7 @@ _PARENTS, _FIRST_PARENTS = 10, 2
 #: First generations, which have nothing but children by predicted gain.
 _OPENING = 4
 #: So many graphs made at random is a proposal of the gradient worth in the search for a
-#: simpler one than an exact one, where no graph made at random was ever an improvement.
+#: simpler one than an exact one, where nothing made at random was seen to improve.
 _WORTH = 8
 #: Fresh graphs of a generation.
 _FRESH = 60

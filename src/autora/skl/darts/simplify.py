@@ -33,7 +33,7 @@ _EXPONENTS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
 def _starts(
     arena: Arena, op: int, before: int, source: int, old: np.ndarray
 ) -> list[np.ndarray]:
-    """Coefficients to begin with when a cheaper primitive takes an edge over.
+    """Coefficients to begin with when another primitive takes an edge over.
 
     An imitation has the slope of what it imitates, or its opposite.
     """
@@ -100,7 +100,7 @@ class _Tries:
         return children.take(np.flatnonzero(children.key))
 
 
-def cheaper(arena: Arena, graph: Graphs) -> Graphs:
+def _cheaper(arena: Arena, graph: Graphs) -> Graphs:
     """What every edit makes of a single graph that makes it cheaper."""
     edits, kinds = _Tries(arena, graph), arena.kernel
     for k in np.flatnonzero(graph.use[0]).tolist():
@@ -170,12 +170,12 @@ def simplified(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
     """
     current, value = graph, arena.criterion(graph)[0]
     while True:
-        families = [cheaper(arena, current)]
+        families = [_cheaper(arena, current)]
         twins = _twins(arena, screen, current)
-        families += [cheaper(arena, twins.take([i])) for i in range(len(twins))]
+        families += [_cheaper(arena, twins.take([i])) for i in range(len(twins))]
         for k, s in _constant_edges(arena, current):
             left = _without(arena, current, k, s)
-            families += [cheaper(arena, left)] if len(left) else []
+            families += [_cheaper(arena, left)] if len(left) else []
         children = Graphs.join(families)
         if not len(children):
             return current
