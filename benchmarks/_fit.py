@@ -28,6 +28,7 @@ class Fit:
     wall: float
     cpu: float
     edges: int | None = None  #: None: the strict score does not limit the size
+    cpu_exact: float | None = None  #: until a graph was exact in sample, if it says
 
 
 System = Callable[[np.ndarray, np.ndarray, float, int], Fit]

@@ -23,6 +23,7 @@ class Pairing(NamedTuple):
     ratio_cpu: float
     sooner: int  #: of those that both solved, the first in less time
     p_sooner: float
+    ratio_exact: float  #: until a graph was exact, where both tell; else not a number
 
 
 def sign_test(wins: int, losses: int) -> float:
@@ -58,6 +59,11 @@ def pair(rows: Iterable[Row], first: str, second: str, solved: str) -> Pairing:
         _median(b["cpu"] / a["cpu"] for a, b in both),
         sooner,
         sign_test(sooner, len(both) - sooner),
+        _median(
+            b["cpu_exact"] / a["cpu_exact"]
+            for a, b in both
+            if a.get("cpu_exact") and b.get("cpu_exact")
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -91,7 +92,7 @@ def _suites(rows: list[Row], solved: str) -> str:
 
 def _pairs(rows: list[Row], solved: str) -> str:
     headers = ["A", "B", "fits", "only A", "only B", "p", "p over problems"]
-    headers += ["both", "seconds B ÷ A", "CPU B ÷ A", "A sooner", "p"]
+    headers += ["both", "seconds B ÷ A", "CPU B ÷ A", "A sooner", "p", "exact B ÷ A"]
     lines = []
     for first, second in combinations(names(rows), 2):
         r = pair(rows, first, second, solved)
@@ -100,12 +101,15 @@ def _pairs(rows: list[Row], solved: str) -> str:
             cells += [f"{r.p:.2g}", f"{r.p_problems:.2g}", r.both]
             if r.both:
                 cells += [f"{r.ratio_wall:.2f}", f"{r.ratio_cpu:.2f}", r.sooner]
-                cells += [f"{r.p_sooner:.2g}"]
+                known = not math.isnan(r.ratio_exact)
+                cells += [f"{r.p_sooner:.2g}", f"{r.ratio_exact:.2f}" if known else ""]
             lines.append(cells + [""] * (len(headers) - len(cells)))
     note = (
         f"Solved means {solved}. p: two-sided sign test over (problem, seed), and over "
         "problems, as seeds of one problem are not independent. Ratios are medians over "
-        "what both solve; sooner is by CPU seconds."
+        "what both solve; sooner is by CPU seconds. Exact: CPU seconds until the search "
+        "first had a graph that is exact in sample, or all of the fit if only its end made "
+        "one exact; the rest of a fit looks for a simpler one."
     )
     return f"{table(headers, lines)}\n\n{note}" if lines else ""
 

@@ -40,6 +40,7 @@ def score(problem: Problem, data: Data, fit: Fit) -> Row:
         **symbolic(problem, fit.text, columns["r2_test"], SYMPY_LIMIT),
         "wall": round(fit.wall, 4),
         "cpu": round(fit.cpu, 4),
+        "cpu_exact": None if fit.cpu_exact is None else round(fit.cpu_exact, 4),
         "size": fit.size,
         "equation": fit.shown[:LONGEST],
     }

@@ -249,7 +249,10 @@ def test_pairs_and_page() -> None:
     found = pair(rows, "a", "b", "strict")
     assert (found.count, found.first, found.second, found.both) == (8, 5, 0, 3)
     assert found.p == found.p_problems == sign_test(5, 0) == pytest.approx(2 / 32)
-    assert found.ratio_cpu == 3 and found.sooner == 3
+    assert found.ratio_cpu == 3 and found.sooner == 3 and np.isnan(found.ratio_exact)
+    watched = [{**r, "cpu_exact": r["cpu"] ** 2 / 2} for r in rows]
+    assert pair(watched, "a", "b", "strict").ratio_exact == 9
+    assert "| 3.00 | 3 | 0.25 | 9.00 |" in page(watched, noisy=False)
     lost = {"system": "b", "suite": "s", "problem": "8", "seed": 0, "commit": "c"}
     text = page([*rows, {**lost, **_runs.failure("it broke")}], noisy=False)
     assert "| a | 9 | 9 (100 %)" in text and "| b | 9 | 3 (33 %)" in text
