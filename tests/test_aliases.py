@@ -66,6 +66,16 @@ def test_half_a_turn_is_a_sign(name: str) -> None:
     np.testing.assert_allclose(found.predict(between), low.predict(between), atol=1e-9)
 
 
+@pytest.mark.parametrize("turns", [-3, 1, 50])
+def test_phases_lie_within_half_a_turn(turns: int) -> None:
+    x = np.sort(np.random.default_rng(0).uniform(-1, 1, 41))
+    low = wave("linear_sin", 6.0, 1.5)
+    edge = low.edge.copy()
+    edge[0, 1] += 2 * np.pi * turns
+    found = lowered(problem_of(low, x), low.replace(edge=edge))
+    np.testing.assert_allclose(found.edge, low.edge, atol=1e-12)
+
+
 def test_what_the_rows_tell_apart_stays() -> None:
     fast = wave("scaled_sin", 6.0 + TURN)
     uneven = np.sort(np.random.default_rng(0).uniform(-1, 1, 41))

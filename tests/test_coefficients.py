@@ -118,3 +118,24 @@ def test_the_estimator_reports_them() -> None:
     row = table[table.term.str.startswith("read-out")].iloc[0]
     assert abs(abs(row.coefficient) - 2.34) < 4 * row.standard_error + 0.01
     assert 0 < row.standard_error < 0.05
+
+
+def test_an_intercept_that_may_be_zero_is_left_out() -> None:
+    """Not rounded to the next small number: y = x fits as well as y = x − 0.01."""
+    x = np.random.default_rng(3).uniform(-1, 1, (100, 1))
+    noise = 0.1 * np.random.default_rng(4).normal(size=(100, 1))
+    trend = np.hstack([x, np.ones((100, 1))])
+    noise -= trend @ np.linalg.lstsq(trend, noise)[0]
+    problem = Problem(x, x + 0.01 + noise, np.ones(100), True, True)
+    space = SearchSpace(1, 1, 1, resolve(["none", "add"]))
+    model = Model(
+        space, OBJECTIVES["real"], np.array([1]), np.zeros((1, 1)), np.ones((1, 1)),
+        np.array([0.01001]),
+    )  # fmt: skip
+    found = coefficients.snapped(problem, model)
+    assert found.bias[0] == 0.0 and found.readout[0, 0] == 1.0
+
+
+def test_simple_numbers_are_taken_sooner_than_others() -> None:
+    assert coefficients.price(0.0) == 0.0
+    assert coefficients.price(2.0) == coefficients.price(-np.pi) < coefficients.price(4.7)

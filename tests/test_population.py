@@ -13,6 +13,7 @@ from autora.skl.darts.breed import Options
 from autora.skl.darts.evolve import evolve
 from autora.skl.darts.population import Population
 from autora.skl.darts.primitives import SCIENCE, resolve
+from autora.skl.darts.random_edits import keyed
 from autora.skl.darts.refit import Problem
 from autora.skl.darts.search import Budget
 
@@ -107,6 +108,34 @@ def test_nothing_more_complicated_than_an_exact_graph_is_handed_on() -> None:
     sizes = archive.arena.size(archive.graphs.take(herds._handed_on(archive)))
     assert sizes.max() == archive.least
     assert len(sizes) == len(np.unique(herds._handed_on(archive)))
+
+
+def products(arena: Arena, rows: list[list[tuple[str, int]]]) -> Graphs:
+    """One product of primitives of inputs each."""
+    graphs, names = arena.empty(len(rows)), [p.name for p in arena.primitives]
+    graphs.agg[:, 0] = graphs.use[:, 0] = 1
+    for i, row in enumerate(rows):
+        for slot, (name, source) in enumerate(row):
+            graphs.op[i, 0, slot] = names.index(name)
+            graphs.src[i, 0, slot] = source
+    return keyed(arena, graphs)
+
+
+def test_what_fits_noise_better_does_not_crowd_out_the_law() -> None:
+    """One coefficient more brings a law of complexity 3.5 to 4.5, in the same class."""
+    arena = arena_of(PRODUCT * X[:, 1] + 0.02 * NOISE)
+    law = [("add", 0), ("add", 1), ("add", 1), ("reciprocal", 2)]
+    more = [("shift", 0), ("shift", 1), ("shifted_reciprocal", 2), ("power", 2)]
+    rows = [
+        [*law[:i], one, *law[i + 1 :]] for i, one in zip((0, 1, 3, 3), more, strict=True)
+    ]
+    graphs = products(arena, [*rows, law])
+    assert arena.size(graphs).tolist() == [4.5, 4.5, 4.5, 4.5, 3.5]
+    key = graphs.key[-1]
+    archive = Population(arena, Options(), np.random.default_rng(2)).archive
+    archive.add(graphs)
+    assert graphs.loss.argmax() == 4
+    assert archive.graphs.key[archive.best] == key
 
 
 def test_a_space_that_has_been_seen_ends_the_search() -> None:

@@ -1,4 +1,6 @@
-"""Waves on a grid: of all frequencies that agree on it, the lowest.
+"""Waves that are others in disguise: phases within half a turn, the lowest frequencies.
+
+A phase of −17.28 is one of 1.57 that went around three times.
 
 On equidistant values a wave of 618.9·x may pass through the very points of one of 6.28·x.
 No fit can tell such aliases apart; whoever reads the equation between the points can. So a
@@ -38,7 +40,8 @@ def grid(values: np.ndarray) -> tuple[float, float] | None:
 
 
 def lowered(problem: Problem, model: Model) -> Model:
-    """The model with the lowest frequencies that fit the rows as well."""
+    """The model with the lowest frequencies and phases that fit the rows as well."""
+    model = _with_small_phases(problem, model)
     for edge in model.edges():
         waves = edge.primitive.base in ("sin", "cos")
         if not waves or edge.primitive.argument not in ("scaled", "linear"):
@@ -46,6 +49,30 @@ def lowered(problem: Problem, model: Model) -> Model:
         if edge.source < model.space.n_inputs:
             model = _with_lower(problem, model, edge)
     return model
+
+
+def _with_small_phases(problem: Problem, model: Model) -> Model:
+    coefs = model.edge.copy()
+    for edge in model.edges():
+        primitive = edge.primitive
+        if primitive.base in ("sin", "cos") and "shift" in primitive.params:
+            place = edge.index, primitive.params.index("shift")
+            coefs[place] = _within_half_a_turn(coefs[place])
+    if np.array_equal(coefs, model.edge):
+        return model
+    wrapped = model.replace(edge=coefs)
+    return wrapped if _as_good(problem, wrapped, model) else model
+
+
+def _within_half_a_turn(phase: float) -> float:
+    return phase - 2 * np.pi * np.round(phase / (2 * np.pi))
+
+
+def _as_good(problem: Problem, model: Model, other: Model) -> bool:
+    """Whether a model loses no more than rounding does to another one."""
+    allowed = mean_loss(other, problem) * (1 + _WORSE)
+    allowed += _NOTHING * float(np.mean(problem.y**2))
+    return mean_loss(model, problem) <= allowed
 
 
 def _with_lower(problem: Problem, model: Model, edge: Edge) -> Model:
@@ -61,12 +88,9 @@ def _with_lower(problem: Problem, model: Model, edge: Edge) -> Model:
     coefs = model.edge.copy()
     coefs[edge.index, 0] = slope - turns * turn
     if shift:
-        phase = shift[0] + turns * turn * first
-        coefs[edge.index, 1] = phase - 2 * np.pi * np.round(phase / (2 * np.pi))
-    allowed = mean_loss(model, problem) * (1 + _WORSE)
-    allowed += _NOTHING * float(np.mean(problem.y**2))
+        coefs[edge.index, 1] = _within_half_a_turn(shift[0] + turns * turn * first)
     for lower in _signs(problem, model.replace(edge=coefs), edge):
-        if mean_loss(lower, problem) <= allowed:
+        if _as_good(problem, lower, model):
             return lower
     return model
 

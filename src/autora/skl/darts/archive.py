@@ -44,7 +44,9 @@ def _places(level: np.ndarray) -> np.ndarray:
 class Archive:
     """The best graphs of every complexity, fitted on all rows.
 
-    ``rows`` are those on which children are screened.
+    Best is by the extended criterion, within a complexity, too: those that are told apart
+    are a unit wide, and of two graphs in one the larger fits noise better. ``rows`` are
+    those on which children are screened.
     """
 
     def __init__(self, arena: Arena, rows: np.ndarray, options: Options) -> None:
@@ -61,7 +63,8 @@ class Archive:
 
     def bars(self, children: Graphs) -> np.ndarray:
         """Screening losses that children must beat to enter."""
-        return self._bars(self._levels(self.screen, children))
+        bars = self._bars(self._levels(self.screen, children))
+        return bars / self.arena.handicap(children)
 
     def _bars(self, levels: np.ndarray) -> np.ndarray:
         found, of = np.unique(levels, return_inverse=True)
@@ -74,8 +77,9 @@ class Archive:
         on all rows the order is another.
         """
         levels = self._levels(self.screen, children)
-        promising = np.flatnonzero(children.loss < self._bars(levels))
-        promising = promising[np.argsort(children.loss[promising], kind="stable")]
+        weighed = children.loss * self.arena.handicap(children)
+        promising = np.flatnonzero(weighed < self._bars(levels))
+        promising = promising[np.argsort(weighed[promising], kind="stable")]
         return promising[_places(levels[promising]) < 2 * self._most()]
 
     def _levels(self, arena: Arena, graphs: Graphs) -> np.ndarray:
@@ -93,7 +97,7 @@ class Archive:
     def restore(self) -> None:
         """Make everything agree with the graphs after an interruption in between."""
         self.level = self._levels(self.arena, self.graphs)
-        self.criterion = self.arena.criterion(self.graphs)
+        self.criterion = self.arena.extended(self.graphs)
 
     def _most(self) -> int:
         """Graphs kept per complexity."""
@@ -105,11 +109,12 @@ class Archive:
         joined = Graphs.join([self.graphs, graphs.take(np.flatnonzero(finite))])
         order = np.argsort(joined.loss, kind="stable")
         _, first = np.unique(joined.key[order], return_index=True)
-        joined = joined.take(order[np.sort(first)])
+        joined = joined.take(order[first])
+        joined = joined.take(np.lexsort((joined.loss, self.arena.extended(joined))))
         level = self._levels(self.arena, joined)
         keep = np.flatnonzero(_places(level) < self._most())
         self.graphs, self.level = joined.take(keep), level[keep]
-        self.criterion = self.arena.criterion(self.graphs)
+        self.criterion = self.arena.extended(self.graphs)
 
     def _polish(self) -> None:
         """Converge the graphs that lead, once each."""
@@ -124,16 +129,17 @@ class Archive:
         self._polished.update(graphs.key.tolist())
         self.arena.fit(graphs, _POLISHING_STEPS, _POLISHED)
         self.graphs.put(rough, graphs)
-        self.criterion = self.arena.criterion(self.graphs)
+        self.criterion = self.arena.extended(self.graphs)
 
     def _set_bars(self) -> None:
-        """Screening losses to beat: those of the worst graph kept per size."""
+        """Weighed screening losses to beat: those of the worst graph kept per size."""
         copies = self.graphs.take(np.arange(len(self.graphs)))
         self.screen.fit(copies, 0, 0.0)
+        weighed = copies.loss * self.arena.handicap(copies)
         self._screened = {}
         for size in np.unique(self.level):
             members = self.level == size
-            worst = copies.loss[members].max() if members.sum() >= self._most() else np.inf
+            worst = weighed[members].max() if members.sum() >= self._most() else np.inf
             self._screened[int(size)] = worst
 
     def parents(self, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -159,8 +165,8 @@ class Archive:
 
     def simplify(self, count: int) -> None:
         """Simplify the best few graphs; what has been simplified once stays out."""
-        for i in np.argsort(self.criterion)[: count if self.options.simplify else 0]:
-            graph = self.graphs.take([i])
+        leading = np.argsort(self.criterion)[: count if self.options.simplify else 0]
+        for graph in [self.graphs.take([i]) for i in leading]:
             if (key := int(graph.key[0])) not in self._simplified:
                 simple = simplified(self.arena, self.screen, upright(self.arena, graph))
                 self._simplified |= {key, int(simple.key[0])}

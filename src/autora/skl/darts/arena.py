@@ -16,6 +16,7 @@ import numpy as np
 
 from .observations import spread
 from .primitives import Primitive, builtin
+from .selection import TRIED
 
 #: Relative error below which two fits count as equally exact.
 FLOOR = 1e-26
@@ -264,6 +265,15 @@ class Arena:
             misfit = n * np.log(graphs.loss / self.unit + FLOOR)
         total = misfit + np.log(n) * self.size(graphs) + 2 * self.strain(graphs)
         return np.where(np.isfinite(graphs.loss), total, np.inf)
+
+    def extended(self, graphs: Graphs) -> np.ndarray:
+        """The criterion for graphs that are the best of many, as `selection` has it."""
+        return self.criterion(graphs) + TRIED * self.size(graphs)
+
+    def handicap(self, graphs: Graphs) -> np.ndarray:
+        """By how much losses count for more, as complexity does in `extended`."""
+        n = max(self.n_observations, 2.0)
+        return np.exp((np.log(n) + TRIED) / n * self.size(graphs))
 
     def strain(self, graphs: Graphs) -> np.ndarray:
         """How far, in logarithms, coefficients lie outside the natural range."""

@@ -25,8 +25,8 @@ _EXACT = 1e-7
 #: Loss, as a share of the variance of y, below which data are exact.
 _NO_NOISE = 1e-18
 #: What a round number costs in the criterion, as a share of a free parameter: it takes
-#: fewer digits to write down, but not none.
-_PRICE = 0.5
+#: fewer digits to write down, but not none; a simple one takes few.
+_PRICE, _SIMPLE_PRICE = 0.5, 0.1
 #: Coefficients that the data leave free for which one is tried.
 _MOST_FREE = 2
 
@@ -189,6 +189,14 @@ def round_numbers() -> np.ndarray:
 
 
 _ROUND = round_numbers()
+_SIMPLE = frozenset(_ROUND.tolist()[: _ROUND.tolist().index(np.e)])
+
+
+def price(number: float | None) -> float:
+    """What a number costs, as a share of a free parameter; none where nothing is left."""
+    if not number:
+        return 0.0
+    return _SIMPLE_PRICE if abs(number) in _SIMPLE else _PRICE
 
 
 def _candidates(value: float, error: float) -> list[float]:
@@ -254,8 +262,9 @@ def _snap_one(
     free = [p for p in places(model, problem) if p not in fixed]
     floor = _NO_NOISE * unit
     loss = _loss(problem, model) + floor
-    allowed = np.log(max(n, 2)) * (1 - _PRICE)
-    for place, number in _proposals(problem, model, fixed, loss <= 2 * floor):
+    parameter = np.log(max(n, 2))
+    for place, number in _proposals(problem, model, fixed, loss <= 2 * floor, parameter):
+        allowed = parameter * (1 - price(number))
         rest = [p for p in free if p != place]
         if number is None:
             there = _with_size_one(problem, model, place, rest)
@@ -290,11 +299,12 @@ def _with_size_one(
 
 
 def _proposals(
-    problem: Problem, model: Model, fixed: set[Place], exact: bool
+    problem: Problem, model: Model, fixed: set[Place], exact: bool, parameter: float
 ) -> list[tuple[Place, float | None]]:
     """Coefficients and round numbers near them, those first that should cost least.
 
-    None stands for 1 or −1 where any number would do.
+    None stands for 1 or −1 where any number would do; ``parameter`` is what a free
+    parameter costs in the criterion.
 
     A refit says what a number costs. Trying all of them so takes as many refits per
     snapped coefficient as there are coefficients; the distance in standard errors
@@ -314,7 +324,8 @@ def _proposals(
         for number in _candidates(value, error if np.isfinite(error) else 0.0):
             if number == 0.0 and place.kind != "bias":
                 continue  # a term without weight is for the search to remove
-            cost = abs(value - number) / max(error, 1e-300)
+            distance = abs(value - number) / max(error, 1e-300)
+            cost = min(distance, 1e100) ** 2 + parameter * price(number)
             found.append((cost, place, number))
     found.sort(key=lambda entry: entry[0])
     return free[:_MOST_FREE] + [(place, number) for _, place, number in found]

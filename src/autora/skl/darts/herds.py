@@ -51,7 +51,7 @@ def _handed_on(archive: Archive) -> np.ndarray:
     able = size <= archive.least if archive.exact else np.ones(len(size), bool)
     by_loss = np.argsort(archive.graphs.loss, kind="stable")
     by_loss = by_loss[able[by_loss]]
-    _, first = np.unique(archive.level[by_loss], return_index=True)
+    _, first = np.unique(size[by_loss], return_index=True)
     leading = np.argsort(archive.criterion, kind="stable")
     return np.union1d(by_loss[first], leading[able[leading]][:_KEPT])
 

@@ -18,7 +18,7 @@ from .model import Edge, Model
 SELECTIONS = ("auto", "ebic", "bic", "aic", "loss", "holdout")
 #: Logarithm, doubled, of how many times more equations a search tries per unit of
 #: complexity. Between 2 and 10 the choice on noisy laws is the same.
-_TRIED = 4.0
+TRIED = 4.0
 #: A more complicated model must reduce the loss by this share to get a row.
 _LEAST_GAIN = 1e-3
 #: Relative error below which two fits count as equally exact.
@@ -71,7 +71,7 @@ def values(rows: Sequence[Row], selection: str, n: float, unit: float) -> np.nda
     if selection == "ebic":
         # Chen & Chen 2008, Biometrika 95, equation 1: the best of the many equations of a
         # size fits the noise better than one that was written down beforehand.
-        return bic + _TRIED * np.array([row.complexity for row in rows])
+        return bic + TRIED * np.array([row.complexity for row in rows])
     if selection == "loss":
         return np.array([row.loss for row in rows])
     if selection == "holdout":

@@ -159,7 +159,7 @@ def _shortlist(screen: Arena, graph: Graphs, children: Graphs) -> np.ndarray:
     bar = _WORSE * here.loss[0] + _FAR * screen.unit
     hopeless = np.full(len(children), _HOPELESS * bar)
     screen.fit(children, _SCREENING_STEPS, 1e-9, hopeless)
-    order = np.argsort(screen.criterion(children), kind="stable")
+    order = np.argsort(screen.extended(children), kind="stable")
     return order[children.loss[order] <= bar][:_SHORTLIST]
 
 
@@ -168,7 +168,7 @@ def simplified(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
 
     Tries are compared on the rows of ``screen``; the best few are judged on all rows.
     """
-    current, value = graph, arena.criterion(graph)[0]
+    current, value = graph, arena.extended(graph)[0]
     while True:
         families = [_cheaper(arena, current)]
         twins = _twins(arena, screen, current)
@@ -183,7 +183,7 @@ def simplified(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
         if not len(children):
             return current
         arena.fit(children, _STEPS, 1e-13)
-        criterion = arena.criterion(children)
+        criterion = arena.extended(children)
         best = int(np.argmin(criterion))
         if not criterion[best] < value - 1e-9:
             return current
