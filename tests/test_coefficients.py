@@ -139,3 +139,21 @@ def test_an_intercept_that_may_be_zero_is_left_out() -> None:
 def test_simple_numbers_are_taken_sooner_than_others() -> None:
     assert coefficients.price(0.0) == 0.0
     assert coefficients.price(2.0) == coefficients.price(-np.pi) < coefficients.price(4.7)
+
+
+def test_no_exponent_is_pi() -> None:
+    """π is for slopes and weights, and for the phases of waves."""
+    x = np.random.default_rng(3).uniform(1, 3, (60, 1))
+    noise = 0.01 * np.random.default_rng(4).normal(size=(60, 1))
+    problem = Problem(x, x**3.1416 + noise, np.ones(60), False, False)
+    space = SearchSpace(1, 1, 1, resolve(["none", "power"]))
+    model = Model(
+        space, OBJECTIVES["real"], np.array([1]), np.array([[3.14159]]), np.ones((1, 1)),
+        np.zeros(1),
+    )  # fmt: skip
+    found = coefficients.snapped(problem, model)
+    assert found.edge[0, 0] != np.pi
+    weight = coefficients.Place("readout", 0, 0)
+    assert np.pi in coefficients._natural(model, weight)
+    shape = coefficients.Place("edge", 0, 0)
+    assert not np.isin(coefficients._CIRCLE, coefficients._natural(model, shape)).any()

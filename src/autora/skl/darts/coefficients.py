@@ -173,22 +173,27 @@ def _information(problem: Problem, model: Model, where: Sequence[Place]) -> np.n
     return found
 
 
+#: Numbers of the circle, and functions that are at home there.
+_CIRCLE = (np.pi, 2 * np.pi, 4 * np.pi, np.pi / 2, np.pi / 4)
+_WAVES = ("sin", "cos")
+
+
 def round_numbers() -> np.ndarray:
     """Numbers that laws are written with, simplest first."""
     whole = [float(i) for i in range(1, 13)]
     simple = [0.5, 1.5, 2.5, 0.25, 0.75, 1 / 3, 2 / 3, 4 / 3, 0.1, 0.2]
-    circle = [np.pi, 2 * np.pi, 4 * np.pi, np.pi / 2, np.pi / 4]
-    inverse = [1 / c for c in circle] + [1 / 6, 1 / 8]
+    inverse = [1 / c for c in _CIRCLE] + [1 / 6, 1 / 8]
     tenths = [i / 10 for i in range(3, 50) if i % 5]
     tens = [20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0, 1000.0, 0.01, 0.05]
     found: list[float] = []
-    for number in (*whole, *simple, *circle, *inverse, np.e, *tenths, *tens):
+    for number in (*whole, *simple, *_CIRCLE, *inverse, np.e, *tenths, *tens):
         if number not in found:
             found.append(float(number))
     return np.array(found)
 
 
 _ROUND = round_numbers()
+_PLAIN = _ROUND[~np.isin(_ROUND, [*_CIRCLE, *(1 / c for c in _CIRCLE), np.e])]
 _SIMPLE = frozenset(_ROUND.tolist()[: _ROUND.tolist().index(np.e)])
 
 
@@ -199,9 +204,20 @@ def price(number: float | None) -> float:
     return _SIMPLE_PRICE if abs(number) in _SIMPLE else _PRICE
 
 
-def _candidates(value: float, error: float) -> list[float]:
+def _natural(model: Model, place: Place) -> np.ndarray:
+    """Round numbers that make sense at a place: only slopes, weights and phases have π."""
+    if place.kind != "edge":
+        return _ROUND
+    primitive = model.space.primitives[model.architecture[place.row]]
+    kind = primitive.params[place.column]
+    if kind == "slope" or (kind == "shift" and primitive.base in _WAVES):
+        return _ROUND
+    return _PLAIN
+
+
+def _candidates(value: float, error: float, natural: np.ndarray) -> list[float]:
     """Round numbers that an estimate cannot be told from, simplest first."""
-    numbers = np.concatenate([[0.0], np.sign(value or 1.0) * _ROUND])
+    numbers = np.concatenate([[0.0], np.sign(value or 1.0) * natural])
     reach = np.maximum(_REACH * error, _EXACT * np.abs(numbers))
     near = np.abs(numbers - value) <= reach
     return [float(x) for x in numbers[near][:2]]
@@ -321,7 +337,8 @@ def _proposals(
             continue
         if exact and not np.isfinite(error):
             free.append((place, None))
-        for number in _candidates(value, error if np.isfinite(error) else 0.0):
+        within = error if np.isfinite(error) else 0.0
+        for number in _candidates(value, within, _natural(model, place)):
             if number == 0.0 and place.kind != "bias":
                 continue  # a term without weight is for the search to remove
             distance = abs(value - number) / max(error, 1e-300)
