@@ -138,6 +138,24 @@ def test_what_fits_noise_better_does_not_crowd_out_the_law() -> None:
     assert archive.graphs.key[archive.best] == key
 
 
+@pytest.mark.parametrize("late", [True, False])
+def test_only_the_best_is_simplified_when_it_is_late(
+    late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, told = population_of(NOISE), []
+    for _ in range(3):
+        found.step()
+
+    def watched(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
+        told.append(float(arena.extended(graph)[0]))
+        return graph
+
+    monkeypatch.setattr("autora.skl.darts.archive.simplified", watched)
+    best = float(found.archive.criterion.min())
+    found.archive.simplify(3, lambda: late)
+    assert (len(told) == 1) == late and told[0] == pytest.approx(best)
+
+
 def test_a_space_that_has_been_seen_ends_the_search() -> None:
     arena = arena_of(NOISE, ("none", "add"), most_nodes=1)
     small = Population(arena, Options(), np.random.default_rng(0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .arena import Arena, Graphs
@@ -163,10 +165,15 @@ class Archive:
         self._set_bars()
         return self
 
-    def simplify(self, count: int) -> None:
-        """Simplify the best few graphs; what has been simplified once stays out."""
+    def simplify(self, count: int, is_late: Callable[[], bool] = lambda: False) -> None:
+        """Simplify the best few graphs, or the best one alone where it is late.
+
+        What has been simplified once stays out.
+        """
         leading = np.argsort(self.criterion)[: count if self.options.simplify else 0]
-        for graph in [self.graphs.take([i]) for i in leading]:
+        for place, graph in enumerate([self.graphs.take([i]) for i in leading]):
+            if place and is_late():
+                break
             if (key := int(graph.key[0])) not in self._simplified:
                 simple = simplified(self.arena, self.screen, upright(self.arena, graph))
                 self._simplified |= {key, int(simple.key[0])}

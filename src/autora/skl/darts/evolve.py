@@ -35,6 +35,8 @@ _SETTING_OUT, _EXCURSION = 2000, 1000
 _BROUGHT = 12
 #: Graphs that are simplified at the end, and where the first of them is exact.
 _SIMPLIFIED, _SIMPLIFIED_EXACT = 4, 1
+#: Share of its seconds that a search may take before only the best graph is simplified.
+_LATE = 1.1
 
 
 class _Excursions:
@@ -155,6 +157,9 @@ class _Hunt:
         size = archive.least
         return max(_AFTERGLOW * size**2, _LONG_AFTERGLOW * size**3)
 
+    def is_late(self) -> bool:
+        return time.perf_counter() - self.start > _LATE * self.budget.seconds
+
     @property
     def ended(self) -> bool:
         return self.done or self.out_of_budget
@@ -227,7 +232,8 @@ def evolve(
     try:
         _pursue(hunt, seeds, place)
         archive = hunt.archive
-        archive.simplify(_SIMPLIFIED_EXACT if archive.exact else _SIMPLIFIED)
+        count = _SIMPLIFIED_EXACT if archive.exact else _SIMPLIFIED
+        archive.simplify(count, hunt.is_late)
     except KeyboardInterrupt as stop:
         archive = hunt.restored()
         if not len(archive.criterion):
