@@ -126,10 +126,10 @@ class DARTSClassifier(ClassifierMixin, BaseDARTS):
         all cores. The result does not depend on it, unless ``max_time`` is given. With an
         ``execution_monitor``, restarts follow one another.
     max_time : float or None, default=None
-        Seconds after which the search over graphs ends; the epochs of a counted graph come
-        before it and are not limited. Results then depend on the speed
-        of the machine; None keeps them reproducible. Compiling, once per machine, does not
-        count.
+        Seconds after which the search over graphs ends. The epochs of a counted graph come
+        before it and are not limited; the best equation is simplified and refitted after
+        it, for a second or two where it is long. Results then depend on the speed of the
+        machine; None keeps them reproducible. Compiling, once per machine, does not count.
     checkpoint : str, path or None, default=None
         A folder in which a fit keeps its state, every 30 seconds. The same fit goes on
         there after its process was killed, and finds what it would have found
