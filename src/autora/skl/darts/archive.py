@@ -46,9 +46,9 @@ def _places(level: np.ndarray) -> np.ndarray:
 class Archive:
     """The best graphs of every complexity, fitted on all rows.
 
-    Best is by the extended criterion, within a complexity, too: those that are told apart
-    are a unit wide, and of two graphs in one the larger fits noise better. ``rows`` are
-    those on which children are screened.
+    Best is by the extended criterion, within a complexity, too: they are told apart as
+    whole numbers, so that 3.5 and 4.5 are one, and of two graphs in one the larger fits
+    noise better. ``rows`` are those on which children are screened.
     """
 
     def __init__(self, arena: Arena, rows: np.ndarray, options: Options) -> None:

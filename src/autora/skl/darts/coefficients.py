@@ -198,7 +198,7 @@ _SIMPLE = frozenset(_ROUND.tolist()[: _ROUND.tolist().index(np.e)])
 
 
 def price(number: float | None) -> float:
-    """What a number costs, as a share of a free parameter; none where nothing is left."""
+    """Cost of a number, as a share of a free parameter: of 0 and a size left free none."""
     if not number:
         return 0.0
     return _SIMPLE_PRICE if abs(number) in _SIMPLE else _PRICE
