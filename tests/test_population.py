@@ -13,7 +13,7 @@ from autora.skl.darts.breed import Options
 from autora.skl.darts.evolve import evolve
 from autora.skl.darts.population import Population
 from autora.skl.darts.primitives import SCIENCE, resolve
-from autora.skl.darts.random_edits import keyed
+from autora.skl.darts.random_edits import keyed, randomly_edited
 from autora.skl.darts.refit import Problem
 from autora.skl.darts.search import Budget
 
@@ -63,6 +63,23 @@ def test_a_search_opens_with_what_the_gradient_proposes(
         assert opening.step() > 0
     with pytest.raises(Drawn):
         opening.step()
+
+
+@pytest.mark.parametrize("gradient", [True, False])
+def test_random_edits_stand_in_for_the_gradient(
+    gradient: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited: list[int] = []
+
+    def watched(arena: Arena, graphs: Graphs, rng: np.random.Generator) -> None:
+        edited.append(len(graphs))
+        randomly_edited(arena, graphs, rng)
+
+    monkeypatch.setattr("autora.skl.darts.breed.randomly_edited", watched)
+    found = population_of(NOISE, Options(gradient=gradient))
+    for _ in range(population._OPENING + 2):
+        found.step()
+    assert any(edited) != gradient
 
 
 @pytest.mark.parametrize("gradient", [True, False])
@@ -121,21 +138,31 @@ def products(arena: Arena, rows: list[list[tuple[str, int]]]) -> Graphs:
     return keyed(arena, graphs)
 
 
-def test_what_fits_noise_better_does_not_crowd_out_the_law() -> None:
-    """One coefficient more brings a law of complexity 3.5 to 4.5, in the same class."""
-    arena = arena_of(PRODUCT * X[:, 1] + 0.02 * NOISE)
-    law = [("add", 0), ("add", 1), ("add", 1), ("reciprocal", 2)]
-    more = [("shift", 0), ("shift", 1), ("shifted_reciprocal", 2), ("power", 2)]
-    rows = [
-        [*law[:i], one, *law[i + 1 :]] for i, one in zip((0, 1, 3, 3), more, strict=True)
-    ]
-    graphs = products(arena, [*rows, law])
-    assert arena.size(graphs).tolist() == [4.5, 4.5, 4.5, 4.5, 3.5]
-    key = graphs.key[-1]
+def sums(*inputs: int) -> list[tuple[str, int]]:
+    return [("add", i) for i in inputs]
+
+
+def test_a_class_keeps_what_the_criterion_prefers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edge more that fits a little better, in the same class."""
+    monkeypatch.setattr("autora.skl.darts.archive._PER_SIZE", 1)
+    law, more = X[:, 0] * X[:, 1], X.prod(axis=1)
+    arena = arena_of(law / law.std() + 1.02 * more / more.std())
+    graphs = products(arena, [sums(0, 1, 2), sums(0, 1)])
+    key = graphs.key[1]
     archive = Population(arena, Options(), np.random.default_rng(2)).archive
     archive.add(graphs)
-    assert graphs.loss.argmax() == 4
-    assert archive.graphs.key[archive.best] == key
+    assert graphs.loss[0] < graphs.loss[1]
+    assert archive.graphs.key.tolist() == [key]
+
+
+def test_a_coefficient_more_is_another_class() -> None:
+    arena = arena_of(NOISE)
+    rows = [sums(0, 1), [("shift", 0), ("add", 1)], [("shift", 0), ("shift", 1)]]
+    rows += [sums(0, 1, 2), [("shift", 0), ("add", 1), ("add", 2)]]
+    graphs = products(arena, rows)
+    levels = population_of(NOISE).archive._levels(arena, graphs)
+    assert arena.size(graphs).tolist() == [2.0, 3.0, 4.0, 2.5, 3.5]
+    assert levels.tolist() == [2, 3, 4, 2, 3]
 
 
 @pytest.mark.parametrize("late", [True, False])

@@ -46,9 +46,10 @@ def _places(level: np.ndarray) -> np.ndarray:
 class Archive:
     """The best graphs of every complexity, fitted on all rows.
 
-    Best is by the extended criterion, within a complexity, too: they are told apart as
-    whole numbers, so that 3.5 and 4.5 are one, and of two graphs in one the larger fits
-    noise better. ``rows`` are those on which children are screened.
+    Best is by the extended criterion, within a complexity, too. Complexities are told apart
+    as whole numbers, rounded down: 3 and 3.5 are one, and of two graphs in one the larger
+    often fits noise better, but a graph with one coefficient more is never in the same.
+    ``rows`` are those on which children are screened.
     """
 
     def __init__(self, arena: Arena, rows: np.ndarray, options: Options) -> None:
@@ -87,7 +88,7 @@ class Archive:
     def _levels(self, arena: Arena, graphs: Graphs) -> np.ndarray:
         if not self.options.per_size:
             return np.zeros(len(graphs), int)
-        return np.round(arena.size(graphs)).astype(int)
+        return np.floor(arena.size(graphs)).astype(int)
 
     def add(self, graphs: Graphs) -> None:
         """Take in children that passed the screening."""

@@ -1,4 +1,4 @@
-"""Children of elites, by the gradient and by random edits."""
+"""Children of elites, by the gradient or, without it, by random edits."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from . import vertex
 from .arena import Arena, Graphs
 from .random_edits import randomly_edited
 
-#: Children of a parent by predicted gain and by random edits.
+#: Children of a parent by predicted gain, and by random edits.
 _SCORED, _EDITED = 15, 12
 
 
 class Options(NamedTuple):
     """Ingredients that benchmarks switch off, one by one."""
 
-    gradient: bool = True  #: children by predicted gain
+    gradient: bool = True  #: children by predicted gain, not by random edits
     random_only: bool = False  #: the control: nothing but fresh graphs
-    mutation: bool = True  #: children by random edits
     compound: bool = True  #: edits that bring a node of two sources
     per_size: bool = True  #: elites of every complexity, not just the best
     restarts: bool = True  #: fresh populations
@@ -31,21 +30,22 @@ def bred(
     arena: Arena, elites: Graphs, options: Options, rng: np.random.Generator
 ) -> list[Graphs]:
     """Children of elites."""
-    families = []
-    if options.mutation:
-        parents = elites.take(np.repeat(np.arange(len(elites)), _EDITED))
-        twice = rng.random(len(parents)) < 0.3
-        randomly_edited(arena, parents, rng)
-        again = np.flatnonzero(twice & (parents.key != 0))
-        part = parents.take(again)
-        randomly_edited(arena, part, rng)
-        families += [parents.take(np.flatnonzero(~twice)), part]
-    if options.gradient:
-        whose, edits = vertex.proposed(arena, elites, _SCORED, rng, options.compound)
-        children = elites.take(whose)
-        arena.apply(children, edits)
-        families.append(children)
-    return families
+    if not options.gradient:
+        return _mutants(arena, elites, rng)
+    whose, edits = vertex.proposed(arena, elites, _SCORED, rng, options.compound)
+    children = elites.take(whose)
+    arena.apply(children, edits)
+    return [children]
+
+
+def _mutants(arena: Arena, elites: Graphs, rng: np.random.Generator) -> list[Graphs]:
+    """Children with one edit by chance, three in ten with two."""
+    mutants = elites.take(np.repeat(np.arange(len(elites)), _EDITED))
+    twice = rng.random(len(mutants)) < 0.3
+    randomly_edited(arena, mutants, rng)
+    further = mutants.take(np.flatnonzero(twice & (mutants.key != 0)))
+    randomly_edited(arena, further, rng)
+    return [mutants.take(np.flatnonzero(~twice)), further]
 
 
 def unseen(graphs: Graphs, seen: dict[int, int]) -> Graphs:

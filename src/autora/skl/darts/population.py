@@ -1,9 +1,9 @@
 """Graphs that compete, generation after generation: propose, refit, keep the best per size.
 
 Elites are kept for every complexity, so that a simple half-truth is never crowded out by a
-complicated one. Children come from the refit-aware gradient at an elite (`vertex`), from
-random edits of elites, and from nothing. All are refitted exactly on a sample of the rows;
-those that would enter the archive once more on all of them.
+complicated one. Children come from the refit-aware gradient at an elite (`vertex`) and from
+nothing. All are refitted exactly on a sample of the rows; those that would enter the
+archive once more on all of them.
 """
 
 from __future__ import annotations
@@ -106,11 +106,10 @@ class Population:
         options, rng = self.options, self.rng
         if options.random_only:
             return [from_nothing(self.screen, _ALONE, rng)]
+        children = bred(self.screen, self._parents(), options, rng)
         if self._is_keen():
-            few = options._replace(mutation=False)
-            return bred(self.screen, self._parents(), few, rng)
-        fresh = from_nothing(self.screen, _FRESH, rng)
-        return [fresh, *bred(self.screen, self._parents(), options, rng)]
+            return children
+        return [from_nothing(self.screen, _FRESH, rng), *children]
 
     def _simpler(self, graphs: Graphs) -> Graphs:
         """Those that would be an improvement on an exact graph, if there is one."""
