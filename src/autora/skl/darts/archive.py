@@ -20,7 +20,7 @@ _POLISHED = 1e-6
 LEADING = 10
 #: Share of the parents that are drawn evenly over the complexities; how close to the best
 #: the others are.
-_SPREAD, _NEARNESS = 0.6, 6
+_SPREAD, _NEARNESS = 0.8, 6
 #: Graphs kept per complexity, and in all where complexities are not told apart.
 _PER_SIZE, _MIXED = 4, 60
 #: Relative error at which a fit counts as exact, unless y is rounded more coarsely. What
