@@ -183,6 +183,38 @@ def test_only_the_best_is_simplified_when_it_is_late(
     assert (len(told) == 1) == late and told[0] == pytest.approx(best)
 
 
+@pytest.mark.parametrize(
+    ("doubtful", "restarts", "count"), [(0.0, True, 2), (0.0, False, 1), (10.0, True, 1)]
+)
+def test_a_long_exact_graph_gets_a_second_opinion(
+    doubtful: float, restarts: bool, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Population] = []
+
+    class Watched(Population):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            made.append(self)
+
+    monkeypatch.setattr("autora.skl.darts.evolve.Population", Watched)
+    monkeypatch.setattr("autora.skl.darts.evolve._DOUBTFUL", doubtful)
+    options, rng = Options(restarts=restarts), np.random.default_rng(0)
+    assert evolve(arena_of(PRODUCT), Budget(), options, rng).exact
+    assert [found.archive.exact for found in made] == [True] * count
+
+
+def test_a_second_opinion_that_finds_nothing_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arena, budget, options = arena_of(PRODUCT), Budget(), Options()
+    first = evolve(arena, budget, options, np.random.default_rng(0))
+    monkeypatch.setattr("autora.skl.darts.evolve._DOUBTFUL", 0.0)
+    monkeypatch.setattr("autora.skl.darts.evolve._SECOND_OPINION", 1)
+    again = evolve(arena, budget, options, np.random.default_rng(0))
+    assert again.exact and again.graphs.key[again.best] == first.graphs.key[first.best]
+    assert not again.out_of_budget
+
+
 def test_a_space_that_has_been_seen_ends_the_search() -> None:
     arena = arena_of(NOISE, ("none", "add"), most_nodes=1)
     small = Population(arena, Options(), np.random.default_rng(0))

@@ -28,6 +28,9 @@ _PATIENCE = 6000
 #: squared unit of its complexity, or for every cubed one where that is more: a long one is
 #: rarely the shortest.
 _AFTERGLOW, _LONG_AFTERGLOW = 20.0, 7.0
+#: Complexity from which an exact graph may be an imitation, as of a law that is known at a
+#: few levels of an input only, and graphs that a fresh population may fit to do better.
+_DOUBTFUL, _SECOND_OPINION = 10.0, 12_000
 #: Graphs before the first excursions to where the outermost function is undone, and what
 #: a place has fitted after the first round; every further round doubles that.
 _SETTING_OUT, _EXCURSION = 2000, 1000
@@ -135,7 +138,8 @@ class _Hunt:
     def step(self) -> None:
         """One generation, here or on an excursion."""
         archive, budget = self.population.archive, self.budget
-        away = not archive.exact and self.excursions.due(self.fitted)
+        looks_away = not archive.exact and not self._is_second_opinion()
+        away = looks_away and self.excursions.due(self.fitted)
         count = self.excursions.step(archive) if away else self.population.step()
         self.fitted += count
         value = archive.criterion.min(initial=np.inf)
@@ -144,8 +148,7 @@ class _Hunt:
         if len(archive.criterion):
             self.progress(archive, self.fitted)
         spent = time.perf_counter() - self.start
-        trimmed = self.population.since_exact > self._afterglow()
-        settled = trimmed or self.population.exhausted
+        settled = self._is_settled() or self.population.exhausted
         self.done = settled or self.since > budget.stall
         self.out_of_budget = self.fitted >= budget.candidates or spent >= budget.seconds
 
@@ -156,6 +159,22 @@ class _Hunt:
             return np.inf
         size = archive.least
         return max(_AFTERGLOW * size**2, _LONG_AFTERGLOW * size**3)
+
+    def _is_trimmed(self) -> bool:
+        return self.population.since_exact > self._afterglow()
+
+    def _is_doubtful(self) -> bool:
+        """Whether what there is asks for a second opinion."""
+        long = self.population.archive.exact and self.population.archive.least > _DOUBTFUL
+        return long and self.options.restarts and not self._is_second_opinion()
+
+    def _is_second_opinion(self) -> bool:
+        return self.kept is not None and self.kept.exact
+
+    def _is_settled(self) -> bool:
+        if self._is_second_opinion() and self.population.fitted >= _SECOND_OPINION:
+            return True
+        return self._is_trimmed() and not self._is_doubtful()
 
     def is_late(self) -> bool:
         return time.perf_counter() - self.start > _LATE * self.budget.seconds
@@ -168,7 +187,9 @@ class _Hunt:
         """A fresh population in the place of one that has had its time."""
         patience = _PATIENCE * 2 ** (self.restarts // 2)
         spent = self.population.fitted >= patience and self.options.restarts
-        if spent and not self.excursions.ahead and not self.population.archive.exact:
+        spent = spent and not self.excursions.ahead and not self.population.archive.exact
+        spent = spent and not self._is_second_opinion()
+        if spent or (self._is_trimmed() and self._is_doubtful()):
             self.kept, self.restarts = self.archive, self.restarts + 1
             self.population = Population(self.arena, self.options, self.rng)
 
