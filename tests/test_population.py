@@ -22,8 +22,10 @@ NOISE = np.random.default_rng(1).normal(size=len(X))
 PRODUCT = X[:, 0] * X[:, 1] / X[:, 2]
 
 
-def arena_of(y: np.ndarray, names: Any = SCIENCE, most_nodes: int = 5) -> Arena:
-    problem = Problem(X, y[:, None], np.ones(len(y)), True, True)
+def arena_of(
+    y: np.ndarray, names: Any = SCIENCE, most_nodes: int = 5, inputs: np.ndarray = X
+) -> Arena:
+    problem = Problem(inputs, y[:, None], np.ones(len(y)), True, True)
     frame = bridge.Frame(resolve(names), most_nodes)
     return bridge.arena_for(frame, problem, bridge.units_of(problem))
 
@@ -183,11 +185,25 @@ def test_only_the_best_is_simplified_when_it_is_late(
     assert (len(told) == 1) == late and told[0] == pytest.approx(best)
 
 
+GRID = np.round(4 * X) / 4  #: seven levels of each input
+
+
 @pytest.mark.parametrize(
-    ("doubtful", "restarts", "count"), [(0.0, True, 2), (0.0, False, 1), (10.0, True, 1)]
+    ("levels", "doubtful", "restarts", "count"),
+    [
+        (GRID, 0.0, True, 2),
+        (GRID, 0.0, False, 1),
+        (GRID, 10.0, True, 1),
+        (X, 0.0, True, 1),
+        (np.where(X > 1, 2.0, 1.0), 0.0, True, 1),
+    ],
 )
-def test_a_long_exact_graph_gets_a_second_opinion(
-    doubtful: float, restarts: bool, count: int, monkeypatch: pytest.MonkeyPatch
+def test_a_long_exact_graph_gets_a_second_opinion_where_levels_are_few(
+    levels: np.ndarray,
+    doubtful: float,
+    restarts: bool,
+    count: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[Population] = []
 
@@ -199,14 +215,16 @@ def test_a_long_exact_graph_gets_a_second_opinion(
     monkeypatch.setattr("autora.skl.darts.evolve.Population", Watched)
     monkeypatch.setattr("autora.skl.darts.evolve._DOUBTFUL", doubtful)
     options, rng = Options(restarts=restarts), np.random.default_rng(0)
-    assert evolve(arena_of(PRODUCT), Budget(), options, rng).exact
+    arena = arena_of(levels[:, 0] * levels[:, 1] / levels[:, 2], inputs=levels)
+    assert evolve(arena, Budget(), options, rng).exact
     assert [found.archive.exact for found in made] == [True] * count
 
 
 def test_a_second_opinion_that_finds_nothing_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    arena, budget, options = arena_of(PRODUCT), Budget(), Options()
+    arena = arena_of(GRID[:, 0] * GRID[:, 1] / GRID[:, 2], inputs=GRID)
+    budget, options = Budget(), Options()
     first = evolve(arena, budget, options, np.random.default_rng(0))
     monkeypatch.setattr("autora.skl.darts.evolve._DOUBTFUL", 0.0)
     monkeypatch.setattr("autora.skl.darts.evolve._SECOND_OPINION", 1)

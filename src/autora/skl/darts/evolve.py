@@ -28,9 +28,12 @@ _PATIENCE = 6000
 #: squared unit of its complexity, or for every cubed one where that is more: a long one is
 #: rarely the shortest.
 _AFTERGLOW, _LONG_AFTERGLOW = 20.0, 7.0
-#: Complexity from which an exact graph may be an imitation, as of a law that is known at a
-#: few levels of an input only, and graphs that a fresh population may fit to do better.
-_DOUBTFUL, _SECOND_OPINION = 10.0, 12_000
+#: Where an input has no more levels than this, a graph of more than that complexity may
+#: pass through all of them and be no law; graphs that a fresh population may fit to do
+#: better.
+_LEVELS, _DOUBTFUL, _SECOND_OPINION = 20, 10.0, 12_000
+#: Rows in which levels are counted.
+_LOOKED_AT = 1000
 #: Graphs before the first excursions to where the outermost function is undone, and what
 #: a place has fitted after the first round; every further round doubles that.
 _SETTING_OUT, _EXCURSION = 2000, 1000
@@ -114,6 +117,13 @@ class _Excursions:
         }
 
 
+def _is_coarse(arena: Arena) -> bool:
+    """Whether an input has few levels, but more than a straight line passes through."""
+    step = -(-arena.n_rows // _LOOKED_AT)
+    counts = [len(np.unique(column[::step])) for column in arena.x]
+    return any(2 < count <= _LEVELS for count in counts)
+
+
 class _Hunt:
     """One population after the other; what they found is kept."""
 
@@ -132,7 +142,7 @@ class _Hunt:
         self.kept: Archive | None = None
         self.fitted = self.since = self.restarts = 0
         self.best, self.start = np.inf, time.perf_counter()
-
+        self.wary = options.restarts and _is_coarse(arena)
         self.done = self.out_of_budget = False
 
     def step(self) -> None:
@@ -165,8 +175,10 @@ class _Hunt:
 
     def _is_doubtful(self) -> bool:
         """Whether what there is asks for a second opinion."""
-        long = self.population.archive.exact and self.population.archive.least > _DOUBTFUL
-        return long and self.options.restarts and not self._is_second_opinion()
+        if not self.wary or self._is_second_opinion():
+            return False
+        archive = self.population.archive
+        return archive.exact and archive.least > _DOUBTFUL
 
     def _is_second_opinion(self) -> bool:
         return self.kept is not None and self.kept.exact
