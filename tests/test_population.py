@@ -10,7 +10,7 @@ import pytest
 from autora.skl.darts import bridge, herds, population
 from autora.skl.darts.arena import Arena, Graphs
 from autora.skl.darts.breed import Options
-from autora.skl.darts.evolve import evolve
+from autora.skl.darts.evolve import _is_coarse, evolve
 from autora.skl.darts.population import Population
 from autora.skl.darts.primitives import SCIENCE, resolve
 from autora.skl.darts.random_edits import keyed, randomly_edited
@@ -218,6 +218,14 @@ def test_a_long_exact_graph_gets_a_second_opinion_where_levels_are_few(
     arena = arena_of(levels[:, 0] * levels[:, 1] / levels[:, 2], inputs=levels)
     assert evolve(arena, Budget(), options, rng).exact
     assert [found.archive.exact for found in made] == [True] * count
+
+
+def test_levels_are_counted_in_many_rows() -> None:
+    eight = np.arange(8000) % 8.0
+    fine = np.random.default_rng(0).uniform(size=8000)
+    for column, coarse in ((eight, True), (np.sort(eight), True), (fine, False)):
+        arena = arena_of(eight, inputs=np.column_stack([column, fine]))
+        assert _is_coarse(arena) == coarse
 
 
 def test_a_second_opinion_that_finds_nothing_changes_nothing(

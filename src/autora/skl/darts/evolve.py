@@ -119,8 +119,10 @@ class _Excursions:
 
 def _is_coarse(arena: Arena) -> bool:
     """Whether an input has few levels, but more than a straight line passes through."""
-    step = -(-arena.n_rows // _LOOKED_AT)
-    counts = [len(np.unique(column[::step])) for column in arena.x]
+    rows: slice | np.ndarray = slice(None)
+    if arena.n_rows > _LOOKED_AT:  # at random: every tenth row of a grid misses levels
+        rows = np.random.default_rng(0).integers(arena.n_rows, size=_LOOKED_AT)
+    counts = [len(np.unique(column[rows])) for column in arena.x]
     return any(2 < count <= _LEVELS for count in counts)
 
 
@@ -142,7 +144,7 @@ class _Hunt:
         self.kept: Archive | None = None
         self.fitted = self.since = self.restarts = 0
         self.best, self.start = np.inf, time.perf_counter()
-        self.wary = options.restarts and _is_coarse(arena)
+        self.is_wary = options.restarts and _is_coarse(arena)
         self.done = self.out_of_budget = False
 
     def step(self) -> None:
@@ -175,7 +177,7 @@ class _Hunt:
 
     def _is_doubtful(self) -> bool:
         """Whether what there is asks for a second opinion."""
-        if not self.wary or self._is_second_opinion():
+        if not self.is_wary or self._is_second_opinion():
             return False
         archive = self.population.archive
         return archive.exact and archive.least > _DOUBTFUL
