@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .bridge import Frame
+from .criteria import complexity
 from .model import Model
 from .primitives import builtin
 from .rewrite import simplified, terms_written_out, with_whole_numbers
 from .search_space import SearchSpace
-from .selection import complexity
 from .symbolic import substituted, symbols
 
 #: Terms of an equation beyond which it is left alone, or not multiplied out.

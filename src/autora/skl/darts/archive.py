@@ -23,15 +23,6 @@ LEADING = 10
 _SPREAD, _NEARNESS = 0.8, 6
 #: Graphs kept per complexity, and in all where complexities are not told apart.
 _PER_SIZE, _MIXED = 4, 60
-#: Relative error at which a fit counts as exact, unless y is rounded more coarsely. What
-#: is a little worse may imitate a law on the range of the data: series of five nodes reach
-#: 1e-23.
-EXACT = 1e-25
-
-
-def exact_loss(arena: Arena) -> float:
-    """The loss up to which a graph is exact."""
-    return max(EXACT, arena.rounding) * arena.unit
 
 
 def _places(level: np.ndarray) -> np.ndarray:
@@ -67,7 +58,7 @@ class Archive:
     def bars(self, children: Graphs) -> np.ndarray:
         """Screening losses that children must beat to enter."""
         bars = self._bars(self._levels(self.screen, children))
-        return bars / self.arena.handicap(children)
+        return self.arena.needed(children, bars, self.screen)
 
     def _bars(self, levels: np.ndarray) -> np.ndarray:
         found, of = np.unique(levels, return_inverse=True)
@@ -80,9 +71,9 @@ class Archive:
         on all rows the order is another.
         """
         levels = self._levels(self.screen, children)
-        weighed = children.loss * self.arena.handicap(children)
-        promising = np.flatnonzero(weighed < self._bars(levels))
-        promising = promising[np.argsort(weighed[promising], kind="stable")]
+        promise = self.arena.promise(children, self.screen)
+        promising = np.flatnonzero(promise < self._bars(levels))
+        promising = promising[np.argsort(promise[promising], kind="stable")]
         return promising[_places(levels[promising]) < 2 * self._most()]
 
     def _levels(self, arena: Arena, graphs: Graphs) -> np.ndarray:
@@ -100,7 +91,7 @@ class Archive:
     def restore(self) -> None:
         """Make everything agree with the graphs after an interruption in between."""
         self.level = self._levels(self.arena, self.graphs)
-        self.criterion = self.arena.extended(self.graphs)
+        self.criterion = self.arena.criterion(self.graphs)
 
     def _most(self) -> int:
         """Graphs kept per complexity."""
@@ -113,11 +104,11 @@ class Archive:
         order = np.argsort(joined.loss, kind="stable")
         _, first = np.unique(joined.key[order], return_index=True)
         joined = joined.take(order[first])
-        joined = joined.take(np.lexsort((joined.loss, self.arena.extended(joined))))
+        joined = joined.take(np.lexsort((joined.loss, self.arena.criterion(joined))))
         level = self._levels(self.arena, joined)
         keep = np.flatnonzero(_places(level) < self._most())
         self.graphs, self.level = joined.take(keep), level[keep]
-        self.criterion = self.arena.extended(self.graphs)
+        self.criterion = self.arena.criterion(self.graphs)
 
     def _polish(self) -> None:
         """Converge the graphs that lead, once each."""
@@ -132,17 +123,17 @@ class Archive:
         self._polished.update(graphs.key.tolist())
         self.arena.fit(graphs, _POLISHING_STEPS, _POLISHED)
         self.graphs.put(rough, graphs)
-        self.criterion = self.arena.extended(self.graphs)
+        self.criterion = self.arena.criterion(self.graphs)
 
     def _set_bars(self) -> None:
-        """Weighed screening losses to beat: those of the worst graph kept per size."""
+        """What a screening must promise: as much as the worst graph kept per size."""
         copies = self.graphs.take(np.arange(len(self.graphs)))
         self.screen.fit(copies, 0, 0.0)
-        weighed = copies.loss * self.arena.handicap(copies)
+        promise = self.arena.promise(copies, self.screen)
         self._screened = {}
         for size in np.unique(self.level):
             members = self.level == size
-            worst = weighed[members].max() if members.sum() >= self._most() else np.inf
+            worst = promise[members].max() if members.sum() >= self._most() else np.inf
             self._screened[int(size)] = worst
 
     def parents(self, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -194,7 +185,7 @@ class Archive:
     def exact(self) -> bool:
         if not len(self.criterion):
             return False
-        return bool(self.graphs.loss[self.best] <= exact_loss(self.arena))
+        return bool(self.arena.is_exact(self.graphs.take([self.best]))[0])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything that the archive is, but for arena and options."""

@@ -14,12 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import criteria
+from .criteria import Evidence
 from .observations import spread
 from .primitives import Primitive, builtin
-from .selection import TRIED
 
-#: Relative error below which two fits count as equally exact.
-FLOOR = 1e-26
 #: Coefficients, in units of their data, outside this range smell of a limit that is
 #: approached only to imitate another function.
 _SMALLEST, _LARGEST = 1 / 200, 20.0
@@ -99,8 +98,8 @@ class Arena:
         Standardised to mean 0 and variance 1 where the read-out is trained.
     root : ndarray of shape (n,)
         Square roots of the rows' weights.
-    rounding : float
-        Relative error, like ``loss / unit``, that y has from being rounded.
+    known : Evidence
+        What the rows can say.
     units : Units
         How y was standardised.
     """
@@ -116,17 +115,12 @@ class Arena:
     can_multiply: bool
     train_readout: bool
     train_bias: bool
-    rounding: float
+    known: Evidence
     units: Units
 
     @property
     def n_inputs(self) -> int:
         return len(self.x)
-
-    @cached_property
-    def n_observations(self) -> float:
-        """Sum of the rows' weights: what n means in a criterion."""
-        return float(self.root @ self.root)
 
     @property
     def n_rows(self) -> int:
@@ -141,10 +135,13 @@ class Arena:
 
     @cached_property
     def unit(self) -> float:
-        """Sum of squares of the best constant."""
-        mean = np.average(self.y, weights=self.root**2) if self.train_bias else 0.0
-        total = float(np.sum((self.root * (self.y - mean)) ** 2))
-        return total if total > 0 else 1.0
+        """Sum of squares of the best constant; of what is constant that of y, or 1."""
+        mean = np.average(self.y, weights=self.root**2)
+        for centre in (mean, 0.0):
+            total = float(np.sum((self.root * (self.y - centre)) ** 2))
+            if total > 0:
+                return total
+        return 1.0
 
     @cached_property
     def n_params(self) -> np.ndarray:
@@ -258,22 +255,33 @@ class Arena:
         edges = np.where(on, self.cost[graphs.op], 0.0).sum(axis=(1, 2))
         return edges + self.train_readout * graphs.use.sum(axis=1)
 
+    def n_coefficients(self, graphs: Graphs) -> np.ndarray:
+        """Fitted coefficients, the intercept included."""
+        own = np.where(graphs.op >= 0, self.n_params[graphs.op], 0).sum(axis=(1, 2))
+        return own + self.train_readout * graphs.use.sum(axis=1) + int(self.train_bias)
+
+    def promise(self, graphs: Graphs, screen: Arena) -> np.ndarray:
+        """The criterion of graphs whose loss is that on some of the rows."""
+        share = graphs.loss / screen.unit
+        sizes = self.n_coefficients(graphs), self.size(graphs)
+        return criteria.criterion(self.known, share, *sizes)
+
     def criterion(self, graphs: Graphs) -> np.ndarray:
-        """BIC of a batch plus a fine for coefficients of an unnatural size."""
-        n = self.n_observations
-        with np.errstate(invalid="ignore"):
-            misfit = n * np.log(graphs.loss / self.unit + FLOOR)
-        total = misfit + np.log(n) * self.size(graphs) + 2 * self.strain(graphs)
-        return np.where(np.isfinite(graphs.loss), total, np.inf)
+        """The criterion with a fine for coefficients of an unnatural size."""
+        return self.promise(graphs, self) + 2 * self.strain(graphs)
 
-    def extended(self, graphs: Graphs) -> np.ndarray:
-        """The criterion for graphs that are the best of many, as `selection` has it."""
-        return self.criterion(graphs) + TRIED * self.size(graphs)
+    def needed(self, graphs: Graphs, value: np.ndarray, screen: Arena) -> np.ndarray:
+        """The losses on some of the rows at which the graphs would have a criterion."""
+        sizes = self.n_coefficients(graphs), self.size(graphs)
+        return screen.unit * criteria.needed(self.known, value, *sizes)
 
-    def handicap(self, graphs: Graphs) -> np.ndarray:
-        """By how much losses count for more, as complexity does in `extended`."""
-        n = max(self.n_observations, 2.0)
-        return np.exp((np.log(n) + TRIED) / n * self.size(graphs))
+    def is_exact(self, graphs: Graphs) -> np.ndarray:
+        share = graphs.loss / self.unit
+        return criteria.is_exact(self.known, share, self.n_coefficients(graphs))
+
+    def is_saturated(self, graphs: Graphs) -> np.ndarray:
+        """Graphs that have as many coefficients as there are rows."""
+        return criteria.freedom(self.known, self.n_coefficients(graphs)) <= 0
 
     def strain(self, graphs: Graphs) -> np.ndarray:
         """How far, in logarithms, coefficients lie outside the natural range."""
@@ -289,11 +297,16 @@ class Arena:
 
     def rows(self, index: np.ndarray) -> Arena:
         """The same arena with some of the rows."""
+        known = self.known._replace(
+            n=self.known.n * float(np.sum(self.root[index] ** 2) / (self.root @ self.root)),
+            distinct=min(self.known.distinct, len(index)),
+        )
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
         fields |= {
             "x": np.ascontiguousarray(self.x[:, index]),
             "y": self.y[index],
             "root": self.root[index],
+            "known": known,
         }
         return Arena(**fields)
 

@@ -17,16 +17,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import cautions, fitting, openfit, together
 from .checkpoint import Keeper
 from .coefficients import with_errors
+from .criteria import TRIED, constant_loss, evidence, judged
 from .model import Model
 from .objectives import Objective
-from .observations import canonical, mean
+from .observations import Rows, canonical, mean
 from .outcome import Network, Observer, Result, Trained, warn_constant
 from .prepare import Task, prepared
 from .progress import OpenProgress, Progress
 from .readings import Readings
 from .refit import Problem
 from .restarts import Restarts
-from .select import bic, variance
 from .selection import Row, chosen
 from .settings import (
     Asked,
@@ -37,7 +37,7 @@ from .settings import (
     restarts_of,
     vocabulary,
 )
-from .table import mean_loss
+from .table import mean_loss, updated
 from .validation import check_parameters
 
 
@@ -47,8 +47,24 @@ class Observed(NamedTuple):
     x: np.ndarray  #: (n, inputs)
     targets: np.ndarray  #: (n, outputs)
     weight: np.ndarray  #: (n,), as it was given
+    error: np.ndarray | None  #: (n,), standard deviations of y that are known
     objective: Objective
     output_labels: list[str]
+
+
+def _problem(data: Rows, what: Asked) -> Problem:
+    """The rows and what may be fitted to them."""
+    tried = what.searches_openly and what.objective.least_squares
+    return Problem(
+        data.x,
+        data.y,
+        data.weight,
+        what.train_readout,
+        what.train_bias,
+        distinct=data.distinct,
+        floor=tuple(data.floor.tolist()),
+        tried=TRIED if tried else 0.0,
+    )
 
 
 class BaseDARTS(Readings, BaseEstimator):
@@ -79,32 +95,35 @@ class BaseDARTS(Readings, BaseEstimator):
         """The parameters as the fit takes them."""
         return self.get_params(deep=False)
 
-    def _observed(self, X: Any, y: Any, sample_weight: Any) -> Observed:
+    def _observed(self, X: Any, y: Any, sample_weight: Any, y_error: Any) -> Observed:
         """Validated data; also what the output means."""
         raise NotImplementedError
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> KeyboardInterrupt | None:
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, y_error: Any = None
+    ) -> KeyboardInterrupt | None:
         """Fit and store; what interrupted it is for the caller to raise."""
         params = self._settings()
         check_parameters(params)
         vocabulary(params)
         earlier = self._earlier()
-        seen = self._observed(X, y, sample_weight)
-        x, targets, weight = canonical(seen.x, seen.targets, seen.weight)
+        seen = self._observed(X, y, sample_weight, y_error)
         self._output_labels = seen.output_labels
-        what = asked(params, seen.objective, x.shape[1], targets.shape[1])
+        what = asked(params, seen.objective, seen.x.shape[1], seen.targets.shape[1])
         self._warn_if_outputs_are_equal(what)
-        problem = Problem(x, targets, weight, what.train_readout, what.train_bias)
+        data = canonical(seen.x, seen.targets, seen.weight, seen.error)
+        problem = _problem(data, what)
         kept = self._kept(earlier, what)
         inputs = self._labels("input_labels", None)
         cautions.about_data(problem, inputs, seen.output_labels, stacklevel=3)
         result = self._run(params, what, problem, kept)
-        self._store(result, what, fresh=kept is None)
+        rows = result.rows or ([] if kept is None else self._rows)
+        rows = [updated(row, result.model, problem) for row in rows]
+        self._store(result._replace(rows=rows), what, fresh=kept is None)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             self._errors = with_errors(problem, result.model)
-            if result.rows:
-                self._row_errors = [with_errors(problem, row.model) for row in result.rows]
-        self._y_mean = mean(targets, weight)
+            self._row_errors = [with_errors(problem, row.model) for row in rows]
+        self._y_mean = mean(problem.y, problem.weight)
         if not result.converged:
             warn_constant(stacklevel=3)
         elif result.interruption is None:
@@ -190,7 +209,7 @@ class BaseDARTS(Readings, BaseEstimator):
         problem = task.problem
 
         def criterion(result: Result) -> float:
-            return bic(result.model, mean_loss(result.model, problem), problem)
+            return judged(result.model, mean_loss(result.model, problem), problem)
 
         best = min(results, key=criterion)
         interruption = interruption or results[-1].interruption or stopped
@@ -201,17 +220,15 @@ class BaseDARTS(Readings, BaseEstimator):
         self.history_, self.converged_ = result.history, result.converged
         if result.candidates or fresh:
             self.candidates_ = [c.fit.model for c in result.candidates[:50]]
-            self._rows = result.rows
+        self._rows = result.rows
         self._asked = what
 
     def _choice(self, rows: Sequence[Row], problem: Problem, openly: bool) -> int:
         """The row that ``model_selection`` takes."""
         selection = self.model_selection
-        if selection == "auto":
-            likelihood = rows[0].model.objective.likelihood
-            selection = "ebic" if openly and not likelihood else "bic"
         if not callable(selection):
-            return chosen(rows, selection, problem.weight.sum(), variance(problem))
+            known = evidence(problem, rows[0].model.objective.likelihood)
+            return chosen(rows, selection, known, constant_loss(problem))
         table = self._table(rows)
         label = self.model_selection(table)
         if label not in table.index:

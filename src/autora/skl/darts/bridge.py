@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import engine
+from . import criteria, engine
 from .arena import Arena, Graphs, Units, table
+from .criteria import TRIED
 from .model import Model
 from .objectives import Objective
 from .observations import mean, spread
@@ -26,6 +27,7 @@ class Frame(NamedTuple):
     max_nodes: int = DEFAULT_NODES
     aggregations: tuple[str, ...] = ("sum", "product")
     max_in_degree: int = DEFAULT_IN_DEGREE
+    widest_line: int | None = None  #: most inputs of a straight line; None: all
 
 
 def units_of(problem: Problem) -> Units:
@@ -42,7 +44,6 @@ def arena_for(frame: Frame, problem: Problem, units: Units) -> Arena:
     primitives = table(frame.primitives)
     names = [p.name for p in primitives]
     y = (problem.y[:, 0] - units.shift) / units.scale
-    grain = np.spacing(np.abs(problem.y[:, 0])) / units.scale
     allowed = [names.index(p.name) for p in frame.primitives if p.name != "none"]
     return Arena(
         kernel=engine.load(primitives),
@@ -56,7 +57,7 @@ def arena_for(frame: Frame, problem: Problem, units: Units) -> Arena:
         can_multiply="product" in frame.aggregations,
         train_readout=problem.train_readout,
         train_bias=problem.train_bias,
-        rounding=float(np.mean(grain**2)),
+        known=criteria.evidence(problem)._replace(tried=TRIED),
         units=units,
     )
 
@@ -71,7 +72,9 @@ def _copies(graphs: Graphs) -> int:
     return most
 
 
-def space_for(frame: Frame, n_inputs: int, graphs: Graphs) -> SearchSpace:
+def space_for(
+    frame: Frame, n_inputs: int, graphs: Graphs, least_in_degree: int = 1
+) -> SearchSpace:
     """The smallest space that contains all the graphs."""
     nodes = int((graphs.op[:, :, 0] >= 0).sum(axis=1).max(initial=1))
     return SearchSpace(
@@ -80,7 +83,7 @@ def space_for(frame: Frame, n_inputs: int, graphs: Graphs) -> SearchSpace:
         1,
         frame.primitives,
         frame.aggregations,
-        frame.max_in_degree,
+        max(frame.max_in_degree, least_in_degree),
         _copies(graphs),
     )
 
@@ -131,21 +134,3 @@ def graphs_of(arena: Arena, models: Sequence[Model], units: Units) -> Graphs:
         graphs.use[i, :size] = (model.readout[:, 0] != 0) & (filled[:size] > 0)
         graphs.w[i, 1 : 1 + size] = model.readout[:, 0] / units.scale
     return graphs
-
-
-def in_degrees(model: Model) -> list[int]:
-    counts = [0] * model.space.n_nodes
-    for edge in model.edges():
-        counts[edge.target] += 1
-    return counts
-
-
-def same_graph(model: Model, other: Model) -> bool:
-    """Whether two models are the same graph; a lone edge adds or multiplies alike."""
-    if model.space != other.space:
-        return False
-    many = np.array(in_degrees(other)) > 1
-    return bool(
-        np.array_equal(model.architecture, other.architecture)
-        and np.array_equal(model.aggregation[many], other.aggregation[many])
-    )

@@ -7,16 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .criteria import EXACT, constant_loss, judged
 from .model import Model
 from .network import Coefs
 from .objectives import Objective
 from .observations import spread
 from .refit import Fit, Problem, levenberg_marquardt
 from .search_space import SearchSpace
-from .select import bic, variance
-
-#: Relative error at which a fit is exact and only simpler models can still win.
-EXACT = 1e-20
 
 
 class Candidate(NamedTuple):
@@ -119,13 +116,13 @@ def refit(
     Never worse than any of the models in ``starts``.
     """
     problem, fits = setting.problem, []
-    exact = EXACT * variance(problem)
+    exact = EXACT * constant_loss(problem)
     for model in _starts(setting, architecture, starts, rng, aggregation):
         fits.append(levenberg_marquardt(problem, model, setting.max_iter))
         if fits[-1].loss <= exact:
             break
     best = min(fits, key=lambda fit: fit.loss)
-    return Candidate(best, bic(best.model, best.loss, problem))
+    return Candidate(best, judged(best.model, best.loss, problem))
 
 
 def _without_edge(setting: Setting, candidate: Candidate, edge: int) -> Candidate | None:
@@ -137,7 +134,7 @@ def _without_edge(setting: Setting, candidate: Candidate, edge: int) -> Candidat
     architecture[edge], coefs[edge] = none, 0
     start = model.replace(architecture=architecture, edge=coefs)
     fit = levenberg_marquardt(setting.problem, start, setting.max_iter)
-    return Candidate(fit, bic(fit.model, fit.loss, setting.problem))
+    return Candidate(fit, judged(fit.model, fit.loss, setting.problem))
 
 
 def prune(setting: Setting, candidate: Candidate) -> Candidate:

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from .baselines import straight
+from .criteria import constant_loss, judged, n_coefficients
 from .model import Model
-from .objectives import Objective
-from .primitives import resolve
-from .refit import HUGE, Problem, levenberg_marquardt
-from .search_space import SearchSpace
-from .select import bic, n_coefficients, variance
+from .refit import HUGE, Problem
 from .table import mean_loss, thinned
 
 #: Rows that a comparison looks at.
@@ -137,47 +135,14 @@ def is_curved(model: Model) -> bool:
     return bends or any(model.products[k] and fed.count(k) > 1 for k in live)
 
 
-def straight(problem: Problem, objective: Objective) -> Model:
-    """The best linear function of the inputs under the model's own loss."""
-    n_inputs, n_outputs = problem.x.shape[1], problem.y.shape[1]
-    space = SearchSpace(n_inputs, n_outputs, n_outputs, resolve(("none", "mult")))
-    edges, slopes = space.sources < n_inputs, np.zeros((space.n_edges, 1))
-    if objective.least_squares:
-        weights, bias = _least_squares(problem)
-        slopes[edges, 0] = weights[space.sources[edges], space.targets[edges]]
-    else:
-        mean = np.average(problem.y, axis=0, weights=problem.weight)
-        bias = objective.inverse(mean)
-    line = Model(space, objective, edges.astype(int), slopes, np.eye(n_outputs), bias)
-    if objective.least_squares:
-        return line
-    return levenberg_marquardt(problem, line, _STEPS).model
-
-
-def _least_squares(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes (inputs, outputs) and biases of the best linear functions.
-
-    Inputs whose mean double precision cannot hold have no slope.
-    """
-    root = np.sqrt(problem.weight)[:, None]
-    centre = np.average(problem.x, axis=0, weights=problem.weight)
-    size = np.abs(problem.x - centre).max(axis=0)
-    size = np.where(np.isfinite(size) & (size > 0), size, np.inf)
-    design = np.where(size < np.inf, (problem.x - centre) / size, 0.0)
-    design = np.hstack([design, np.ones((len(root), 1))])
-    found = np.linalg.lstsq(design * root, problem.y * root, rcond=None)[0]
-    slopes = found[:-1] / size[:, None]
-    return slopes, found[-1] - np.where(size < np.inf, centre, 0.0) @ slopes
-
-
 def straight_is_as_good(problem: Problem, model: Model) -> bool:
     """By the criterion, which counts coefficients and edges of both."""
     with np.errstate(all="ignore"):
-        if not 0 < variance(problem) < np.inf:
+        if not 0 < constant_loss(problem) < np.inf:
             return False
         line = problem._replace(train_readout=False, train_bias=True)
         other = straight(line, model.objective)
         if n_coefficients(other, line) >= line.y.size:
             return False
-        ours = bic(model, mean_loss(model, problem), problem)
-        return bic(other, mean_loss(other, line), line) <= ours
+        ours = judged(model, mean_loss(model, problem), problem)
+        return judged(other, mean_loss(other, line), line) <= ours

@@ -15,7 +15,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from .base import BaseDARTS, Observed
 from .model import Model
 from .objectives import NUMPY, OBJECTIVES, Objective
-from .observations import checked_weights, counted
+from .observations import canonical, checked_weights
 from .outcome import Network, Result
 from .primitives import Primitive
 from .settings import Asked
@@ -324,7 +324,7 @@ default="auto"
                 params[name] = True
         return params
 
-    def _observed(self, X: Any, y: Any, sample_weight: Any) -> Observed:
+    def _observed(self, X: Any, y: Any, sample_weight: Any, y_error: Any) -> Observed:
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
@@ -340,11 +340,11 @@ default="auto"
             )
         targets = np.zeros((len(X), count))
         targets[np.flatnonzero(weight > 0), index] = 1
-        targets = _smoothed(targets, counted(weight[weight > 0]).sum())
+        targets = _smoothed(targets, canonical(X, targets, weight).weight.sum())
         names = [f"logit({label})" for label in self.classes_]
         if count == 2:
             names, targets = names[1:], targets[:, [1]]
-        return Observed(X, targets, weight, self._objective, names)
+        return Observed(X, targets, weight, None, self._objective, names)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Log-odds of the second of two classes; else one score per class.

@@ -20,6 +20,9 @@ from .refit import Problem, blocks, tangents
 
 #: Standard errors within which a round number is tried.
 _REACH = 2.5
+#: Chance up to which a coefficient of no round number comes so near to one that it may be
+#: one, and chance of all of these together up to which they are.
+_MAY_BE, _ARE = 0.15, 0.02
 #: Relative distance within which a number is round in exact data.
 _EXACT = 1e-7
 #: Loss, as a share of the variance of y, below which data are exact.
@@ -215,12 +218,50 @@ def _natural(model: Model, place: Place) -> np.ndarray:
     return _PLAIN
 
 
-def _candidates(value: float, error: float, natural: np.ndarray) -> list[float]:
-    """Round numbers that an estimate cannot be told from, simplest first."""
-    numbers = np.concatenate([[0.0], np.sign(value or 1.0) * natural])
-    reach = np.maximum(_REACH * error, _EXACT * np.abs(numbers))
-    near = np.abs(numbers - value) <= reach
-    return [float(x) for x in numbers[near][:2]]
+def by_chance(value: float, number: float, error: float, natural: np.ndarray) -> float:
+    """Chance that a coefficient of no round number comes so near to one as simple.
+
+    Its estimate lies within an error or the distance, whichever is larger, of numbers
+    that lie as far apart as this one and the nearest that is as simple.
+    """
+    near = natural[np.isin(natural, [*_SIMPLE])] if number in _SIMPLE else natural
+    others = near[near != number]
+    apart = np.abs(others - number).min(initial=number)
+    return min(1.0, 2 * max(abs(value - number), error) / apart)
+
+
+class _Guess(NamedTuple):
+    """A round number that a coefficient may be; None stands for 1 or −1 of a free one."""
+
+    place: Place
+    number: float | None
+    chance: float  #: see `by_chance`
+    cost: float = 0.0  #: what it should cost in the criterion
+
+
+def _guesses(
+    place: Place, value: float, error: float, natural: np.ndarray, spread: float
+) -> list[_Guess]:
+    """Round numbers that an estimate cannot be told from, nearest first.
+
+    An intercept may be zero: chance is then a matter of its size beside the spread of y.
+    """
+    reach = np.maximum(_REACH * error, _EXACT * natural)
+    distance = np.abs(abs(value) - natural)
+    near = np.flatnonzero(distance <= reach)
+    near = near[np.argsort(distance[near], kind="stable")][:2]
+    found = [
+        _Guess(
+            place,
+            float(np.copysign(natural[i], value)),
+            by_chance(abs(value), float(natural[i]), error, natural),
+        )
+        for i in near
+    ]
+    if place.kind == "bias" and abs(value) <= _REACH * error:
+        chance = min(1.0, 2 * max(abs(value), error) / max(spread, 1e-300))
+        found.insert(0, _Guess(place, 0.0, chance))
+    return found
 
 
 def refitted(
@@ -256,30 +297,40 @@ def _loss(problem: Problem, model: Model) -> float:
     return loss if np.isfinite(loss) else np.inf
 
 
-def snapped(problem: Problem, model: Model) -> Model:
-    """The model with round coefficients where the data cannot tell the difference."""
+def snapped(problem: Problem, model: Model, noisy: bool = True) -> Model:
+    """The model with round coefficients where these are likely and cost nothing.
+
+    In an exact fit those that are round to rounding errors. In another one (``noisy``) a
+    number within the standard errors of an estimate says little: it takes estimates so
+    precise that they would hardly be so near to round numbers by chance.
+    """
     mean = np.average(problem.y, axis=0, weights=problem.weight)
     unit = float(problem.weight @ ((problem.y - mean) ** 2).sum(axis=1))
-    n = float(problem.weight.sum()) * model.space.n_outputs
     if unit <= 0 or not model.objective.least_squares:
         return model
-    fixed: set[Place] = set()
-    while True:
-        changed = _snap_one(problem, model, fixed, unit, n)
-        if changed is None:
-            return model
+    if not (noisy or _loss(problem, model) <= _NO_NOISE * unit):
+        return model
+    fixed: dict[Place, float] = {}
+    while (changed := _snap_one(problem, model, fixed, unit)) is not None:
         model = changed
+    return model
 
 
 def _snap_one(
-    problem: Problem, model: Model, fixed: set[Place], unit: float, n: float
+    problem: Problem, model: Model, fixed: dict[Place, float], unit: float
 ) -> Model | None:
-    """Snap the coefficient for which that should cost least; None where nothing can be."""
+    """Snap the coefficient for which that should cost least; None where nothing can be.
+
+    ``fixed`` are those that were snapped, with the chance that this was an accident.
+    """
     free = [p for p in places(model, problem) if p not in fixed]
+    n = float(problem.weight.sum()) * model.space.n_outputs
     floor = _NO_NOISE * unit
     loss = _loss(problem, model) + floor
     parameter = np.log(max(n, 2))
-    for place, number in _proposals(problem, model, fixed, loss <= 2 * floor, parameter):
+    exact = loss <= 2 * floor
+    for guess in _proposals(problem, model, fixed, exact, parameter, unit / n):
+        place, number = guess.place, guess.number
         allowed = parameter * (1 - price(number))
         rest = [p for p in free if p != place]
         if number is None:
@@ -288,7 +339,7 @@ def _snap_one(
             there = with_values(model, [place], np.array([number]))
         trial = refitted(problem, there, rest)
         if n * np.log((_loss(problem, trial) + floor) / loss) < allowed:
-            fixed.add(place)
+            fixed[place] = guess.chance
             return trial
     return None
 
@@ -315,12 +366,16 @@ def _with_size_one(
 
 
 def _proposals(
-    problem: Problem, model: Model, fixed: set[Place], exact: bool, parameter: float
-) -> list[tuple[Place, float | None]]:
+    problem: Problem,
+    model: Model,
+    fixed: dict[Place, float],
+    exact: bool,
+    parameter: float,
+    variance: float,
+) -> list[_Guess]:
     """Coefficients and round numbers near them, those first that should cost least.
 
-    None stands for 1 or −1 where any number would do; ``parameter`` is what a free
-    parameter costs in the criterion.
+    ``parameter`` is what a free parameter costs in the criterion, ``variance`` that of y.
 
     A refit says what a number costs. Trying all of them so takes as many refits per
     snapped coefficient as there are coefficients; the distance in standard errors
@@ -330,19 +385,29 @@ def _proposals(
     """
     where = places(model, problem)
     errors = standard_errors(problem, model)
-    found: list[tuple[float, Place, float]] = []
-    free: list[tuple[Place, float | None]] = []
+    found: list[_Guess] = []
+    free: list[_Guess] = []
     for place, value, error in zip(where, values(model, where), errors, strict=True):
         if place in fixed or value in (0.0, *_ROUND, *-_ROUND):
             continue
         if exact and not np.isfinite(error):
-            free.append((place, None))
+            free.append(_Guess(place, None, 1.0))
         within = error if np.isfinite(error) else 0.0
-        for number in _candidates(value, within, _natural(model, place)):
-            if number == 0.0 and place.kind != "bias":
-                continue  # a term without weight is for the search to remove
-            distance = abs(value - number) / max(error, 1e-300)
-            cost = min(distance, 1e100) ** 2 + parameter * price(number)
-            found.append((cost, place, number))
-    found.sort(key=lambda entry: entry[0])
-    return free[:_MOST_FREE] + [(place, number) for _, place, number in found]
+        natural = _natural(model, place)
+        for guess in _guesses(place, float(value), within, natural, np.sqrt(variance)):
+            distance = abs(value - guess.number) / max(error, 1e-300)
+            cost = min(distance, 1e100) ** 2 + parameter * price(guess.number)
+            found.append(guess._replace(cost=cost))
+    if not exact:
+        found = _likely(found, fixed)
+    found.sort(key=lambda guess: guess.cost)
+    return free[:_MOST_FREE] + found
+
+
+def _likely(found: list[_Guess], fixed: dict[Place, float]) -> list[_Guess]:
+    """Guesses that are no accidents, taken together with what is snapped."""
+    found = [guess for guess in found if guess.chance <= _MAY_BE]
+    chances = dict(fixed)
+    for guess in found:
+        chances[guess.place] = min(guess.chance, chances.get(guess.place, 1.0))
+    return found if np.prod([*chances.values()]) <= _ARE else []

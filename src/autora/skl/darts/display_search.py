@@ -245,7 +245,7 @@ class EquationsDisplay(Display):
         ValueError
             If the fit has no table, as with ``n_candidates=0``.
         """
-        model = fitted_darts(estimator)
+        fitted_darts(estimator)
         table = estimator.equations_
         if not len(table):
             raise ValueError(
@@ -253,13 +253,12 @@ class EquationsDisplay(Display):
                 f"(n_candidates={estimator.n_candidates!r}); fit with n_candidates='auto'"
             )
         names = input_names(estimator, estimator.n_features_in_)
-        same = np.flatnonzero(table["architecture"] == model.describe(names))
         holdout = table["holdout"].to_numpy(float)
         return cls(
             table["complexity"],
             table["loss"],
             [compact(equation, names) for equation in table["equation"]],
-            chosen=int(same[0]) if len(same) else None,
+            chosen=estimator.selected_,
             holdout=holdout if np.isfinite(holdout).any() else None,
         ).plot(ax)
 

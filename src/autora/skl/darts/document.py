@@ -232,19 +232,24 @@ def errors_read(field: Field, model: Model) -> Errors:
     return [(p, float(v), e) for p, v, e in zip(where, found, errors, strict=True)]
 
 
+#: What a file keeps of a row beside its model.
+_ROW_NUMBERS = ("complexity", "loss", "criterion", "holdout")
+
+
 def row_written(row: Row, model: int, errors: Errors) -> dict[str, Any]:
-    numbers = dict(zip(row._fields[1:], map(listed, row[1:]), strict=True))
+    numbers = {name: listed(getattr(row, name)) for name in _ROW_NUMBERS}
     return {"model": model, **numbers, "standard_errors": errors_written(errors)}
 
 
 def row_read(
     field: Field, models: Sequence[Model], space: SearchSpace
 ) -> tuple[Row, Errors]:
-    number, *numbers, errors = field.record(*Row._fields, "standard_errors")
+    number, *numbers, errors = field.record("model", *_ROW_NUMBERS, "standard_errors")
     model = models[number.whole(0, len(models) - 1)]
     if model.space != space:  # selecting it moves the weights there
         number.fail("is a model of another space than that of the weights")
-    row = Row(model, *(n.number(finite=i == 0) for i, n in enumerate(numbers)))
+    size, loss, criterion, held = (n.number(finite=i == 0) for i, n in enumerate(numbers))
+    row = Row(model, size, loss, criterion, held)
     return row, errors_read(errors, model)
 
 

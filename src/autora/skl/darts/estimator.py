@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from .base import BaseDARTS, Observed
 from .objectives import OBJECTIVES
-from .observations import checked_weights
+from .observations import checked_errors, checked_weights
 from .primitives import Primitive
 from .readings import numbered
 from .validation import check_targets, choice
@@ -280,7 +280,7 @@ default="auto"
         self.warm_start = warm_start
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, y_error: Any = None) -> Self:
         """Search for an equation of y in the columns of X.
 
         Without architecture updates (``max_epochs=0`` or ``arch_updates_per_epoch=0``) an
@@ -292,10 +292,16 @@ default="auto"
         X : array-like or DataFrame of shape (n, inputs)
         y : array-like, Series or DataFrame of shape (n,) or (n, outputs)
         sample_weight : array-like of shape (n,), default=None
-            How much every row counts. Whole numbers say how often it was observed: 2 is
-            the same as the row twice, 0 the same as no such row. Where they are not all
-            whole only their ratios matter, and the number of observations, which
-            criteria and standard errors depend on, is the number of rows above 0.
+            How much every row counts: 2 is the same as the row twice, 0 the same as no
+            such row. A common factor changes nothing. Where repeated rows of X never
+            differ in y, the number of observations, on which criteria and standard errors
+            depend, is that of the distinct rows; else weights that are multiples of one
+            number say how often a row was observed, and others only compare rows. Weights
+            like 1/σ² compare rows: give σ as ``y_error``, which says more.
+        y_error : float or array-like of shape (n,), default=None
+            Standard deviation of the error of y, for all rows or each, in units of y and
+            larger than zero. Rows weigh 1/y_error², errors below it do not count, and no
+            equation is called better for explaining them. Not for likelihoods.
 
         Raises
         ------
@@ -308,12 +314,12 @@ default="auto"
             fit stays as it was.
         """
         with self._all_or_nothing():
-            interruption = self._fit(X, y, sample_weight)
+            interruption = self._fit(X, y, sample_weight, y_error)
         if interruption is not None:
             raise interruption
         return self
 
-    def _observed(self, X: Any, y: Any, sample_weight: Any) -> Observed:
+    def _observed(self, X: Any, y: Any, sample_weight: Any, y_error: Any) -> Observed:
         objective = OBJECTIVES[choice("output_type", self.output_type)]
         labels = _output_labels(y)
         X, y = validate_data(
@@ -323,8 +329,14 @@ default="auto"
         check_targets(targets, objective)
         self._y_ndim = np.ndim(y)
         weight = checked_weights(sample_weight, len(X))
+        if y_error is not None and objective.likelihood:
+            raise ValueError(
+                f"y_error is for squared errors; output_type={objective.name!r} has a "
+                "likelihood of its own; leave y_error out"
+            )
+        error = checked_errors(y_error, targets, weight)
         labels = labels or numbered("y", targets.shape[1])
-        return Observed(X, targets, weight, objective, labels)
+        return Observed(X, targets, weight, error, objective, labels)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predictions in double precision, shaped like the y of the fit.

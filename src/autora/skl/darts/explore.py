@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from .arena import Arena, Graphs, Units
+from .assemble import assembled, whole
+from .baselines import lines
 from .breed import Options
 from .bridge import (
     Frame,
     arena_for,
     graphs_of,
-    in_degrees,
     model_of,
-    same_graph,
     space_for,
     units_of,
 )
@@ -24,7 +24,7 @@ from .candidates import Candidate
 from .checkpoint import Keeper
 from .evolve import evolve
 from .herds import Progress, Search, gathered
-from .model import Model
+from .model import Model, in_degrees, same_graph
 from .objectives import Objective
 from .random_edits import starts
 from .refit import Problem
@@ -91,9 +91,31 @@ def explore(
     graphs = graphs.take(np.argsort(criterion, kind="stable"))
     if options.simplify and interruption is None:
         graphs = with_shorter(full, graphs, frame, objective, problem, units)
-    space = space_for(frame, problem.x.shape[1], graphs)
+    straight = lines(problem, objective, frame)
+    widest = max((max(in_degrees(line.fit.model)) for line in straight), default=1)
+    space = space_for(frame, problem.x.shape[1], graphs, widest)
     found = as_candidates(full, graphs, space, objective, problem, units)
+    found = _with(found, [_moved(line, space) for line in straight])
     return Found(space, found, fitted, out_of_budget, interruption)
+
+
+def _moved(candidate: Candidate, space: SearchSpace) -> Candidate:
+    """The same in another space."""
+    model = candidate.fit.model
+    part = whole(model)
+    readout = model.readout[list(part.reads)]
+    moved = assembled([part], space, model.objective, [readout], model.bias)
+    return candidate._replace(fit=candidate.fit._replace(model=moved))
+
+
+def _with(found: Sequence[Candidate], lines: Sequence[Candidate]) -> list[Candidate]:
+    """Both, best first; a line that was found as well counts as the line."""
+    others = [
+        candidate
+        for candidate in found
+        if not any(same_graph(candidate.fit.model, line.fit.model) for line in lines)
+    ]
+    return sorted([*lines, *others], key=lambda candidate: candidate.criterion)
 
 
 def refit(

@@ -17,12 +17,13 @@ from .checkpoint import Keeper, generator_state
 from .discretise import Choice, attempts, move_towards
 from .epochs import place_of, trained
 from .model import Model
-from .outcome import Network, Observer, Result, Trained, constant, no_history
+from .outcome import Network, Observer, Result, Trained, no_history
 from .prepare import Plan, Start, Task, held, prepared
 from .refit import Fit, levenberg_marquardt, tamed, without_traces
 from .search import Budget, Searched, search
+from .search_space import SearchSpace
 from .selection import Row
-from .table import split, table_of, thinned
+from .table import constant, split, table_of, thinned
 
 #: Rows that candidates are compared on; the chosen one is refitted on all.
 SCREENING_ROWS = 1000
@@ -63,6 +64,8 @@ def _chosen(
             if np.array_equal(m.architecture, choice.architecture)
             and np.array_equal(m.aggregation, choice.aggregation)
         ]
+        if not _has_edges(network.space, choice):
+            return constant(network.space, setting.objective, setting.problem)
         fit = _refitted(setting, choice, starts, rng)
         if np.isfinite(fit.loss):
             if setting.objective.likelihood:  # separable classes drive slopes to infinity
@@ -72,6 +75,10 @@ def _chosen(
                 model = levenberg_marquardt(setting.problem, model, _STEPS_ON_ALL).model
             return without_traces(setting.problem, model)
     return None
+
+
+def _has_edges(space: SearchSpace, choice: Choice) -> bool:
+    return space.none is None or bool((choice.architecture != space.none).any())
 
 
 def _refitted(
@@ -114,13 +121,15 @@ def _search(
     criteria = np.array([c.criterion for c in found])
     if plan.choose is not None:
         choice = rows[plan.choose(rows)].model
-        index = next(i for i, c in enumerate(found) if c.fit.model is choice)
-        criteria[index] = criteria.min() - 1e-9
-    architectures = [c.architecture for c in found]
+        models = [choice, *(c.fit.model for c in found)]
+        criteria = np.append(criteria.min() - 1e-9, criteria)
+    else:
+        models = [c.fit.model for c in found]
+    architectures = [model.architecture for model in models]
     alphas = move_towards(state.alphas, plan.darts_type, architectures, criteria)
     state = state._replace(alphas=alphas.astype(np.float32))
     if state.node_alphas is not None:
-        aggregations = [c.aggregation for c in found]
+        aggregations = [model.aggregation for model in models]
         nodes = move_towards(state.node_alphas, "original", aggregations, criteria)
         state = state._replace(node_alphas=nodes.astype(np.float32))
     return searched, rows, state

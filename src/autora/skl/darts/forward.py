@@ -13,13 +13,12 @@ import numpy as np
 from . import objectives
 from .assemble import Part, assembled, space_for, whole
 from .candidates import Candidate
+from .criteria import complexity_of, evidence
 from .explore import Found
 from .model import Model
 from .polish import fitted, simpler
 from .primitives import NUMPY
 from .refit import Problem
-from .select import price
-from .selection import complexity_of
 
 #: Parts offered per output; those tried exactly at every step; most in a model.
 _OFFERED, _TRIED, _MOST_PARTS = 16, 5, 6
@@ -99,7 +98,7 @@ def _extended(
     usable = np.flatnonzero((np.abs(columns) < 1e8).all(axis=1))
     basis = np.concatenate([np.ones((1, len(x))), _values(whole(model), x)])
     gains, weights = _gains(problem, current, columns[usable], basis)
-    cost = price(problem)
+    cost = evidence(problem, model.objective.likelihood).price
     pays = (gains > cost) | (gains == gains.max(axis=1, keepdims=True))
     score = np.where(pays, gains - cost, 0.0).sum(axis=1)
     size = [complexity_of(parts[int(i)].edges()) for i in usable]

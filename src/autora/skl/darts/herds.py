@@ -16,10 +16,10 @@ import numpy as np
 from .archive import Archive
 from .arena import Arena, Graphs, Units
 from .breed import Options
-from .bridge import Frame, arena_for, graphs_of, in_degrees, model_of, space_for, units_of
+from .bridge import Frame, arena_for, graphs_of, model_of, space_for, units_of
 from .checkpoint import Keeper
 from .evolve import evolve
-from .model import Model
+from .model import Model, in_degrees
 from .objectives import Objective
 from .primitives import builtin
 from .refit import Problem

@@ -160,3 +160,21 @@ class Model:
         """Predictions of shape (n, outputs); not finite outside the equation's domain."""
         with np.errstate(all="ignore"):
             return self.objective.link(objectives.NUMPY, self.eta(x))
+
+
+def in_degrees(model: Model) -> list[int]:
+    counts = [0] * model.space.n_nodes
+    for edge in model.edges():
+        counts[edge.target] += 1
+    return counts
+
+
+def same_graph(model: Model, other: Model) -> bool:
+    """Whether two models are the same graph; a lone edge adds or multiplies alike."""
+    if model.space != other.space:
+        return False
+    many = np.array(in_degrees(other)) > 1
+    return bool(
+        np.array_equal(model.architecture, other.architecture)
+        and np.array_equal(model.aggregation[many], other.aggregation[many])
+    )

@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from . import explore, working
 from .aliases import lowered
 from .breed import Options
-from .bridge import Frame, same_graph
+from .bridge import Frame
 from .candidates import Candidate
 from .checkpoint import Keeper, generator_state
 from .coefficients import places, refitted, snapped
@@ -28,12 +28,12 @@ from .explore import Found
 from .herds import Progress
 from .model import Model
 from .objectives import Objective
-from .outcome import Network, Result, SearchHistory, constant
+from .outcome import Network, Result, SearchHistory
 from .refit import Problem, without_traces
 from .restarts import ONCE, Restarts
 from .search import Budget
 from .selection import Row
-from .table import mean_loss, split, table_of, thinned
+from .table import constant, split, table_of, thinned
 
 _DRAWS = 100
 #: Fewer graphs than this are hardly a search.
@@ -103,6 +103,8 @@ def _sampled(
         else:
             architecture, aggregation = draw(probability, rng), draw(nodes, rng)
         bound = bounded(network.space, architecture, probability)
+        if (bound == network.space.none).all():
+            return constant(network.space, network.objective, problem)
         asked = (bound, aggregation)
         model = engine.refit(
             plan.frame, network.space, network.objective, problem, asked, known, rng
@@ -175,10 +177,8 @@ def run(
     assert network is not None
     history = recorder.history()
     model = _sampled(plan, network, problem, known, rng) if known else None
-    if model is not None:
-        if interruption is None:
-            model = snapped(thinned(problem, MOST_ROWS_TO_SNAP, rng), model)
-        rows = [_updated(row, model, problem) for row in rows]
+    if model is not None and interruption is None:
+        model = snapped(thinned(problem, MOST_ROWS_TO_SNAP, rng), model)
     if keeper is not None and interruption is None:
         keeper.clear()
     if model is None:
@@ -222,14 +222,6 @@ def _improves(history: SearchHistory) -> bool:
         return False
     half = int(np.searchsorted(history.refits, history.refits[-1] / 2))
     return bool(history.criterion[half] - history.criterion[-1] > _STRONG)
-
-
-def _updated(row: Row, model: Model, problem: Problem) -> Row:
-    """The row, if it is the model's, with the model's final coefficients."""
-    same_readout = np.array_equal(row.model.readout != 0, model.readout != 0)
-    if not (same_graph(row.model, model) and same_readout):
-        return row
-    return row._replace(model=model, loss=mean_loss(model, problem))
 
 
 def _blank(found: Found, objective: Objective, darts_type: str) -> Network:

@@ -14,8 +14,6 @@ from .candidates import Candidate
 from .discretise import move_towards, probabilities
 from .model import Model
 from .objectives import Objective
-from .observations import mean
-from .refit import Problem
 from .search_space import SearchSpace
 from .selection import Row
 
@@ -108,18 +106,6 @@ def no_history(alphas: np.ndarray) -> relax.History:
     """The history of a fit without epochs."""
     empty = np.zeros(0, np.float32)
     return relax.History(empty, empty, np.zeros((0, *alphas.shape)))
-
-
-def constant(space: SearchSpace, objective: Objective, problem: Problem) -> Model:
-    """The best constant: what is left when no architecture has a finite value."""
-    return Model(
-        space,
-        objective,
-        np.full(space.n_edges, -1),
-        np.zeros((space.n_edges, space.max_params)),
-        np.zeros((space.n_nodes, space.n_outputs)),
-        objective.inverse(mean(problem.y, problem.weight)),
-    )
 
 
 def warn_constant(stacklevel: int) -> None:

@@ -10,27 +10,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from .candidates import Candidate
+from .criteria import judged
 from .model import Model
 from .refit import Problem, levenberg_marquardt, tamed
-from .select import misfit, price
-from .selection import complexity
 
 #: Steps of a try.
 FEW_STEPS = 10
 
 
-def criterion(model: Model, loss: float, problem: Problem) -> float:
-    """Bayesian information criterion by the complexity that the table shows."""
-    if not np.isfinite(loss):
-        return np.inf
-    size = complexity(model, problem.train_readout)
-    return misfit(model, loss, problem) + price(problem) * size
-
-
 def fitted(problem: Problem, start: Model, steps: int) -> Candidate:
     """A model with the coefficients that are best under its objective's loss."""
     fit = tamed(problem, levenberg_marquardt(problem, start, steps))
-    return Candidate(fit, criterion(fit.model, fit.loss, problem))
+    return Candidate(fit, judged(fit.model, fit.loss, problem))
 
 
 def simpler(problem: Problem, candidate: Candidate) -> Candidate:

@@ -75,7 +75,7 @@ class Population:
         archive, opening, keen = self.archive, self._is_opening(), self._is_keen()
         families = unseen(Graphs.join(self._families()), self._seen)
         self.exhausted = not len(families) and not opening
-        children = self._simpler(families)
+        children = self._able(families)
         hopeless = _HOPELESS * archive.bars(children)
         self.screen.fit(children, _SCREENING_STEPS, 1e-6, hopeless)
         admitted = archive.admits(children)
@@ -111,12 +111,12 @@ class Population:
             return children
         return [from_nothing(self.screen, _FRESH, rng), *children]
 
-    def _simpler(self, graphs: Graphs) -> Graphs:
-        """Those that would be an improvement on an exact graph, if there is one."""
-        if not self.archive.exact:
-            return graphs
-        sizes = self.screen.size(graphs)
-        return graphs.take(np.flatnonzero(sizes < self.archive.least - 1e-9))
+    def _able(self, graphs: Graphs) -> Graphs:
+        """Those with rows to spare, and simpler than an exact graph if there is one."""
+        able = ~self.archive.arena.is_saturated(graphs)
+        if self.archive.exact:
+            able &= self.screen.size(graphs) < self.archive.least - 1e-9
+        return graphs.take(np.flatnonzero(able))
 
     def _parents(self) -> Graphs:
         """Elites to breed from; the first of all is the graph without edges."""

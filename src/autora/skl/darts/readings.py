@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from .coefficients import Place, term
 from .outcome import Network
 from .portable import Portable
-from .selection import Row
+from .selection import Row, scores
 
 
 def numbered(letter: str, count: int) -> list[str]:
@@ -145,12 +145,32 @@ class Readings(Portable):
     def equations_(self) -> Any:
         """The best model per complexity, simplest first, as a DataFrame.
 
-        Columns: ``complexity`` (coefficients, half an edge, half a bend), ``loss``
-        (training), ``criterion`` (BIC), ``holdout`` (loss on rows kept from the search, NaN
-        unless ``model_selection="holdout"``), ``equation`` and ``architecture``.
+        Row 0 is the best constant. Columns: ``selected`` (whether the row is the model),
+        ``complexity`` (coefficients, half an edge, half a bend), ``loss`` (training),
+        ``criterion`` (what decides, see "How it works"), ``holdout`` (loss on rows kept
+        from the search, NaN unless ``model_selection="holdout"``), ``score`` (what the row
+        gains over the one before: the fall of the logarithm of the loss per complexity),
+        ``equation`` and ``architecture``.
         """
         check_is_fitted(self, "model_")
-        return self._table(self._rows)
+        table = self._table(self._rows)
+        table.insert(0, "selected", [i == self.selected_ for i in range(len(table))])
+        return table
+
+    @property
+    def selected_(self) -> int | None:
+        """The label of the row of ``equations_`` that is the model.
+
+        None where the model is no row, as an architecture that was drawn may be.
+        """
+        check_is_fitted(self, "model_")
+        names = self._labels("input_labels", None)
+        same = [i for i, row in enumerate(self._rows) if row.model is self.model_]
+        if not same:
+            text = self.model_.describe(names)
+            rows = enumerate(self._rows)
+            same = [i for i, row in rows if row.model.describe(names) == text]
+        return same[0] if same else None
 
     @property
     def coefficients_(self) -> Any:
@@ -204,6 +224,7 @@ class Readings(Portable):
                 "loss": [row.loss for row in rows],
                 "criterion": [row.criterion for row in rows],
                 "holdout": [row.holdout for row in rows],
+                "score": scores(rows),
                 "equation": [one_line(row.model, names) for row in rows],
                 "architecture": [row.model.describe(names) for row in rows],
             }

@@ -45,6 +45,9 @@ class Problem(NamedTuple):
     train_readout: bool = False
     train_bias: bool = False
     sparse_readout: bool = False  #: read-out weights that are 0 stay 0
+    distinct: int | None = None  #: rows of x that differ; None: all
+    floor: tuple[float, ...] = ()  #: mean squared error, known or seen, of every output
+    tried: float = 0.0  #: see `criteria.TRIED`
 
     def closed_form(self, objective: Objective) -> bool:
         """Whether the trained read-out is solved for rather than stepped along."""

@@ -61,13 +61,11 @@ def warnings_as_notes(quiet: bool = False) -> Iterator[None]:
 def print_table(model: Any) -> None:
     """The candidates, simplest first; an arrow at the model."""
     rows = model.equations_
-    names = model._labels("input_labels", None)
-    chosen = rows["architecture"] == model.model_.describe(names)
     columns = shutil.get_terminal_size((_NARROW, 0)).columns
     width = max(_NARROW, columns) - 38 if sys.stdout.isatty() else _WIDE
     say(f"{'':5} {'complexity':>10} {'loss':>9} {'criterion':>10}  equation")
     for i, row in rows.iterrows():
-        mark = "→" if chosen[i] else " "
+        mark = "→" if row["selected"] else " "
         say(
             f"{mark} {i:>3} {row['complexity']:>10.1f} {row['loss']:>9.3g} "
             f"{row['criterion']:>10.1f}  {shortened(row['equation'], width)}"

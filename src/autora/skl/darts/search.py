@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .candidates import EXACT, Candidate, Setting, prune, refit
+from .candidates import Candidate, Setting, prune, refit
 from .checkpoint import Keeper, Place, generator_state, part, prefixed, set_generator
 from .codegen import formulas
+from .criteria import fits_exactly
 from .discretise import draw, mode, probabilities
 from .refit import Fit
-from .select import variance
 from .stacked import arrays_of, models_of
 
 _GENERATION = 32
@@ -222,7 +222,7 @@ def _generation(
         best = found.candidates[0]
         progress(best)
         found.probability = _follow(found.probability, found.elites)
-        exact = best.fit.loss <= EXACT * variance(setting.problem)
+        exact = fits_exactly(best.fit.model, best.fit.loss, setting.problem)
         found.ended |= exact and best.criterion >= before
 
 

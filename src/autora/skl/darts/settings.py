@@ -77,6 +77,7 @@ class Asked(NamedTuple):
             self.n_nodes or DEFAULT_NODES,
             self.aggregations,
             self.max_in_degree or DEFAULT_IN_DEGREE,
+            self.max_in_degree,
         )
 
 

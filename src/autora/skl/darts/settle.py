@@ -8,7 +8,6 @@ import numpy as np
 
 from .algebra import shorter
 from .aliases import lowered
-from .archive import exact_loss
 from .arena import Arena, Graphs, Units
 from .bridge import Frame, graphs_of, model_of, space_for
 from .candidates import Candidate
@@ -96,7 +95,7 @@ def with_shorter(
     powers = [base for base in bases if base in _POWERS]
     roundabout = "reciprocal" in powers or ("power" in powers and len(powers) > 1)
     if len(bases) > _LONG or roundabout:
-        promising = graphs.loss[0] <= exact_loss(arena)
+        promising = bool(arena.is_exact(best)[0])
     else:
         promising = "ln" in bases and "exp" in bases
     if not promising:

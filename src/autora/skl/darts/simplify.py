@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .arena import FLOOR, Arena, Edits, Graphs
+from .arena import Arena, Edits, Graphs
+from .criteria import FLOOR
 
 _STEPS, _SCREENING_STEPS, _SHORTLIST = 40, 15, 6
 #: Spread, as a share of its size, up to which an edge is constant.
@@ -159,7 +160,7 @@ def _shortlist(screen: Arena, graph: Graphs, children: Graphs) -> np.ndarray:
     bar = _WORSE * here.loss[0] + _FAR * screen.unit
     hopeless = np.full(len(children), _HOPELESS * bar)
     screen.fit(children, _SCREENING_STEPS, 1e-9, hopeless)
-    order = np.argsort(screen.extended(children), kind="stable")
+    order = np.argsort(screen.criterion(children), kind="stable")
     return order[children.loss[order] <= bar][:_SHORTLIST]
 
 
@@ -168,7 +169,7 @@ def simplified(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
 
     Tries are compared on the rows of ``screen``; the best few are judged on all rows.
     """
-    current, value = graph, arena.extended(graph)[0]
+    current, value = graph, arena.criterion(graph)[0]
     while True:
         families = [_cheaper(arena, current)]
         twins = _twins(arena, screen, current)
@@ -183,7 +184,7 @@ def simplified(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
         if not len(children):
             return current
         arena.fit(children, _STEPS, 1e-13)
-        criterion = arena.extended(children)
+        criterion = arena.criterion(children)
         best = int(np.argmin(criterion))
         if not criterion[best] < value - 1e-9:
             return current

@@ -8,10 +8,20 @@ import numpy as np
 
 from . import objectives
 from .candidates import Candidate
-from .model import Model
+from .criteria import (
+    complexity,
+    constant_loss,
+    evidence,
+    judged,
+    misfit,
+    n_coefficients,
+)
+from .model import Model, same_graph
+from .objectives import Objective
+from .observations import mean
 from .refit import Problem
-from .select import variance
-from .selection import Row, complexity, front
+from .search_space import SearchSpace
+from .selection import Row, front
 
 #: Share of the rows that a selection by held-out loss keeps from the search.
 HELD_OUT = 0.25
@@ -20,8 +30,11 @@ _FEWEST_ROWS_TO_SPLIT = 8
 
 def part(problem: Problem, rows: np.ndarray) -> Problem:
     """Some rows of a problem."""
+    distinct = problem.distinct
+    if distinct is not None and distinct < len(problem.x):
+        distinct = len(np.unique(problem.x[rows], axis=0))
     return problem._replace(
-        x=problem.x[rows], y=problem.y[rows], weight=problem.weight[rows]
+        x=problem.x[rows], y=problem.y[rows], weight=problem.weight[rows], distinct=distinct
     )
 
 
@@ -44,6 +57,18 @@ def thinned(problem: Problem, most: int, rng: np.random.Generator) -> Problem:
     return part(problem, np.sort(rng.permutation(len(problem.x))[:most]))
 
 
+def constant(space: SearchSpace, objective: Objective, problem: Problem) -> Model:
+    """The best constant: what is left when no architecture has a finite value."""
+    return Model(
+        space,
+        objective,
+        np.full(space.n_edges, -1 if space.none is None else space.none),
+        np.zeros((space.n_edges, space.max_params)),
+        np.zeros((space.n_nodes, space.n_outputs)),
+        objective.inverse(mean(problem.y, problem.weight)),
+    )
+
+
 def mean_loss(model: Model, problem: Problem) -> float:
     """Weighted mean loss of a model."""
     with np.errstate(all="ignore"):
@@ -54,19 +79,50 @@ def mean_loss(model: Model, problem: Problem) -> float:
 def table_of(
     candidates: Sequence[Candidate], problem: Problem, held: Problem | None
 ) -> list[Row]:
-    """The best model per complexity; the best by BIC is always among them."""
-    rows = [
+    """The constant and the best model per complexity; the best of all is among them."""
+    like = candidates[0].fit.model
+    rows = [_constant_row(like, problem, held)] if like.space.none is not None else []
+    rows += [
         Row(
             c.fit.model,
             complexity(c.fit.model, problem.train_readout),
             c.fit.loss,
             c.criterion,
             np.nan if held is None else mean_loss(c.fit.model, held),
+            n_coefficients(c.fit.model, problem),
         )
         for c in candidates
     ]
-    kept = front(rows, variance(problem))
+    kept = front(rows, constant_loss(problem))
     best = min(rows, key=lambda row: row.criterion)
     if all(row.model is not best.model for row in kept):
         kept = [row for row in kept if row.complexity != best.complexity] + [best]
     return sorted(kept, key=lambda row: row.complexity)
+
+
+def _constant_row(like: Model, problem: Problem, held: Problem | None) -> Row:
+    """The best constant, which always has an intercept."""
+    model = constant(like.space, like.objective, problem)
+    loss = mean_loss(model, problem)
+    free = problem._replace(train_bias=True, sparse_readout=True)
+    return Row(
+        model,
+        0.0,
+        loss,
+        judged(model, loss, free),
+        np.nan if held is None else mean_loss(model, held),
+        n_coefficients(model, free),
+    )
+
+
+def updated(row: Row, model: Model, problem: Problem) -> Row:
+    """The row, if it is the model's, with the model's final coefficients."""
+    same_readout = np.array_equal(row.model.readout != 0, model.readout != 0)
+    if not (same_graph(row.model, model) and same_readout):
+        return row
+    loss = mean_loss(model, problem)
+    known = evidence(problem, model.objective.likelihood)
+    unit = 1.0 if known.likelihood else constant_loss(problem)
+    before = misfit(known, row.loss / unit, row.n_coefficients)
+    gained = float(misfit(known, loss / unit, row.n_coefficients) - before)
+    return row._replace(model=model, loss=loss, criterion=row.criterion + gained)

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from .arena import Arena, Graphs, Units
+from .criteria import EXACT
 from .factors import power_factors
 from .observations import mean, spread
 
@@ -140,7 +141,9 @@ def _arena(
         error = slope * divisor
         size = np.sqrt(np.average(error**2, weights=arena.root**2))
         root = arena.root * np.maximum(error / size, _LEAST_WEIGHT)
-        root *= np.sqrt(arena.n_observations / (root @ root))
+        total = arena.root @ arena.root
+        longer = np.sqrt(total / (root @ root))
+        root *= longer
         grain = np.maximum(np.spacing(y) / slope, np.spacing(np.abs(target)))
     if not np.isfinite([target, root, grain]).all():
         return None
@@ -149,13 +152,16 @@ def _arena(
     rounding = float(np.average((grain / scale) ** 2, weights=root**2)) if scale else 1.0
     if not rounding < _ROUNDED:
         return None
+    larger = longer * arena.units.scale / (size * scale)  # of an error in y, that in f⁻¹(y)
+    floor = arena.known.floor * arena.unit / total * larger**2
+    known = arena.known._replace(floor=floor, exact=max(EXACT, rounding))
     return replace(
         arena,
         x=np.ascontiguousarray(arena.x[inputs]),
         y=(target - shift) / scale,
         root=root,
         n_nodes=arena.n_nodes - _ROOM,
-        rounding=rounding,
+        known=known,
         units=Units(shift, scale),
     )
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arena import FLOOR, Arena, Edits, Graphs
+from .arena import Arena, Edits, Graphs
+from .criteria import FLOOR
 
 #: Edits among which children are drawn.
 _SHORTLIST = 400
@@ -89,7 +90,7 @@ def _pairs(
 
 def _prices(arena: Arena) -> tuple[np.ndarray, float, float, float]:
     """What complexity costs, as factors of the error, see `kernel_propose`."""
-    n = arena.n_observations
+    n = arena.known.n
     unit = np.log(n) / n
     readout = np.exp(unit * arena.train_readout)
     return np.exp(unit * arena.cost), np.exp(unit), readout, np.exp(1.5 * unit)

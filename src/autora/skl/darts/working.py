@@ -17,26 +17,26 @@ import numpy as np
 
 from . import objectives
 from .assemble import Part, assembled, space_for, upright, whole
+from .baselines import lines
 from .breed import Options
-from .bridge import Frame, same_graph
+from .bridge import Frame
 from .candidates import Candidate, Setting, build, random_coefs, slope_units
 from .candidates import refit as refit_from_starts
 from .checkpoint import Keeper
+from .criteria import complexity
 from .explore import Found
 from .explore import explore as search_one
 from .forward import grown, offers
 from .herds import Progress
-from .model import Model
+from .model import Model, same_graph
 from .network import Coefs
 from .objectives import OBJECTIVES, Objective
-from .outcome import constant
 from .polish import FEW_STEPS, fitted, simpler
 from .refit import Problem, levenberg_marquardt, tamed
 from .restarts import ONCE, Restarts
 from .search import Budget
 from .search_space import SearchSpace
-from .selection import complexity
-from .table import thinned
+from .table import constant, thinned
 
 #: Rows on which what was found is compared; the best are refitted on all.
 MOST_ROWS = 1000
@@ -78,11 +78,11 @@ class _Trail:
         self.diverged = True  #: no search has found anything finite
         self._watch, self._unit = watch, unit
         empty = constant(_empty_space(task), task.objective, task.problem)
-        self._empty = fitted(task.problem, empty, 0)
+        self.empty = fitted(task.problem, empty, 0)
 
     @property
     def best(self) -> Candidate:
-        return min(self.pool, key=_by_criterion, default=self._empty)
+        return min(self.pool, key=_by_criterion, default=self.empty)
 
     def add(self, candidates: Iterable[Candidate]) -> None:
         """Keep every candidate as soon as it is there."""
@@ -96,7 +96,7 @@ class _Trail:
 
     def __call__(self, seen: Progress) -> None:
         """Pass the progress of a search on one working response on."""
-        best, worst = self.best, self._empty.fit.loss
+        best, worst = self.best, self.empty.fit.loss
         self._watch(
             Progress(
                 self.fitted + seen.fitted,
@@ -196,11 +196,12 @@ def explore(
     share = Budget(*(limit / (rounds * len(unit)) for limit in budget))
     trail = _Trail(task, unit, progress)
     trail.add(fitted(small, _in_units(model, 1 / unit), _STEPS) for model in known)
+    trail.add([trail.empty, *lines(small, objective, frame)])
     interruption = None
     try:
         _rounds(task, share, rounds, list(known), trail)
     except KeyboardInterrupt as stop:
-        if not trail.pool:
+        if not trail.fitted:
             raise
         interruption = stop
     if trail.diverged and not known:
