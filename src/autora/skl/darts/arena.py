@@ -16,7 +16,7 @@ import numpy as np
 
 from . import criteria
 from .criteria import Evidence
-from .observations import spread
+from .observations import typical_size
 from .primitives import Primitive, builtin
 
 #: Coefficients, in units of their data, outside this range smell of a limit that is
@@ -129,8 +129,7 @@ class Arena:
     @cached_property
     def scale(self) -> np.ndarray:
         """Size of every source: inputs in their units, nodes taken as 1."""
-        size = np.array([spread(column) for column in self.x])
-        size = np.where(size > 0, size, 1.0)
+        size = np.array([typical_size(column) for column in self.x])
         return np.concatenate([size, np.ones(self.n_nodes)])
 
     @cached_property

@@ -27,7 +27,7 @@ from .progress import OpenProgress, Progress
 from .readings import Readings
 from .refit import Problem
 from .restarts import Restarts
-from .selection import Row, chosen
+from .selection import Row, chosen, elbow
 from .settings import (
     Asked,
     asked,
@@ -37,7 +37,7 @@ from .settings import (
     restarts_of,
     vocabulary,
 )
-from .table import mean_loss, updated
+from .table import is_systematic, mean_loss, updated
 from .validation import check_parameters
 
 
@@ -52,8 +52,8 @@ class Observed(NamedTuple):
     output_labels: list[str]
 
 
-def _problem(data: Rows, what: Asked) -> Problem:
-    """The rows and what may be fitted to them."""
+def _problem(data: Rows, what: Asked, tolerance: float | str) -> Problem:
+    """The rows, what may be fitted to them and what is good enough."""
     tried = what.searches_openly and what.objective.least_squares
     return Problem(
         data.x,
@@ -64,7 +64,22 @@ def _problem(data: Rows, what: Asked) -> Problem:
         distinct=data.distinct,
         floor=tuple(data.floor.tolist()),
         tried=TRIED if tried else 0.0,
+        tolerance=0.0 if isinstance(tolerance, str) else float(tolerance),
     )
+
+
+def _warn_if_unused(params: dict[str, Any], objective: Objective) -> None:
+    """Of parameters that are for squared errors."""
+    if not objective.likelihood:
+        return
+    for name, unused in (("tolerance", "auto"), ("round_coefficients", "auto")):
+        if params[name] != unused:
+            warnings.warn(
+                f"{name}={params[name]!r} is not used: it is for squared errors, and "
+                f"output_type={objective.name!r} has a likelihood; leave it at {unused!r}",
+                UserWarning,
+                stacklevel=5,
+            )
 
 
 class BaseDARTS(Readings, BaseEstimator):
@@ -112,7 +127,8 @@ class BaseDARTS(Readings, BaseEstimator):
         what = asked(params, seen.objective, seen.x.shape[1], seen.targets.shape[1])
         self._warn_if_outputs_are_equal(what)
         data = canonical(seen.x, seen.targets, seen.weight, seen.error)
-        problem = _problem(data, what)
+        _warn_if_unused(params, seen.objective)
+        problem = _problem(data, what, params["tolerance"])
         kept = self._kept(earlier, what)
         inputs = self._labels("input_labels", None)
         cautions.about_data(problem, inputs, seen.output_labels, stacklevel=3)
@@ -141,7 +157,7 @@ class BaseDARTS(Readings, BaseEstimator):
         rng = np.random.default_rng(seed)
 
         def choose(rows: Sequence[Row]) -> int:
-            return self._choice(rows, problem, what.searches_openly)
+            return self._choice(rows, problem, params["tolerance"])
 
         if what.searches_openly:
             self._warn_if_nothing_to_monitor()
@@ -223,12 +239,17 @@ class BaseDARTS(Readings, BaseEstimator):
         self._rows = result.rows
         self._asked = what
 
-    def _choice(self, rows: Sequence[Row], problem: Problem, openly: bool) -> int:
+    def _choice(self, rows: Sequence[Row], problem: Problem, tolerance: float | str) -> int:
         """The row that ``model_selection`` takes."""
         selection = self.model_selection
         if not callable(selection):
             known = evidence(problem, rows[0].model.objective.likelihood)
-            return chosen(rows, selection, known, constant_loss(problem))
+            unit = constant_loss(problem)
+            best = chosen(rows, selection, known, unit)
+            small = selection == "auto" and isinstance(tolerance, str)
+            if small and is_systematic(rows[best].model, rows[best].loss, problem):
+                return elbow(rows, best, unit)
+            return best
         table = self._table(rows)
         label = self.model_selection(table)
         if label not in table.index:

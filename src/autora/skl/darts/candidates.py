@@ -11,7 +11,7 @@ from .criteria import EXACT, constant_loss, judged
 from .model import Model
 from .network import Coefs
 from .objectives import Objective
-from .observations import spread
+from .observations import typical_size
 from .refit import Fit, Problem, levenberg_marquardt
 from .search_space import SearchSpace
 
@@ -42,8 +42,7 @@ class Setting(NamedTuple):
 
 def slope_units(problem: Problem, space: SearchSpace) -> np.ndarray:
     """Unit of a slope on each edge: one over the size of its source."""
-    size = np.array([spread(column) for column in problem.x.T])
-    size = np.where(size > 0, size, 1.0)
+    size = np.array([typical_size(column) for column in problem.x.T])
     units = np.concatenate([1 / size, np.ones(space.n_nodes)])
     return units[space.sources]
 

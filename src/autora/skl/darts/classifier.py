@@ -113,9 +113,9 @@ class DARTSClassifier(ClassifierMixin, BaseDARTS):
         bound.
     n_candidates : int or "auto", default="auto"
         Graphs that are refitted exactly. "auto": 500 after the relaxed search; where the
-        graph's size is searched 40,000, or fewer once 20,000 bring no improvement, or as
-        many as ``max_time`` allows. 0 leaves the choice among counted graphs to the relaxed
-        weights alone, as in the original DARTS.
+        graph's size is searched 40,000, or fewer once 20,000 bring no improvement. 0 leaves
+        the choice among counted graphs to the relaxed weights alone, as in the original
+        DARTS.
     n_restarts : int, default=1
         Searches with random numbers of their own, of which the best counts; where the
         graph's size is searched their tables are joined, and the first exact equation
@@ -126,8 +126,9 @@ class DARTSClassifier(ClassifierMixin, BaseDARTS):
         all cores. The result does not depend on it, unless ``max_time`` is given. With an
         ``execution_monitor``, restarts follow one another.
     max_time : float or None, default=None
-        Seconds after which the search over graphs ends. The epochs of a counted graph come
-        before it and are not limited; the best equation is simplified and refitted after
+        Seconds after which the search over graphs ends if nothing else has ended it (a
+        larger ``n_candidates`` searches longer). The epochs of a counted graph come before
+        it and are not limited; the best equation is simplified and refitted after
         it, for a second or two where it is long. Results then depend on the speed of the
         machine; None keeps them reproducible. Compiling, once per machine, does not count.
     checkpoint : str, path or None, default=None
@@ -136,14 +137,16 @@ class DARTSClassifier(ClassifierMixin, BaseDARTS):
         (with ``max_time``: what it finds in the time that is left). Needs an integer
         ``random_state``; workers on other machines must see the folder. When the fit has
         ended its files are deleted.
-    model_selection : {"auto", "ebic", "bic", "aic", "loss", "holdout"} or callable, \
-default="auto"
-        Which row of ``equations_`` becomes the model: "bic" the one with the smallest
-        Bayesian information criterion (column ``criterion``); "ebic" with 4 more per unit
-        of complexity, for the many equations of a size that were tried; "aic" by Akaike's
-        criterion; "loss" by the loss; "holdout" by the loss on a quarter of the rows kept
-        from the search; a callable the label that ``f(equations_)`` returns. "auto" is
-        "ebic" in automatic searches by squared error, else "bic".
+    model_selection : {"auto", "ebic", "bic", "aic", "score", "best", "loss", "holdout"} \
+or callable, default="auto"
+        Which row of ``equations_`` becomes the model. "auto": the one with the smallest
+        ``criterion``, in which n observations and k coefficients leave n − k. By
+        name: "bic" with log n per unit of complexity, "ebic" with 4 more for the many
+        equations of a size that were tried, "aic" with 2; "score" the
+        row that gains most over the one before, "best" the same among those whose loss is
+        at most 1.5 times the least, as PySR has it; "loss" the least loss; "holdout" the
+        least loss on a quarter of the rows kept from the search; a callable the label that
+        ``f(equations_)`` returns.
     validation_fraction : float in [0, 1), default=0.3
         Share of the rows that train the architecture weights while the others train the
         coefficients. 0, or fewer than 16 rows: both levels see all rows.
@@ -319,6 +322,7 @@ default="auto"
     def _settings(self) -> dict[str, Any]:
         """With one read-out for all, every class would be as probable as the others."""
         params = self.get_params(deep=False)
+        params |= {"tolerance": "auto", "round_coefficients": "auto"}
         for name in ("train_classifier_coefficients", "train_classifier_bias"):
             if isinstance(params[name], str) and params[name] == "auto":
                 params[name] = True

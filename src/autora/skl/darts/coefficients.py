@@ -237,6 +237,7 @@ class _Guess(NamedTuple):
     number: float | None
     chance: float  #: see `by_chance`
     cost: float = 0.0  #: what it should cost in the criterion
+    idle: bool = False  #: the equation predicts as well without the coefficient
 
 
 def _guesses(
@@ -244,7 +245,8 @@ def _guesses(
 ) -> list[_Guess]:
     """Round numbers that an estimate cannot be told from, nearest first.
 
-    An intercept may be zero: chance is then a matter of its size beside the spread of y.
+    An intercept may be zero: chance is then a matter of its size beside the spread of y,
+    and one that is smaller than its error is better left out.
     """
     reach = np.maximum(_REACH * error, _EXACT * natural)
     distance = np.abs(abs(value) - natural)
@@ -260,7 +262,7 @@ def _guesses(
     ]
     if place.kind == "bias" and abs(value) <= _REACH * error:
         chance = min(1.0, 2 * max(abs(value), error) / max(spread, 1e-300))
-        found.insert(0, _Guess(place, 0.0, chance))
+        found.insert(0, _Guess(place, 0.0, chance, idle=abs(value) <= error))
     return found
 
 
@@ -406,8 +408,10 @@ def _proposals(
 
 def _likely(found: list[_Guess], fixed: dict[Place, float]) -> list[_Guess]:
     """Guesses that are no accidents, taken together with what is snapped."""
-    found = [guess for guess in found if guess.chance <= _MAY_BE]
+    near = [guess for guess in found if guess.chance <= _MAY_BE]
     chances = dict(fixed)
-    for guess in found:
+    for guess in near:
         chances[guess.place] = min(guess.chance, chances.get(guess.place, 1.0))
-    return found if np.prod([*chances.values()]) <= _ARE else []
+    if np.prod([*chances.values()]) <= _ARE:
+        return near + [guess for guess in found if guess.idle and guess not in near]
+    return [guess for guess in found if guess.idle]

@@ -43,8 +43,9 @@ class Evidence(NamedTuple):
     n: float  #: observations, over all outputs
     distinct: int  #: of them on rows of X that differ
     floor: float = 0.0  #: share of the constant's loss that errors are expected to have
-    exact: float = EXACT  #: share up to which a fit is exact
+    exact: float = EXACT  #: share up to which a fit is exact, or good enough
     tried: float = 0.0  #: what a unit of complexity costs for all that was tried
+    enough: float = 0.0  #: share below which no error is better than another
     likelihood: bool = False
 
     @property
@@ -68,8 +69,9 @@ def evidence(problem: Problem, likelihood: bool = False) -> Evidence:
         n,
         distinct * n_outputs,
         float(np.mean(problem.floor or 0.0)) / unit,
-        max(EXACT, grain / unit),
+        max(EXACT, grain / unit, problem.tolerance**2),
         problem.tried,
+        problem.tolerance**2,
         likelihood,
     )
 
@@ -101,10 +103,11 @@ def misfit(known: Evidence, share: Any, k: Any) -> Any:
             found = 2 * known.n * share
         else:
             free = freedom(known, k)
-            floor = np.where(is_exact(known, share, k), 0.0, known.floor)
+            floor = np.where(is_exact(known, share, k), known.enough, known.floor)
             level = np.maximum(share, floor)
             found = free * np.log(level + FLOOR)
-            found += free * np.where(floor > share, share / np.maximum(floor, FLOOR) - 1, 0)
+            below = (share < floor) & (floor > known.enough)
+            found += free * np.where(below, share / np.maximum(floor, FLOOR) - 1, 0)
     return np.where(np.isfinite(share), found, np.inf)
 
 

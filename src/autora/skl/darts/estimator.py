@@ -113,9 +113,9 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         bound.
     n_candidates : int or "auto", default="auto"
         Graphs that are refitted exactly. "auto": 500 after the relaxed search; where the
-        graph's size is searched 40,000, or fewer once 20,000 bring no improvement, or as
-        many as ``max_time`` allows. 0 leaves the choice among counted graphs to the relaxed
-        weights alone, as in the original DARTS.
+        graph's size is searched 40,000, or fewer once 20,000 bring no improvement. 0 leaves
+        the choice among counted graphs to the relaxed weights alone, as in the original
+        DARTS.
     n_restarts : int, default=1
         Searches with random numbers of their own, of which the best counts; where the
         graph's size is searched their tables are joined, and the first exact equation
@@ -126,8 +126,9 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         all cores. The result does not depend on it, unless ``max_time`` is given. With an
         ``execution_monitor``, restarts follow one another.
     max_time : float or None, default=None
-        Seconds after which the search over graphs ends. The epochs of a counted graph come
-        before it and are not limited; the best equation is simplified and refitted after
+        Seconds after which the search over graphs ends if nothing else has ended it (a
+        larger ``n_candidates`` searches longer). The epochs of a counted graph come before
+        it and are not limited; the best equation is simplified and refitted after
         it, for a second or two where it is long. Results then depend on the speed of the
         machine; None keeps them reproducible. Compiling, once per machine, does not count.
     checkpoint : str, path or None, default=None
@@ -136,14 +137,31 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         (with ``max_time``: what it finds in the time that is left). Needs an integer
         ``random_state``; workers on other machines must see the folder. When the fit has
         ended its files are deleted.
-    model_selection : {"auto", "ebic", "bic", "aic", "loss", "holdout"} or callable, \
-default="auto"
-        Which row of ``equations_`` becomes the model: "bic" the one with the smallest
-        Bayesian information criterion (column ``criterion``); "ebic" with 4 more per unit
-        of complexity, for the many equations of a size that were tried; "aic" by Akaike's
-        criterion; "loss" by the loss; "holdout" by the loss on a quarter of the rows kept
-        from the search; a callable the label that ``f(equations_)`` returns. "auto" is
-        "ebic" in automatic searches by squared error, else "bic".
+    model_selection : {"auto", "ebic", "bic", "aic", "score", "best", "loss", "holdout"} \
+or callable, default="auto"
+        Which row of ``equations_`` becomes the model. "auto": the one with the smallest
+        ``criterion``, in which n observations and k coefficients leave n − k, and, of
+        errors that are small but systematic, the row at which they stop falling steeply
+        (see ``tolerance``). By name: "bic" with log n per unit of complexity, "ebic" with 4
+        more for the many equations of a size that were tried, "aic" with 2; "score" the
+        row that gains most over the one before, "best" the same among those whose loss is
+        at most 1.5 times the least, as PySR has it; "loss" the least loss; "holdout" the
+        least loss on a quarter of the rows kept from the search; a callable the label that
+        ``f(equations_)`` returns.
+    tolerance : float in [0, 1) or "auto", default="auto"
+        Error, as a share of the standard deviation of y, that is good enough: the search
+        may stop there, and of equations below it the shortest wins. "auto": only an exact
+        equation is good enough; but where the errors that are left are systematic, those of
+        neighbouring rows alike or too small for any measurement, as those of derivatives by
+        differences, the equation is the one at which the error has fallen steeply to less
+        than a hundredth, and what follows is not explained term by term. 0: everything is.
+        Not for likelihoods.
+    round_coefficients : bool, "exact" or "auto", default="auto"
+        Whether coefficients that may be round numbers become these. True: where the data
+        cannot tell the difference and estimates are so precise that they would hardly be
+        so near to round numbers by chance, the nearest first; "exact": only in equations
+        that are exact; False: never. "auto": True where the graph's size is searched, else
+        False. Not for likelihoods.
     validation_fraction : float in [0, 1), default=0.3
         Share of the rows that train the architecture weights while the others train the
         coefficients. 0, or fewer than 16 rows: both levels see all rows.
@@ -231,6 +249,8 @@ default="auto"
         max_time: float | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         model_selection: str | Callable[..., Any] = "auto",
+        tolerance: float | str = "auto",
+        round_coefficients: bool | str = "auto",
         validation_fraction: float = 0.3,
         unrolled: bool = False,
         precondition: bool = True,
@@ -273,6 +293,8 @@ default="auto"
         self.max_time = max_time
         self.checkpoint = checkpoint
         self.model_selection = model_selection
+        self.tolerance = tolerance
+        self.round_coefficients = round_coefficients
         self.validation_fraction = validation_fraction
         self.unrolled = unrolled
         self.precondition = precondition

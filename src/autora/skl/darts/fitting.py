@@ -23,7 +23,7 @@ from .refit import Fit, levenberg_marquardt, tamed, without_traces
 from .search import Budget, Searched, search
 from .search_space import SearchSpace
 from .selection import Row
-from .table import constant, split, table_of, thinned
+from .table import constant, rounded, split, table_of, thinned
 
 #: Rows that candidates are compared on; the chosen one is refitted on all.
 SCREENING_ROWS = 1000
@@ -174,6 +174,8 @@ def finish(
     if not searched.diverged:
         model = _chosen(setting, network, plan.sampling_strategy, known, rng)
     if model is not None:
+        if interruption is None:
+            model = rounded(problem, model, plan.rounds, rng)
         return Result(network, model, history, candidates, True, rows, interruption)
     model = constant(space, objective, problem)
     return Result(network, model, history, candidates, False, rows, interruption)

@@ -26,6 +26,8 @@ _BITS = 40
 _FEWEST_LEVELS, _MOST_DIGITS = 20, 9
 #: Chance with which the variance of y is below what repeated rows say it is at least.
 _UNSURE = 0.05
+#: Medians that the typical size of a column may be.
+_MEDIANS = 3.0
 
 
 def checked_weights(sample_weight: Any, n_rows: int) -> np.ndarray:
@@ -55,7 +57,7 @@ def checked_weights(sample_weight: Any, n_rows: int) -> np.ndarray:
 
 
 def checked_errors(y_error: Any, y: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
-    """Standard deviations of shape (n,) of what is known of the errors of y (n, outputs)."""
+    """Standard deviations (n,) of the errors of y (n, outputs), as far as known."""
     if y_error is None:
         return None
     if isinstance(y_error, numbers.Number) or np.ndim(y_error) == 0:
@@ -217,6 +219,17 @@ def spread(values: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
     """Root of the weighted mean square of the rows; squares of 1e300 are finite, too."""
     unit = _unit(values)
     return unit * np.sqrt(np.average((values / unit) ** 2, axis=0, weights=weight))
+
+
+def typical_size(column: np.ndarray) -> float:
+    """Size of a column: its root mean square, but no more than a few medians; never 0.
+
+    A single row at −1000 does not make slopes of 1 unnatural for others about 3.
+    """
+    size, middle = float(spread(column)), float(np.median(np.abs(column)))
+    if middle > 0:
+        size = min(size, _MEDIANS * middle)
+    return size if size > 0 else 1.0
 
 
 def _unit(values: np.ndarray) -> float:

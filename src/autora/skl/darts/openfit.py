@@ -22,7 +22,7 @@ from .breed import Options
 from .bridge import Frame
 from .candidates import Candidate
 from .checkpoint import Keeper, generator_state
-from .coefficients import places, refitted, snapped
+from .coefficients import places, refitted
 from .discretise import bounded, draw, mode, move_towards
 from .explore import Found
 from .herds import Progress
@@ -33,15 +33,13 @@ from .refit import Problem, without_traces
 from .restarts import ONCE, Restarts
 from .search import Budget
 from .selection import Row
-from .table import constant, split, table_of, thinned
+from .table import constant, rounded, split, table_of
 
 _DRAWS = 100
 #: Fewer graphs than this are hardly a search.
 _FEWEST = 1000
 #: Difference of criteria that is strong evidence (Kass & Raftery 1995).
 _STRONG = 6.0
-#: Rows that decide whether a coefficient is round.
-MOST_ROWS_TO_SNAP = 20_000
 
 
 class Weights(NamedTuple):
@@ -65,6 +63,7 @@ class OpenPlan(NamedTuple):
     continues: bool
     restarts: Restarts = ONCE
     checkpoint: str | os.PathLike[str] | None = None
+    rounds: bool | str = True  #: "exact": in exact fits alone
 
 
 def _engine(objective: Objective, problem: Problem) -> Any:
@@ -178,7 +177,7 @@ def run(
     history = recorder.history()
     model = _sampled(plan, network, problem, known, rng) if known else None
     if model is not None and interruption is None:
-        model = snapped(thinned(problem, MOST_ROWS_TO_SNAP, rng), model)
+        model = rounded(problem, model, plan.rounds, rng)
     if keeper is not None and interruption is None:
         keeper.clear()
     if model is None:

@@ -55,6 +55,7 @@ class Plan(NamedTuple):
     max_time: float = np.inf  #: seconds for the search over candidates
     choose: Callable[[Sequence[Row]], int] | None = None  #: picks a row of the table
     holds_out: bool = False
+    rounds: bool | str = False  #: "exact": in exact fits alone
 
 
 class Task(NamedTuple):

@@ -48,6 +48,7 @@ class Problem(NamedTuple):
     distinct: int | None = None  #: rows of x that differ; None: all
     floor: tuple[float, ...] = ()  #: mean squared error, known or seen, of every output
     tried: float = 0.0  #: see `criteria.TRIED`
+    tolerance: float = 0.0  #: error, as a share of the spread of y, that is good enough
 
     def closed_form(self, objective: Objective) -> bool:
         """Whether the trained read-out is solved for rather than stepped along."""

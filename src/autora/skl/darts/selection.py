@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from .criteria import FLOOR, TRIED, Evidence, misfit
 from .model import Model
@@ -19,6 +20,11 @@ from .model import Model
 SELECTIONS = ("auto", "ebic", "bic", "aic", "score", "best", "loss", "holdout")
 #: Losses, in that of the most accurate row, up to which "best" looks for the highest score.
 _ACCURATE = 1.5
+#: Fall of log loss per complexity that is steep, times as steep as what follows that stands
+#: out, and log of a share of the constant's loss that is small: an error of one percent.
+_STEEP, _STANDS_OUT, _SMALL = 5.0, 3.0, -9.2
+#: Rows from which on errors of neighbours are compared; standard errors that are unlikely.
+_FEWEST_NEIGHBOURS, _UNLIKELY = 20, 4.0
 #: A more complicated model must reduce the loss by this share to get a row.
 _LEAST_GAIN = 1e-3
 
@@ -58,6 +64,44 @@ def scores(rows: Sequence[Row]) -> np.ndarray:
     gained = np.zeros(len(rows))
     gained[1:] = -np.diff(np.log(loss)) / np.maximum(np.diff(size), 1e-9)
     return gained
+
+
+def elbow(rows: Sequence[Row], best: int, unit: float) -> int:
+    """The row after which errors fall by little, if one stands out; else ``best``.
+
+    Errors that are small but systematic, as those of derivatives by differences, can be
+    explained term by term for ever. The law then is the row at which the error has fallen
+    steeply to a small one, several times as steeply as on the way from there to ``best``.
+    """
+    loss = np.log(np.array([row.loss for row in rows]) / unit + FLOOR)
+    size = np.array([row.complexity for row in rows])
+    found, steepest = best, _STEEP
+    for i in range(1, best):
+        before = np.flatnonzero(size <= size[i] - 1)
+        if not len(before):
+            continue
+        steep = (loss[before[-1]] - loss[i]) / (size[i] - size[before[-1]])
+        onward = (loss[i] - loss[best]) / max(size[best] - size[i], 0.5)
+        if loss[i] <= _SMALL and steep >= max(steepest, _STANDS_OUT * onward):
+            found, steepest = i, steep
+    return found
+
+
+def are_alike(x: np.ndarray, residual: np.ndarray) -> bool:
+    """Whether errors of neighbouring rows are alike, or opposite, beyond chance.
+
+    A correlation of n independent pairs has a standard error of 1/√n.
+    """
+    if len(x) < _FEWEST_NEIGHBOURS:
+        return False
+    size = x.std(axis=0)
+    z = (x - x.mean(axis=0)) / np.where(size > 0, size, 1.0)
+    nearest = cKDTree(z).query(z, k=2)[1][:, 1]
+    centred = residual - residual.mean()
+    square = float(centred @ centred)
+    if not 0 < square < np.inf:
+        return False
+    return bool(abs(centred @ centred[nearest]) / square * math.sqrt(len(x)) > _UNLIKELY)
 
 
 def values(rows: Sequence[Row], selection: str, known: Evidence, unit: float) -> np.ndarray:

@@ -148,15 +148,12 @@ def open_plan(
     options: dict[str, Any],
     has_earlier: bool,
 ) -> OpenPlan:
-    """The plan of a search over open graphs.
-
-    With ``max_time`` and no number of candidates the clock alone ends the search.
-    """
-    automatic, timed = params["n_candidates"] == "auto", params["max_time"] is not None
+    """The plan of a search over open graphs."""
+    automatic, limit = params["n_candidates"] == "auto", params["max_time"]
     budget = Budget(
-        np.inf if automatic and timed else _candidates(params, OPEN_CANDIDATES),
-        params["max_time"] if timed else np.inf,
-        OPEN_STALL if automatic and not timed else np.inf,
+        _candidates(params, OPEN_CANDIDATES),
+        np.inf if limit is None else limit,
+        OPEN_STALL if automatic else np.inf,
     )
     return OpenPlan(
         frame=what.frame(),
@@ -170,7 +167,16 @@ def open_plan(
         continues=has_earlier and bool(params["warm_start"]),
         restarts=restarts_of(params),
         checkpoint=params["checkpoint"],
+        rounds=_rounding(params, True),
     )
+
+
+def _rounding(params: dict[str, Any], automatic: bool) -> bool | str:
+    """Whether coefficients are rounded; "exact": in exact fits alone."""
+    rounds = params["round_coefficients"]
+    if isinstance(rounds, str):
+        return rounds if rounds == "exact" else automatic
+    return bool(rounds)
 
 
 def restarts_of(params: dict[str, Any]) -> Restarts:
@@ -200,6 +206,7 @@ def closed_plan(
         max_time=np.inf if params["max_time"] is None else float(params["max_time"]),
         choose=choose,
         holds_out=params["model_selection"] == "holdout",
+        rounds=_rounding(params, False),
     )
 
 

@@ -8,10 +8,12 @@ import numpy as np
 
 from . import objectives
 from .candidates import Candidate
+from .coefficients import snapped
 from .criteria import (
     complexity,
     constant_loss,
     evidence,
+    fits_exactly,
     judged,
     misfit,
     n_coefficients,
@@ -21,11 +23,16 @@ from .objectives import Objective
 from .observations import mean
 from .refit import Problem
 from .search_space import SearchSpace
-from .selection import Row, front
+from .selection import Row, are_alike, front
 
 #: Share of the rows that a selection by held-out loss keeps from the search.
 HELD_OUT = 0.25
 _FEWEST_ROWS_TO_SPLIT = 8
+#: Rows that decide whether a coefficient is round.
+MOST_ROWS_TO_ROUND = 20_000
+#: Share of the constant's loss that no measurement has: an error of one in a hundred
+#: thousand. Rows of which neighbours are looked for.
+_NO_NOISE, _NEIGHBOURS = 1e-10, 2000
 
 
 def part(problem: Problem, rows: np.ndarray) -> Problem:
@@ -126,3 +133,29 @@ def updated(row: Row, model: Model, problem: Problem) -> Row:
     before = misfit(known, row.loss / unit, row.n_coefficients)
     gained = float(misfit(known, loss / unit, row.n_coefficients) - before)
     return row._replace(model=model, loss=loss, criterion=row.criterion + gained)
+
+
+def rounded(
+    problem: Problem, model: Model, rounds: bool | str, rng: np.random.Generator
+) -> Model:
+    """The model with round coefficients, if that is asked for."""
+    if not rounds:
+        return model
+    sample = thinned(problem, MOST_ROWS_TO_ROUND, rng)
+    return snapped(sample, model, noisy=rounds != "exact")
+
+
+def is_systematic(model: Model, loss: float, problem: Problem) -> bool:
+    """Whether small errors of a model of one output are no noise.
+
+    Those of neighbouring rows are alike, or so small that no measurement has them and yet
+    not exact.
+    """
+    if model.objective.likelihood or problem.y.shape[1] > 1:
+        return False
+    if fits_exactly(model, loss, problem) or not np.isfinite(loss):
+        return False
+    sample = thinned(problem, _NEIGHBOURS, np.random.default_rng(0))
+    with np.errstate(all="ignore"):
+        residual = (model.predict(sample.x) - sample.y)[:, 0]
+    return loss <= _NO_NOISE * constant_loss(problem) or are_alike(sample.x, residual)

@@ -66,6 +66,7 @@ _OR_ELSE = {
     "max_in_degree": (None, _POSITIVE_COUNT),
     "max_time": (None, _Range(open_low=True)),
     "arch_learning_rate_min": (None, _RATE),
+    "tolerance": ("auto", _FRACTION),
 }
 _FLAGS = (
     "unrolled",
@@ -136,6 +137,7 @@ def check_parameters(params: dict[str, Any]) -> None:
     _check_checkpoint(params["checkpoint"], params["random_state"])
     check_aggregations(params["aggregations"])
     _check_selection(params["model_selection"])
+    _check_rounding(params["round_coefficients"])
     for name in ("execution_monitor", "init_weights_function"):
         _check_callable(name, params[name])
 
@@ -197,6 +199,13 @@ def _check_selection(value: Any) -> None:
         f"model_selection must be one of {list(SELECTIONS)} or a function of the table "
         f"equations_ that returns the label of a row, got {value!r}"
     )
+
+
+def _check_rounding(value: Any) -> None:
+    if isinstance(value, (bool, np.bool_)) or value in ("auto", "exact"):
+        return
+    kind = ValueError if isinstance(value, str) else TypeError
+    raise kind(f"round_coefficients must be True, False, 'exact' or 'auto', got {value!r}")
 
 
 def _check_callable(name: str, value: Callable | None) -> None:
