@@ -240,6 +240,20 @@ class Arena:
             graphs.theta, graphs.w, graphs.loss,
         )  # fmt: skip
 
+    def expanded(self, graph: Graphs) -> tuple[tuple, bool]:
+        """The workspace of a single graph, see `kernel`, and whether it is finite."""
+        structure = tuple(array[0] for array in graph.structure)
+        kernel = self.kernel
+        work, _, count = kernel.expand(
+            self.data, kernel.evaluate, structure, graph.theta[0]
+        )
+        return work, count >= 0
+
+    def residual(self, graph: Graphs) -> np.ndarray:
+        """Errors of a single graph, shape (n,); NaN where it is not finite."""
+        work, is_finite = self.expanded(graph)
+        return work[6] / self.root if is_finite else np.full(self.n_rows, np.nan)
+
     def apply(self, graphs: Graphs, edits: Edits) -> None:
         """Apply one edit to every graph, in place; a void edit leaves key 0."""
         book = (self.basic, self.form, self.train_readout)

@@ -143,7 +143,8 @@ class BaseDARTS(Readings, BaseEstimator):
         if not result.converged:
             warn_constant(stacklevel=3)
         elif result.interruption is None:
-            cautions.about_model(problem, result.model, seen.output_labels, stacklevel=3)
+            names = seen.output_labels
+            cautions.about_model(problem, result.model, rows, names, stacklevel=3)
         return result.interruption
 
     def _run(

@@ -11,6 +11,7 @@ from .baselines import straight
 from .criteria import constant_loss, judged, n_coefficients
 from .model import Model
 from .refit import HUGE, Problem
+from .selection import Row
 from .table import mean_loss, thinned
 
 #: Rows that a comparison looks at.
@@ -43,27 +44,56 @@ def about_data(
 
 
 def about_model(
-    problem: Problem, model: Model, outputs: Sequence[str], stacklevel: int
+    problem: Problem,
+    model: Model,
+    rows: Sequence[Row],
+    outputs: Sequence[str],
+    stacklevel: int,
 ) -> None:
-    """Warn of a model that says more than the data do."""
+    """Warn of a model that says more than the data do, or nothing."""
     problem = problem._replace(sparse_readout=True)  # count what the read-out reads
     small = thinned(problem, _MOST_ROWS, np.random.default_rng(0))
-    count, numbers = n_coefficients(model, problem), problem.y.size
-    if count > numbers:
+    count = n_coefficients(model, problem)
+    distinct = len(problem.x) if problem.distinct is None else problem.distinct
+    numbers = distinct * problem.y.shape[1]
+    if not model.live_nodes() and (problem.y != problem.y[0]).any():
+        message = _nothing_found(problem, rows, outputs)
+    elif 2 * count >= numbers and model.live_nodes():
         message = (
-            f"the equation has {count} coefficients but y only {numbers} distinct rows of "
-            "numbers, which any such equation fits; add rows, lower num_graph_nodes or "
-            "take simpler primitives"
+            f"the equation has {count} coefficients but y only {numbers} numbers on "
+            "different rows of X, which it may pass near by chance alone; "
+            "add rows, lower num_graph_nodes or take simpler primitives"
         )
     elif is_curved(model) and straight_is_as_good(small, model):
         message = (
             f"a straight line (the best linear function of X) fits {' and '.join(outputs)} "
-            "as well as the equation by the Bayesian information criterion; prefer it, or "
-            "add rows where the two differ"
+            "as well as the equation by the criterion; prefer it, or add rows where the "
+            "two differ"
         )
     else:
         return
     warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
+
+
+def _nothing_found(problem: Problem, rows: Sequence[Row], outputs: Sequence[str]) -> str:
+    """That the constant won, with the numbers that decided."""
+    names = " and ".join(outputs)
+    others = [(row.criterion, i) for i, row in enumerate(rows) if row.complexity]
+    what = f"no equation explains {names} better than the constant"
+    if not others:
+        return f"{what}; add rows or primitives"
+    value, best = min(others)
+    row, constant = rows[best], min(row.criterion for row in rows if not row.complexity)
+    if row.model.objective.likelihood:
+        quality = f"a mean loss of {row.loss:.3g}"
+    else:
+        quality = f"R² = {1 - row.loss / constant_loss(problem):.3f}"
+    return (
+        f"{what}: of what was tried, row {best} of equations_ comes next, with {quality} "
+        f"on {len(problem.x)} rows for a complexity of {row.complexity:g} (criterion "
+        f"{value:.1f}, that of the constant {constant:.1f}; the smaller one wins). Noise "
+        f"alone does as well; add rows, or take it with select_equation({best})"
+    )
 
 
 def _out_of_reach(problem: Problem, names: Sequence[str]) -> Iterator[str]:

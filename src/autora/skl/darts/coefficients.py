@@ -308,7 +308,7 @@ def snapped(problem: Problem, model: Model, noisy: bool = True) -> Model:
     """
     mean = np.average(problem.y, axis=0, weights=problem.weight)
     unit = float(problem.weight @ ((problem.y - mean) ** 2).sum(axis=1))
-    if unit <= 0 or not model.objective.least_squares:
+    if unit <= 0 or not model.objective.least_squares or not model.live_nodes():
         return model
     if not (noisy or _loss(problem, model) <= _NO_NOISE * unit):
         return model

@@ -82,6 +82,11 @@ def freedom(known: Evidence, k: Any) -> Any:
     return np.where(spare, np.maximum(known.n - k, 0.0), 0.0)
 
 
+def spares_rows(problem: Problem) -> bool:
+    """Whether there are rows beside the two coefficients that the least equation has."""
+    return bool(freedom(evidence(problem), 2) > 0)
+
+
 def is_exact(known: Evidence, share: Any, k: Any) -> Any:
     """Whether a fit is exact and has rows to spare, so that this says something."""
     return (np.asarray(share) <= known.exact) & (freedom(known, k) > 0)

@@ -113,9 +113,9 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         bound.
     n_candidates : int or "auto", default="auto"
         Graphs that are refitted exactly. "auto": 500 after the relaxed search; where the
-        graph's size is searched 40,000, or fewer once 20,000 bring no improvement. 0 leaves
-        the choice among counted graphs to the relaxed weights alone, as in the original
-        DARTS.
+        graph's size is searched 200,000, or fewer once 20,000 bring no improvement and the
+        errors that are left look like noise. 0 leaves the choice among counted graphs to
+        the relaxed weights alone, as in the original DARTS.
     n_restarts : int, default=1
         Searches with random numbers of their own, of which the best counts; where the
         graph's size is searched their tables are joined, and the first exact equation

@@ -20,6 +20,7 @@ from .checkpoint import Keeper, Place, generator_state, part, prefixed, set_gene
 from .population import Population
 from .random_edits import keyed
 from .search import Budget
+from .selection import are_alike
 from .undoing import Undone, put_back, undone
 
 #: Graphs that the first two populations fit; the next two fit twice as many, and so on.
@@ -144,6 +145,7 @@ class _Hunt:
         self.kept: Archive | None = None
         self.fitted = self.since = self.restarts = 0
         self.best, self.start = np.inf, time.perf_counter()
+        self.patience = budget.stall
         self.is_wary = options.restarts and _is_coarse(arena)
         self.done = self.out_of_budget = False
 
@@ -155,14 +157,34 @@ class _Hunt:
         count = self.excursions.step(archive) if away else self.population.step()
         self.fitted += count
         value = archive.criterion.min(initial=np.inf)
-        better = value < self.best - 1e-9
-        self.since, self.best = (0, value) if better else (self.since + count, self.best)
+        self.since += count
+        if value < self.best - 1e-9:
+            self.since, self.best, self.patience = 0, value, budget.stall
         if len(archive.criterion):
             self.progress(archive, self.fitted)
         spent = time.perf_counter() - self.start
         settled = self._is_settled() or self.population.exhausted
-        self.done = settled or self.since > budget.stall
+        self.done = settled or self._is_stalled()
         self.out_of_budget = self.fitted >= budget.candidates or spent >= budget.seconds
+
+    def _is_stalled(self) -> bool:
+        """Whether nothing improves and the errors that are left look like noise.
+
+        As long as those of neighbouring rows are alike, there is something to be found.
+        """
+        if self.since <= self.patience:
+            return False
+        if not self._is_unfinished():
+            return True
+        self.patience += self.budget.stall
+        return False
+
+    def _is_unfinished(self) -> bool:
+        archive = self.population.archive
+        if not len(archive.criterion) or archive.exact or self._is_second_opinion():
+            return False
+        residual = self.arena.residual(archive.graphs.take([archive.best]))
+        return are_alike(self.arena.x.T, residual)
 
     def _afterglow(self) -> float:
         """Graphs to be looked at beside an exact one before it is taken."""
@@ -227,7 +249,7 @@ class _Hunt:
         parts = kept | prefixed("excursions", self.excursions.arrays())
         return prefixed("population", self.population.arrays()) | parts | {
             "counts": np.array(counts, np.int64),
-            "numbers": np.array([self.best, spent]),
+            "numbers": np.array([self.best, spent, self.patience]),
             "generator": generator_state(self.rng),
         }  # fmt: skip
 
@@ -241,7 +263,7 @@ class _Hunt:
         self.excursions.resume(part(arrays, "excursions"))
         self.fitted, self.since, self.restarts, done, out = arrays["counts"].tolist()
         self.done, self.out_of_budget = bool(done), bool(out)
-        self.best, spent = arrays["numbers"].tolist()
+        self.best, spent, self.patience = arrays["numbers"].tolist()
         self.start = time.perf_counter() - spent
         self.progress(self.population.archive, self.fitted)
 
@@ -307,7 +329,7 @@ def _place(
     settings = (
         arena.kernel.__name__, arena.allowed.tolist(), arena.n_nodes,
         arena.n_slots, arena.can_multiply, arena.train_readout, arena.train_bias,
-        tuple(options), budget.candidates, budget.stall,
+        tuple(options), budget.candidates, budget.stall, arena.known,
     )  # fmt: skip
     data = (arena.x, arena.y, arena.root, generator_state(rng), *known)
     return keeper.place(repr(settings), data)

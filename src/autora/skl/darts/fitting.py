@@ -14,6 +14,7 @@ from . import compiled, devices, relax
 from .aliases import lowered
 from .candidates import Setting, refit
 from .checkpoint import Keeper, generator_state
+from .criteria import evidence
 from .discretise import Choice, attempts, move_towards
 from .epochs import place_of, trained
 from .model import Model
@@ -114,10 +115,10 @@ def _search(
     searched = search(
         screening, state.alphas, plan.darts_type, budget, rng, observer.candidate, keeper
     )
-    found = searched.candidates
+    found, space = searched.candidates, setting.space
     if not found:
         return searched, [], state
-    rows = table_of(found, screening.problem, kept)
+    rows = table_of(found, space, setting.objective, screening.problem, kept)
     criteria = np.array([c.criterion for c in found])
     if plan.choose is not None:
         choice = rows[plan.choose(rows)].model
@@ -192,6 +193,7 @@ def keeper_of(
         return None
     plan, problem = task.plan, task.problem
     plain = plan._replace(choose=None, init_weights_function=None)
-    fit = repr((task.space, task.objective.name, plain, n_restarts))
+    known = evidence(problem, task.objective.likelihood)
+    fit = repr((task.space, task.objective.name, plain, n_restarts, known))
     data = (problem.x, problem.y, problem.weight, generator_state(rng))
     return Keeper.of(folder, fit, data)

@@ -23,6 +23,7 @@ from .bridge import Frame
 from .candidates import Candidate
 from .checkpoint import Keeper, generator_state
 from .coefficients import places, refitted
+from .criteria import evidence, spares_rows
 from .discretise import bounded, draw, mode, move_towards
 from .explore import Found
 from .herds import Progress
@@ -77,7 +78,7 @@ def _weights(found: Found, choice: Model, darts_type: str) -> Weights:
     space = found.space
     models = [choice, *(c.fit.model for c in found.candidates)]
     criteria = np.array([c.criterion for c in found.candidates])
-    criteria = np.concatenate([[criteria.min() - 1e-9], criteria])
+    criteria = np.concatenate([[criteria.min(initial=0.0) - 1e-9], criteria])
     alphas = np.zeros((space.n_edges, space.n_primitives))
     nodes = np.zeros((space.n_nodes, space.n_aggregations))
     return Weights(
@@ -164,8 +165,8 @@ def run(
             known if plan.continues else [], plan.restarts, keeper,
         )  # fmt: skip
         _warn_if_cut_short(found, plan.budget, recorder.history())
-        if found.candidates:
-            rows = table_of(found.candidates, train, held)
+        if found.candidates or not spares_rows(train):
+            rows = table_of(found.candidates, found.space, objective, train, held)
             choice = rows[plan.choose(rows)].model
             known = [choice, *(c.fit.model for c in found.candidates)]
             weights = _weights(found, choice, plan.darts_type)
@@ -191,7 +192,10 @@ def _keeper(
 ) -> Keeper | None:
     if plan.checkpoint is None:
         return None
-    fit = (plan.frame, plan.budget, plan.options, plan.restarts.count, objective.name)
+    known = evidence(problem, objective.likelihood)
+    fit = (
+        plan.frame, plan.budget, plan.options, plan.restarts.count, objective.name, known,
+    )  # fmt: skip
     data = (problem.x, problem.y, problem.weight, generator_state(rng))
     return Keeper.of(plan.checkpoint, repr(fit), data)
 

@@ -45,6 +45,7 @@ class Population:
     Attributes
     ----------
     fitted : int
+        Graphs fitted, or passed over because they have as many coefficients as rows.
     since_exact : int
         Graphs looked at, fitted or not, since there is an exact one; a proposal of the
         gradient counts for several.
@@ -75,7 +76,8 @@ class Population:
         archive, opening, keen = self.archive, self._is_opening(), self._is_keen()
         families = unseen(Graphs.join(self._families()), self._seen)
         self.exhausted = not len(families) and not opening
-        children = self._able(families)
+        able = families.take(np.flatnonzero(~archive.arena.is_saturated(families)))
+        children = self._simpler(able)
         hopeless = _HOPELESS * archive.bars(children)
         self.screen.fit(children, _SCREENING_STEPS, 1e-6, hopeless)
         admitted = archive.admits(children)
@@ -86,9 +88,10 @@ class Population:
         if archive.exact:
             archive.simplify(1)
             self.since_exact += len(families) * (_WORTH if keen else 1)
-        self.fitted += len(children)
+        count = len(children) + len(families) - len(able)
+        self.fitted += count
         self.generation += 1
-        return len(children)
+        return count
 
     def _is_opening(self) -> bool:
         return self._is_keen() and not self.archive.exact
@@ -111,12 +114,12 @@ class Population:
             return children
         return [from_nothing(self.screen, _FRESH, rng), *children]
 
-    def _able(self, graphs: Graphs) -> Graphs:
-        """Those with rows to spare, and simpler than an exact graph if there is one."""
-        able = ~self.archive.arena.is_saturated(graphs)
-        if self.archive.exact:
-            able &= self.screen.size(graphs) < self.archive.least - 1e-9
-        return graphs.take(np.flatnonzero(able))
+    def _simpler(self, graphs: Graphs) -> Graphs:
+        """Those that would be an improvement on an exact graph, if there is one."""
+        if not self.archive.exact:
+            return graphs
+        sizes = self.screen.size(graphs)
+        return graphs.take(np.flatnonzero(sizes < self.archive.least - 1e-9))
 
     def _parents(self) -> Graphs:
         """Elites to breed from; the first of all is the graph without edges."""

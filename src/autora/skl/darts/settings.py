@@ -28,7 +28,7 @@ from .validation import choice
 
 #: Candidates of a fit when n_candidates="auto": in a counted graph, in an open one, and
 #: those without an improvement that end the latter.
-CLOSED_CANDIDATES, OPEN_CANDIDATES, OPEN_STALL = 500, 40_000, 20_000
+CLOSED_CANDIDATES, OPEN_CANDIDATES, OPEN_STALL = 500, 200_000, 20_000
 #: Latent nodes where the automatic search does not reach (see `is_open`).
 _FALLBACK_NODES = 2
 

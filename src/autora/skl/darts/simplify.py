@@ -134,11 +134,8 @@ def _twins(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
 
 def _constant_edges(arena: Arena, graph: Graphs) -> np.ndarray:
     """(node, slot) of edges that have one value on all rows."""
-    structure = tuple(array[0] for array in graph.structure)
-    work, _, fine = arena.kernel.expand(
-        arena.data, arena.kernel.evaluate, structure, graph.theta[0]
-    )
-    if fine < 0:
+    work, is_finite = arena.expanded(graph)
+    if not is_finite:
         return np.zeros((0, 2), int)
     values = work[1]
     still = np.ptp(values, axis=2) <= _CONSTANT * np.abs(values).max(axis=2)

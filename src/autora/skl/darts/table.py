@@ -84,11 +84,16 @@ def mean_loss(model: Model, problem: Problem) -> float:
 
 
 def table_of(
-    candidates: Sequence[Candidate], problem: Problem, held: Problem | None
+    candidates: Sequence[Candidate],
+    space: SearchSpace,
+    objective: Objective,
+    problem: Problem,
+    held: Problem | None,
 ) -> list[Row]:
     """The constant and the best model per complexity; the best of all is among them."""
-    like = candidates[0].fit.model
-    rows = [_constant_row(like, problem, held)] if like.space.none is not None else []
+    rows = []
+    if space.none is not None:
+        rows.append(_constant_row(constant(space, objective, problem), problem, held))
     rows += [
         Row(
             c.fit.model,
@@ -107,9 +112,8 @@ def table_of(
     return sorted(kept, key=lambda row: row.complexity)
 
 
-def _constant_row(like: Model, problem: Problem, held: Problem | None) -> Row:
+def _constant_row(model: Model, problem: Problem, held: Problem | None) -> Row:
     """The best constant, which always has an intercept."""
-    model = constant(like.space, like.objective, problem)
     loss = mean_loss(model, problem)
     free = problem._replace(train_bias=True, sparse_readout=True)
     return Row(

@@ -122,6 +122,7 @@ def response(
     total = problem.weight.sum()
     return problem._replace(
         y=eta[:, [output]] + step,
+        floor=problem.floor[output : output + 1] if objective.least_squares else (),
         weight=np.maximum(weight / weight.sum(), 1e-9 / len(weight)) * total,
         sparse_readout=False,
     )
@@ -190,7 +191,8 @@ def explore(
     """Search the frame; candidates come refitted on all rows (see `explore.explore`)."""
     unit = _units(objective, problem)
     small = thinned(problem, MOST_ROWS, rng)
-    small = small._replace(y=small.y / unit, sparse_readout=True)
+    floor = tuple(f / u**2 for f, u in zip(small.floor, unit.tolist(), strict=False))
+    small = small._replace(y=small.y / unit, sparse_readout=True, floor=floor)
     task = _Task(frame, objective, small, options, rng, restarts, keeper)
     rounds = 1 if objective.least_squares else _ROUNDS
     share = Budget(*(limit / (rounds * len(unit)) for limit in budget))
