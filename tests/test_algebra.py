@@ -10,13 +10,13 @@ import sympy
 
 from autora.skl.darts import Primitive, algebra, bridge, register_primitive, settle
 from autora.skl.darts.arena import Arena, Graphs
+from autora.skl.darts.criteria import complexity
 from autora.skl.darts.model import Model
 from autora.skl.darts.objectives import OBJECTIVES
 from autora.skl.darts.primitives import SCIENCE, resolve
 from autora.skl.darts.random_edits import keyed
 from autora.skl.darts.refit import Problem
 from autora.skl.darts.search_space import SearchSpace
-from autora.skl.darts.selection import complexity
 from autora.skl.darts.symbolic import symbols
 
 FRAME = bridge.Frame(resolve(SCIENCE))

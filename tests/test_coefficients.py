@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import curve_fit
 
-from autora.skl.darts import DARTSRegressor, coefficients
+from autora.skl.darts import DARTSRegressor, coefficients, rounding
 from autora.skl.darts.model import Model
 from autora.skl.darts.objectives import OBJECTIVES
 from autora.skl.darts.primitives import resolve
@@ -68,7 +68,7 @@ def test_what_the_data_do_not_determine_has_an_infinite_error() -> None:
 @pytest.mark.parametrize("noise", [0.0, 0.001, 0.02])
 def test_round_coefficients_are_found(noise: float) -> None:
     problem, model = fitted(noise)
-    found = coefficients.snapped(problem, model)
+    found = rounding.snapped(problem, model)
     where = coefficients.places(found, problem)
     np.testing.assert_allclose(coefficients.values(found, where), [-0.7, 2, 1], atol=1e-9)
 
@@ -76,10 +76,10 @@ def test_round_coefficients_are_found(noise: float) -> None:
 @pytest.mark.parametrize("noise", [0.0, 0.001])
 def test_odd_coefficients_stay(noise: float) -> None:
     problem, model = fitted(noise, (2.1234, -0.7351, 1.0789))
-    found = coefficients.snapped(problem, model)
+    found = rounding.snapped(problem, model)
     now = coefficients.values(found, coefficients.places(found, problem))
     np.testing.assert_allclose(now, [-0.7351, 2.1234, 1.0789], atol=0.003)
-    assert not set(np.abs(now)) & set(coefficients.round_numbers())
+    assert not set(np.abs(now)) & set(rounding.round_numbers())
 
 
 @pytest.mark.parametrize("size", [-7.3, 0.004, 14770.9])
@@ -91,11 +91,11 @@ def test_the_size_that_a_read_out_makes_up_for_is_one(size: float) -> None:
     space = SearchSpace(2, 1, 1, resolve(["none", "mult"]))
     slopes, weight = size * np.array([[1.0], [3.0]]), np.array([[0.5 / size]])
     model = Model(space, OBJECTIVES["real"], np.array([1, 1]), slopes, weight, np.zeros(1))
-    found = coefficients.snapped(problem, model)
+    found = rounding.snapped(problem, model)
     assert 1.0 in np.abs(found.edge)
     where = coefficients.places(found, problem)
     for value in np.abs(coefficients.values(found, where)):
-        assert np.isclose(coefficients.round_numbers(), value, rtol=1e-12).any()
+        assert np.isclose(rounding.round_numbers(), value, rtol=1e-12).any()
     assert coefficients._loss(problem, found) < 1e-20
 
 
@@ -103,7 +103,7 @@ def test_snapping_obeys_the_criterion() -> None:
     """What rounding costs in fit is less than what a free parameter costs."""
     problem, model = fitted(0.05)
     before = coefficients._loss(problem, model)
-    after = coefficients._loss(problem, coefficients.snapped(problem, model))
+    after = coefficients._loss(problem, rounding.snapped(problem, model))
     n = len(problem.x)
     assert n * np.log(after / before) < 3 * np.log(n)
 
@@ -132,7 +132,7 @@ def test_an_intercept_that_may_be_zero_is_left_out() -> None:
         space, OBJECTIVES["real"], np.array([1]), np.zeros((1, 1)), np.ones((1, 1)),
         np.array([0.01001]),
     )  # fmt: skip
-    found = coefficients.snapped(problem, model)
+    found = rounding.snapped(problem, model)
     assert found.bias[0] == 0.0 and found.readout[0, 0] == 1.0
 
 
@@ -151,7 +151,7 @@ def test_no_exponent_is_pi() -> None:
         space, OBJECTIVES["real"], np.array([1]), np.array([[3.14159]]), np.ones((1, 1)),
         np.zeros(1),
     )  # fmt: skip
-    found = coefficients.snapped(problem, model)
+    found = rounding.snapped(problem, model)
     assert found.edge[0, 0] != np.pi
     weight = coefficients.Place("readout", 0, 0)
     assert np.pi in coefficients._natural(model, weight)

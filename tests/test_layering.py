@@ -41,7 +41,8 @@ ORDER = [
     "refit",
     "observations",
     "coefficients",
-    "select",
+    "criteria",
+    "rounding",
     "discretise",
     "candidates",
     "stacked",
@@ -50,7 +51,6 @@ ORDER = [
     "table",
     "aliases",
     "outcome",
-    "cautions",
     "prepare",
     "epochs",
     "together",
@@ -58,6 +58,9 @@ ORDER = [
     "engine",
     "arena",
     "bridge",
+    "baselines",
+    "assemble",
+    "cautions",
     "algebra",
     "vertex",
     "factors",
@@ -73,7 +76,6 @@ ORDER = [
     "settle",
     "herds",
     "explore",
-    "assemble",
     "polish",
     "forward",
     "working",
@@ -190,7 +192,11 @@ def test_estimators_share_their_parameters() -> None:
     regressor, classifier = (
         documented_parameters(e) for e in (DARTSRegressor, DARTSClassifier)
     )
-    assert set(regressor) - set(classifier) == {"output_type"}
+    assert set(regressor) - set(classifier) == {
+        "output_type",
+        "tolerance",
+        "round_coefficients",
+    }
     assert set(classifier) - set(regressor) == {"class_weight"}
     shared = set(regressor) & set(classifier)
     assert all(regressor[name] == classifier[name] for name in shared)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autora.skl.darts import DARTSRegressor, fitting
-from autora.skl.darts.observations import canonical, counted
+from autora.skl.darts.observations import canonical
 
 Plane = tuple[np.ndarray, np.ndarray]
 Settings = dict[str, Any]
@@ -20,6 +20,11 @@ def bits(model: DARTSRegressor) -> list[bytes]:
     arrays += [model.network_.alphas, *model.history_]
     arrays += [model.coefficients_.standard_error]
     return [np.asarray(a).tobytes() for a in arrays]
+
+
+def columns(plane: Plane) -> tuple[np.ndarray, np.ndarray]:
+    X, y = plane
+    return X, y[:, None]
 
 
 def frequencies(seed: int = 1) -> np.ndarray:
@@ -73,7 +78,7 @@ def test_only_ratios_matter_where_weights_are_not_whole(
         for factor in (2.0**-20, 2.0**20)
     )
     assert bits(small) == bits(large)
-    assert counted(weight).sum() == pytest.approx(60)
+    assert canonical(*columns(plane), weight).weight.sum() == pytest.approx(60)
 
 
 def test_weights_decide_between_two_laws(quick: Settings) -> None:
@@ -110,10 +115,11 @@ def test_standard_errors_are_those_of_weighted_least_squares() -> None:
 def test_canonical_rows() -> None:
     x = np.array([[2.0, 1], [0.0, 5], [2, 1], [-0.0, 5], [7, 7]])
     y = np.array([[1.0], [2], [1], [2], [3]])
-    rows, targets, weight = canonical(x, y, np.array([1.0, 2, 3, 4, 0]))
-    np.testing.assert_array_equal(rows, [[0, 5], [2, 1]])
-    np.testing.assert_array_equal(targets, [[2], [1]])
-    np.testing.assert_array_equal(weight, [6, 4])
+    rows = canonical(x, y, np.array([1.0, 2, 3, 4, 0]))
+    np.testing.assert_array_equal(rows.x, [[0, 5], [2, 1]])
+    np.testing.assert_array_equal(rows.y, [[2], [1]])
+    # Rows that only say the same again are one observation each; their shares stay.
+    np.testing.assert_allclose(rows.weight, [1.2, 0.8], rtol=1e-9)
 
 
 @pytest.mark.parametrize(

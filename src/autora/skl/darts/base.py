@@ -17,10 +17,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import cautions, fitting, openfit, together
 from .checkpoint import Keeper
 from .coefficients import with_errors
-from .criteria import TRIED, constant_loss, evidence, judged
+from .criteria import TRIED, constant_loss, judged
 from .model import Model
 from .objectives import Objective
-from .observations import Rows, canonical, mean
+from .observations import Rows, canonical, mean, per_output
 from .outcome import Network, Observer, Result, Trained, warn_constant
 from .prepare import Task, prepared
 from .progress import OpenProgress, Progress
@@ -68,20 +68,6 @@ def _problem(data: Rows, what: Asked, tolerance: float | str) -> Problem:
     )
 
 
-def _warn_if_unused(params: dict[str, Any], objective: Objective) -> None:
-    """Of parameters that are for squared errors."""
-    if not objective.likelihood:
-        return
-    for name, unused in (("tolerance", "auto"), ("round_coefficients", "auto")):
-        if params[name] != unused:
-            warnings.warn(
-                f"{name}={params[name]!r} is not used: it is for squared errors, and "
-                f"output_type={objective.name!r} has a likelihood; leave it at {unused!r}",
-                UserWarning,
-                stacklevel=5,
-            )
-
-
 class BaseDARTS(Readings, BaseEstimator):
     """The fit; a subclass adds its parameters and how its model answers."""
 
@@ -127,7 +113,7 @@ class BaseDARTS(Readings, BaseEstimator):
         what = asked(params, seen.objective, seen.x.shape[1], seen.targets.shape[1])
         self._warn_if_outputs_are_equal(what)
         data = canonical(seen.x, seen.targets, seen.weight, seen.error)
-        _warn_if_unused(params, seen.objective)
+        cautions.about_unused(params, seen.objective, stacklevel=3)
         problem = _problem(data, what, params["tolerance"])
         kept = self._kept(earlier, what)
         inputs = self._labels("input_labels", None)
@@ -140,6 +126,8 @@ class BaseDARTS(Readings, BaseEstimator):
             self._errors = with_errors(problem, result.model)
             self._row_errors = [with_errors(problem, row.model) for row in rows]
         self._y_mean = mean(problem.y, problem.weight)
+        self.y_step_ = per_output(data.step)
+        self.noise_floor_ = per_output(np.sqrt(data.floor))
         if not result.converged:
             warn_constant(stacklevel=3)
         elif result.interruption is None:
@@ -244,12 +232,10 @@ class BaseDARTS(Readings, BaseEstimator):
         """The row that ``model_selection`` takes."""
         selection = self.model_selection
         if not callable(selection):
-            known = evidence(problem, rows[0].model.objective.likelihood)
-            unit = constant_loss(problem)
-            best = chosen(rows, selection, known, unit)
+            best = chosen(rows, selection, problem)
             small = selection == "auto" and isinstance(tolerance, str)
             if small and is_systematic(rows[best].model, rows[best].loss, problem):
-                return elbow(rows, best, unit)
+                return elbow(rows, best, constant_loss(problem))
             return best
         table = self._table(rows)
         label = self.model_selection(table)

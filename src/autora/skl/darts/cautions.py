@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from .baselines import straight
 from .criteria import constant_loss, judged, n_coefficients
 from .model import Model
+from .objectives import Objective
 from .refit import HUGE, Problem
 from .selection import Row
 from .table import mean_loss, thinned
@@ -41,6 +43,20 @@ def about_data(
         *_idle(problem.x, sample, inputs),
     ):
         warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
+
+
+def about_unused(params: dict[str, Any], objective: Objective, stacklevel: int) -> None:
+    """Of parameters that are for squared errors."""
+    if not objective.likelihood:
+        return
+    for name, unused in (("tolerance", "auto"), ("round_coefficients", "auto")):
+        if params[name] != unused:
+            warnings.warn(
+                f"{name}={params[name]!r} is not used: it is for squared errors, and "
+                f"output_type={objective.name!r} has a likelihood; leave it at {unused!r}",
+                UserWarning,
+                stacklevel=stacklevel + 1,
+            )
 
 
 def about_model(

@@ -140,13 +140,14 @@ class DARTSClassifier(ClassifierMixin, BaseDARTS):
     model_selection : {"auto", "ebic", "bic", "aic", "score", "best", "loss", "holdout"} \
 or callable, default="auto"
         Which row of ``equations_`` becomes the model. "auto": the one with the smallest
-        ``criterion``, in which n observations and k coefficients leave n − k. By
+        ``criterion``, in which n observations and k coefficients leave n − k; of squared
+        errors that are small but systematic, the row at which they stop falling steeply. By
         name: "bic" with log n per unit of complexity, "ebic" with 4 more for the many
-        equations of a size that were tried, "aic" with 2; "score" the
-        row that gains most over the one before, "best" the same among those whose loss is
-        at most 1.5 times the least, as PySR has it; "loss" the least loss; "holdout" the
-        least loss on a quarter of the rows kept from the search; a callable the label that
-        ``f(equations_)`` returns.
+        equations of a size that were tried, "aic" with 2; "score" the row that gains most
+        over the one before, "best" the same among those whose loss is at most 1.5 times the
+        least, as PySR has it; "loss" the least loss; "holdout" the least loss on a quarter
+        of the rows kept from the search; a callable the label that ``f(equations_)``
+        returns.
     validation_fraction : float in [0, 1), default=0.3
         Share of the rows that train the architecture weights while the others train the
         coefficients. 0, or fewer than 16 rows: both levels see all rows.

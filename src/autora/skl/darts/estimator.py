@@ -140,14 +140,14 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
     model_selection : {"auto", "ebic", "bic", "aic", "score", "best", "loss", "holdout"} \
 or callable, default="auto"
         Which row of ``equations_`` becomes the model. "auto": the one with the smallest
-        ``criterion``, in which n observations and k coefficients leave n − k, and, of
-        errors that are small but systematic, the row at which they stop falling steeply
-        (see ``tolerance``). By name: "bic" with log n per unit of complexity, "ebic" with 4
-        more for the many equations of a size that were tried, "aic" with 2; "score" the
-        row that gains most over the one before, "best" the same among those whose loss is
-        at most 1.5 times the least, as PySR has it; "loss" the least loss; "holdout" the
-        least loss on a quarter of the rows kept from the search; a callable the label that
-        ``f(equations_)`` returns.
+        ``criterion``, in which n observations and k coefficients leave n − k; of squared
+        errors that are small but systematic, the row at which they stop falling steeply. By
+        name: "bic" with log n per unit of complexity, "ebic" with 4 more for the many
+        equations of a size that were tried, "aic" with 2; "score" the row that gains most
+        over the one before, "best" the same among those whose loss is at most 1.5 times the
+        least, as PySR has it; "loss" the least loss; "holdout" the least loss on a quarter
+        of the rows kept from the search; a callable the label that ``f(equations_)``
+        returns.
     tolerance : float in [0, 1) or "auto", default="auto"
         Error, as a share of the standard deviation of y, that is good enough: the search
         may stop there, and of equations below it the shortest wins. "auto": only an exact
@@ -193,6 +193,14 @@ or callable, default="auto"
         The best distinct architectures found by the last search, best first.
     equations_ : DataFrame
         The best model per complexity (see `Readings.equations_`).
+    selected_ : int or None
+        The label of the row of ``equations_`` that is the model.
+    y_step_ : float or ndarray of shape (outputs,)
+        Step of the grid that y was found to lie on, as after rounding; 0 without one.
+    noise_floor_ : float or ndarray of shape (outputs,)
+        Standard deviation below which errors of y do not count, in units of y: that of
+        ``y_error``, of the rounding of y, or what repeated rows of X show at least; 0
+        where nothing is known.
     converged_ : bool
         False when no architecture was finite and the model is a constant.
     n_features_in_, feature_names_in_

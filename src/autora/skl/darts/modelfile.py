@@ -14,11 +14,12 @@ from . import document, document_weights
 from .document import Shape
 from .document_weights import MOST_HISTORY
 from .model import Model
+from .observations import per_output
 from .primitives import Primitive
 from .search_space import SearchSpace
 from .untrusted import Field, listed
 
-FORMAT, VERSION = "autora-darts", 1
+FORMAT, VERSION = "autora-darts", 2
 _MOST_MEMBERS, _MOST_ROWS, _LARGEST = 10_000, 1_000, 10**18
 _HEAD = ("format", "version", "estimator", "equation")
 _BODY = (
@@ -26,6 +27,8 @@ _BODY = (
     "output_means", "answers", "asked", "spaces", "models", "standard_errors", "equations",
     "candidates", "converged", "network", "history",
 )  # fmt: skip
+#: What files of version 1 lack: the step of the grid of y and the floor of its noise.
+_NOISE = ("y_step", "noise_floor")
 #: What is neither a number nor a text nor a list of such, and has no place in a file.
 _LEFT_OUT = object()
 
@@ -145,6 +148,7 @@ def written(estimator: Any) -> dict[str, Any]:
         "converged": bool(estimator.converged_),
         "network": network,
         "history": _history_written(estimator.history_),
+        **{name: listed(np.atleast_1d(getattr(estimator, f"{name}_"))) for name in _NOISE},
     }
 
 
@@ -166,10 +170,10 @@ def class_read(field: Field, base: type[Any]) -> type[Any]:
     if "format" not in head or head["format"].value != FORMAT:
         field.fail(f"is no model file: 'format' must be {FORMAT!r}")
     version = head["version"].value if "version" in head else None
-    if type(version) is not int or version != VERSION:
+    if type(version) is not int or version not in range(1, VERSION + 1):
         field.fail(
-            f"'version' must be {VERSION}, the one that this package reads; a newer "
-            "package may read others"
+            f"'version' must be 1 to {VERSION}, which this package reads; a newer package "
+            "may read others"
         )
     if "estimator" not in head:
         field.fail("lacks 'estimator'")
@@ -192,7 +196,9 @@ def _family(base: type[Any]) -> Iterator[type[Any]]:
 
 def restored(kind: Any, field: Field) -> Any:
     """A new estimator with the parameters and the state of a document."""
-    part = dict(zip(_HEAD + _BODY, field.record(*_HEAD, *_BODY), strict=True))
+    has_noise = field.mapping(_MOST_MEMBERS)["version"].value > 1
+    members = (*_HEAD, *_BODY, *(_NOISE if has_noise else ()))
+    part = dict(zip(members, field.record(*members), strict=True))
     estimator = kind(**_parameters_read(part["parameters"], kind._get_param_names()))
     shape = document.shape_read(part["inputs"], part["outputs"], part["output_type"])
     state: dict[str, Any] = {"n_features_in_": shape.n_inputs}
@@ -202,11 +208,18 @@ def restored(kind: Any, field: Field) -> Any:
         state["feature_names_in_"] = np.array(labels, dtype=object)
     state["_output_labels"] = [f.text() for f in part["outputs"].each(shape.n_outputs)]
     state["_y_mean"] = part["output_means"].array((shape.n_outputs,))
+    for name in _NOISE:
+        read = part[name].array((shape.n_outputs,)) if has_noise else _unknown(shape)
+        state[f"{name}_"] = per_output(read)
     state["converged_"] = part["converged"].flag()
     state["_asked"] = document.asked_read(part["asked"], shape)
     vars(estimator).update(state, **_models_read(part, shape))
     estimator._set_answers(part["answers"])
     return estimator
+
+
+def _unknown(shape: Shape) -> np.ndarray:
+    return np.zeros(shape.n_outputs)
 
 
 def _models_read(part: dict[str, Field], shape: Shape) -> dict[str, Any]:
@@ -225,9 +238,8 @@ def _models_read(part: dict[str, Field], shape: Shape) -> dict[str, Any]:
         "network_": network,
         "_errors": document.errors_read(part["standard_errors"], models[0]),
         "_rows": [row for row, _ in rows],
+        "_row_errors": [errors for _, errors in rows],
         "candidates_": candidates,
         "history_": document_weights.history_read(part["history"], network),
     }
-    if rows:
-        found["_row_errors"] = [errors for _, errors in rows]
     return found

@@ -251,3 +251,8 @@ def _order(table: np.ndarray) -> np.ndarray:
     rows = order[tied]
     order[tied] = rows[np.lexsort(table[rows].T[::-1])]
     return order
+
+
+def per_output(numbers: np.ndarray) -> float | np.ndarray:
+    """A number for one output, else one for each."""
+    return float(numbers[0]) if len(numbers) == 1 else numbers

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .criteria import FLOOR, TRIED, Evidence, misfit
+from .criteria import FLOOR, TRIED, constant_loss, evidence, misfit, n_coefficients
 from .model import Model
+from .refit import Problem
 
 #: How a row may be chosen, beside a callable.
 SELECTIONS = ("auto", "ebic", "bic", "aic", "score", "best", "loss", "holdout")
@@ -35,7 +36,6 @@ class Row(NamedTuple):
     loss: float
     criterion: float  #: see `criteria`
     holdout: float = math.nan  #: loss on rows that the search did not see
-    n_coefficients: int = 0  #: that were fitted, intercepts included
 
 
 def front(rows: Sequence[Row], unit: float) -> list[Row]:
@@ -104,32 +104,35 @@ def are_alike(x: np.ndarray, residual: np.ndarray) -> bool:
     return bool(abs(centred @ centred[nearest]) / square * math.sqrt(len(x)) > _UNLIKELY)
 
 
-def values(rows: Sequence[Row], selection: str, known: Evidence, unit: float) -> np.ndarray:
+def values(rows: Sequence[Row], selection: str, problem: Problem) -> np.ndarray:
     """What a named selection minimises, one number per row."""
-    size = np.array([row.complexity for row in rows])
-    losses = np.array([row.loss for row in rows])
-    if selection == "loss":
-        return losses
+    if selection == "auto":
+        return np.array([row.criterion for row in rows])
     if selection == "holdout":
         return np.array([row.holdout for row in rows])
+    losses, unit = np.array([row.loss for row in rows]), constant_loss(problem)
+    if selection == "loss":
+        return losses
     if selection in ("score", "best"):
         able = losses <= _ACCURATE * losses.min() + FLOOR * unit
         return np.where(able | (selection == "score"), -scores(rows), np.inf)
-    if selection == "auto":
-        return np.array([row.criterion for row in rows])
-    prices = {"aic": 2.0, "bic": known.price - known.tried}
-    prices["ebic"] = prices["bic"] + TRIED
+    known = evidence(problem, rows[0].model.objective.likelihood)
+    price = {"aic": 2.0, "bic": known.price - known.tried}
+    price["ebic"] = price["bic"] + TRIED
+    read = problem._replace(sparse_readout=True)  # count what the read-out reads
+    k = np.array([max(1, n_coefficients(row.model, read)) for row in rows])
     share = losses if known.likelihood else losses / unit
-    k = np.array([row.n_coefficients for row in rows])
-    return misfit(known, share, k) + prices[selection] * size
+    size = np.array([row.complexity for row in rows])
+    return misfit(known, share, k) + price[selection] * size
 
 
-def chosen(rows: Sequence[Row], selection: str, known: Evidence, unit: float) -> int:
+def chosen(rows: Sequence[Row], selection: str, problem: Problem) -> int:
     """Index of the row that a named selection takes; of equals the simplest."""
-    found = values(rows, selection, known, unit)
+    found = values(rows, selection, problem)
     found = np.where(np.isfinite(found), found, np.inf)
     if selection == "holdout":
         # Within one part in a thousand of the best a simpler model is as good.
-        good = np.flatnonzero(found <= found.min() * (1 + 1e-3) + FLOOR * unit)
+        least = found.min() * (1 + 1e-3) + FLOOR * constant_loss(problem)
+        good = np.flatnonzero(found <= least)
         return int(min(good, key=lambda i: rows[int(i)].complexity))
     return int(np.argmin(found))

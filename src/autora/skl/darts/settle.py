@@ -11,10 +11,10 @@ from .aliases import lowered
 from .arena import Arena, Graphs, Units
 from .bridge import Frame, graphs_of, model_of, space_for
 from .candidates import Candidate
-from .coefficients import snapped
 from .objectives import Objective
 from .random_edits import keyed
 from .refit import Fit, Problem
+from .rounding import snapped
 from .search_space import SearchSpace
 from .table import thinned
 

@@ -8,20 +8,17 @@ import numpy as np
 
 from . import objectives
 from .candidates import Candidate
-from .coefficients import snapped
 from .criteria import (
     complexity,
     constant_loss,
-    evidence,
     fits_exactly,
     judged,
-    misfit,
-    n_coefficients,
 )
 from .model import Model, same_graph
 from .objectives import Objective
 from .observations import mean
 from .refit import Problem
+from .rounding import snapped
 from .search_space import SearchSpace
 from .selection import Row, are_alike, front
 
@@ -101,7 +98,6 @@ def table_of(
             c.fit.loss,
             c.criterion,
             np.nan if held is None else mean_loss(c.fit.model, held),
-            n_coefficients(c.fit.model, problem),
         )
         for c in candidates
     ]
@@ -122,7 +118,6 @@ def _constant_row(model: Model, problem: Problem, held: Problem | None) -> Row:
         loss,
         judged(model, loss, free),
         np.nan if held is None else mean_loss(model, held),
-        n_coefficients(model, free),
     )
 
 
@@ -131,12 +126,7 @@ def updated(row: Row, model: Model, problem: Problem) -> Row:
     same_readout = np.array_equal(row.model.readout != 0, model.readout != 0)
     if not (same_graph(row.model, model) and same_readout):
         return row
-    loss = mean_loss(model, problem)
-    known = evidence(problem, model.objective.likelihood)
-    unit = 1.0 if known.likelihood else constant_loss(problem)
-    before = misfit(known, row.loss / unit, row.n_coefficients)
-    gained = float(misfit(known, loss / unit, row.n_coefficients) - before)
-    return row._replace(model=model, loss=loss, criterion=row.criterion + gained)
+    return row._replace(model=model, loss=mean_loss(model, problem))
 
 
 def rounded(
