@@ -11,7 +11,7 @@ import sympy
 from autora.skl.darts import Primitive, algebra, bridge, register_primitive, settle
 from autora.skl.darts.arena import Arena, Graphs
 from autora.skl.darts.criteria import complexity
-from autora.skl.darts.model import Model
+from autora.skl.darts.model import Model, in_degrees
 from autora.skl.darts.objectives import OBJECTIVES
 from autora.skl.darts.primitives import SCIENCE, resolve
 from autora.skl.darts.random_edits import keyed
@@ -61,7 +61,7 @@ def test_expressions_become_graphs(name: str) -> None:
     for model in found:
         np.testing.assert_allclose(model.predict(X)[:, 0], expected, rtol=1e-12)
         assert model.space.n_nodes <= FRAME.max_nodes
-        assert max(bridge.in_degrees(model)) <= FRAME.max_in_degree
+        assert max(in_degrees(model)) <= FRAME.max_in_degree
     assert min(len(list(model.edges())) for model in found) == n_edges
 
 

@@ -246,7 +246,7 @@ def test_a_common_factor_of_the_weights_changes_nothing(kind: str, factor: float
 def test_weights_are_counts_where_they_share_a_unit() -> None:
     assert common_unit(np.array([2.0, 4, 6])) == pytest.approx(2)
     assert common_unit(0.3 * np.array([2.0, 3, 7])) == pytest.approx(0.3)
-    assert common_unit(1 / np.array([0.3, 0.7, 1.1]) ** 2) is None
+    assert common_unit(1 / np.array([0.31, 0.72, 1.13]) ** 2) is None
 
 
 def test_how_many_observations_there_are() -> None:
@@ -272,7 +272,7 @@ def test_a_known_error_is_the_floor() -> None:
     x = np.linspace(0, 6, 60)[:, None]
     y = 2 * x[:, 0] + 0.3 * np.sin(3 * x[:, 0])
     assert fitted(x, y).score(x, y) > 1 - 1e-9  # the wave is there …
-    model = fitted(x, y, known={"y_error": 0.3})  # … unless y is no better than that
+    model = fitted(x, y, known={"y_error": 0.6})  # … unless y is no better than that
     assert {edge.primitive.name for edge in model.model_.edges()} <= {"add", "mult"}
     slope = model.predict([[1.0]])[0] - model.predict([[0.0]])[0]
     assert slope == pytest.approx(2, abs=0.1)
@@ -392,8 +392,8 @@ def test_a_tolerance_ends_the_search_and_takes_the_shorter_row() -> None:
     exact = fitted(x, y, n_candidates="auto")
     rough = fitted(x, y, n_candidates="auto", tolerance=0.01)
     assert rough.history_.refits[-1] < exact.history_.refits[-1]
-    assert str(rough.sympy().evalf(2)) in ("sin(x1)", "1.0*sin(x1)")
-    assert len(exact.coefficients_) > len(rough.coefficients_)
+    assert [edge.primitive.name for edge in rough.model_.edges()] == ["sin"]
+    assert len(list(exact.model_.edges())) > 1
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.0, np.nan, "much", None, True])

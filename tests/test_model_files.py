@@ -412,9 +412,19 @@ def test_large_and_binary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         DARTSRegressor.from_json(" " * 1001)
 
 
+def test_files_of_version_1_load() -> None:
+    """Written by version 0.1.0, before tables said what was selected."""
+    loaded = DARTSRegressor.load(Path(__file__).parent / "data" / "model_version_1.json")
+    X = np.random.default_rng(1).uniform(0.5, 3, (20, 2))
+    expected = 2 * X[:, 0] * X[:, 1] + np.exp(-X[:, 0])
+    np.testing.assert_allclose(loaded.predict(X), expected, rtol=1e-9)
+    assert len(loaded.equations_) == 3 and loaded.y_step_ == loaded.noise_floor_ == 0
+    assert DARTSRegressor.from_json(loaded.to_json()).predict(X) == pytest.approx(expected)
+
+
 def test_people_can_read_it(plain: DARTSRegressor) -> None:
     lines = plain.to_json().split("\n")
-    assert lines[1] == ' "format": "autora-darts",' and lines[2] == ' "version": 1,'
+    assert lines[1] == ' "format": "autora-darts",' and lines[2] == ' "version": 2,'
     assert any("y = " in line for line in lines[:9])
     assert max(map(len, lines)) < 1000
 
@@ -437,7 +447,8 @@ def test_text_that_is_no_json() -> None:
         '["\\ud800"]': "half a character",
         '"x"': "must be an object",
         "{}": "'format' must be",
-        '{"format": "autora-darts", "version": 2}': "'version' must be 1",
+        '{"format": "autora-darts", "version": 3}': "'version' must be 1 to 2",
+        '{"format": "autora-darts", "version": 0}': "'version' must be 1",
         '{"format": "autora-darts", "version": true}': "'version' must be 1",
         '{"format": "autora-darts", "version": 1.0}': "'version' must be 1",
         '{"format": "autora-darts", "version": 1}': "lacks 'estimator'",

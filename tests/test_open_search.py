@@ -87,11 +87,12 @@ def test_same_seed_same_bits(trained: DARTSRegressor, noisy: tuple) -> None:
 
 def test_equations_table(trained: DARTSRegressor, noisy: tuple) -> None:
     table = trained.equations_
-    columns = ["complexity", "loss", "criterion", "holdout", "equation", "architecture"]
-    assert list(table.columns) == columns
+    first = ["selected", "complexity", "loss", "criterion", "holdout", "score"]
+    assert list(table.columns) == [*first, "equation", "architecture"]
     assert table.complexity.is_monotonic_increasing
     assert len(table) >= 3
-    chosen = (table.criterion + 4 * table.complexity).idxmin()
+    chosen = table.criterion.idxmin()
+    assert table.index[table.selected].tolist() == [chosen] == [trained.selected_]
     loss = np.mean((trained.predict(noisy[0]) - noisy[1]) ** 2)
     assert table.loss[chosen] == pytest.approx(loss, rel=1e-6)
     for text in table.equation:

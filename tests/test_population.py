@@ -176,7 +176,7 @@ def test_only_the_best_is_simplified_when_it_is_late(
         found.step()
 
     def watched(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
-        told.append(float(arena.extended(graph)[0]))
+        told.append(float(arena.criterion(graph)[0]))
         return graph
 
     monkeypatch.setattr("autora.skl.darts.archive.simplified", watched)

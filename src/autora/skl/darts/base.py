@@ -115,6 +115,7 @@ class BaseDARTS(Readings, BaseEstimator):
         data = canonical(seen.x, seen.targets, seen.weight, seen.error)
         cautions.about_unused(params, seen.objective, stacklevel=3)
         problem = _problem(data, what, params["tolerance"])
+        problem = problem._replace(measured=seen.error is not None)
         kept = self._kept(earlier, what)
         inputs = self._labels("input_labels", None)
         cautions.about_data(problem, inputs, seen.output_labels, stacklevel=3)

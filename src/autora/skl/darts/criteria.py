@@ -45,7 +45,6 @@ class Evidence(NamedTuple):
     floor: float = 0.0  #: share of the constant's loss that errors are expected to have
     exact: float = EXACT  #: share up to which a fit is exact, or good enough
     tried: float = 0.0  #: what a unit of complexity costs for all that was tried
-    enough: float = 0.0  #: share below which no error is better than another
     likelihood: bool = False
 
     @property
@@ -64,14 +63,15 @@ def evidence(problem: Problem, likelihood: bool = False) -> Evidence:
     n_outputs = problem.y.shape[1]
     n, unit = float(problem.weight.sum()) * n_outputs, constant_loss(problem)
     distinct = len(problem.x) if problem.distinct is None else problem.distinct
-    grain = float(np.mean(np.spacing(np.abs(problem.y)) ** 2))
+    with np.errstate(all="ignore"):
+        grain = float(np.mean(np.spacing(np.abs(problem.y)) ** 2))
+    exact = -1.0 if problem.measured else max(EXACT, grain / unit)
     return Evidence(
         n,
         distinct * n_outputs,
         float(np.mean(problem.floor or 0.0)) / unit,
-        max(EXACT, grain / unit, problem.tolerance**2),
+        max(exact, problem.tolerance**2) if problem.tolerance else exact,
         problem.tried,
-        problem.tolerance**2,
         likelihood,
     )
 
@@ -108,11 +108,11 @@ def misfit(known: Evidence, share: Any, k: Any) -> Any:
             found = 2 * known.n * share
         else:
             free = freedom(known, k)
-            floor = np.where(is_exact(known, share, k), known.enough, known.floor)
-            level = np.maximum(share, floor)
-            found = free * np.log(level + FLOOR)
-            below = (share < floor) & (floor > known.enough)
-            found += free * np.where(below, share / np.maximum(floor, FLOOR) - 1, 0)
+            below = np.where(share < known.floor, share / known.floor - 1, 0.0)
+            found = free * (np.log(np.maximum(share, known.floor) + FLOOR) + below)
+            if known.exact > 0:  # equally exact: complexity alone tells them apart
+                exact = is_exact(known, share, k)
+                found = np.where(exact, known.n * np.log(known.exact), found)
     return np.where(np.isfinite(share), found, np.inf)
 
 
@@ -134,12 +134,13 @@ def needed(known: Evidence, value: Any, k: Any, size: Any) -> Any:
 
 def constant_loss(problem: Problem) -> float:
     """Mean squared deviation of y from its mean; of a constant y that from zero, or 1."""
-    mean = np.average(problem.y, axis=0, weights=problem.weight)
-    for centre in (mean, 0.0):
-        square = np.mean((problem.y - centre) ** 2, axis=1)
-        unit = float(np.average(square, weights=problem.weight))
-        if unit > 0:
-            return unit
+    with np.errstate(all="ignore"):
+        mean = np.average(problem.y, axis=0, weights=problem.weight)
+        for centre in (mean, 0.0):
+            square = np.mean((problem.y - centre) ** 2, axis=1)
+            unit = float(np.average(square, weights=problem.weight))
+            if unit > 0:
+                return unit
     return 1.0
 
 

@@ -171,18 +171,15 @@ def grid_step(y: np.ndarray) -> float:
     y has few levels they are what is observed, not the rounding of something else.
     """
     size = float(np.abs(y).max(initial=0.0))
-    spread_ = float(np.ptp(y)) if len(y) else 0.0
-    if not (0 < spread_ < np.inf and size < 1e150):
+    range_ = float(np.ptp(y)) if len(y) else 0.0
+    if not (0 < range_ < np.inf and size < 1e150):
         return 0.0
-    highest = math.floor(math.log10(spread_ / _FEWEST_LEVELS))
-    for power in range(highest, math.floor(math.log10(size)) - _MOST_DIGITS, -1):
+    highest = math.floor(math.log10(size))
+    for power in range(highest, highest - _MOST_DIGITS, -1):
         for lead in (5.0, 2.5, 2.0, 1.0):
             step = lead * 10.0**power
-            whole = np.round(y / step)
-            if step * _FEWEST_LEVELS <= spread_ and np.all(
-                np.abs(whole * step - y) <= 4 * np.spacing(size)
-            ):
-                return step
+            if (np.abs(np.round(y / step) * step - y) <= 4 * np.spacing(size)).all():
+                return step if step * _FEWEST_LEVELS <= range_ else 0.0
     return 0.0
 
 

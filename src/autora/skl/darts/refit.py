@@ -47,6 +47,7 @@ class Problem(NamedTuple):
     sparse_readout: bool = False  #: read-out weights that are 0 stay 0
     distinct: int | None = None  #: rows of x that differ; None: all
     floor: tuple[float, ...] = ()  #: mean squared error, known or seen, of every output
+    measured: bool = False  #: whether the error of y is known, so that nothing is exact
     tried: float = 0.0  #: see `criteria.TRIED`
     tolerance: float = 0.0  #: error, as a share of the spread of y, that is good enough
 
