@@ -127,8 +127,9 @@ class BaseDARTS(Readings, BaseEstimator):
             self._errors = with_errors(problem, result.model)
             self._row_errors = [with_errors(problem, row.model) for row in rows]
         self._y_mean = mean(problem.y, problem.weight)
-        self.y_step_ = per_output(data.step)
-        self.noise_floor_ = per_output(np.sqrt(data.floor))
+        real = not seen.objective.likelihood
+        self.y_step_ = per_output(data.step * real)
+        self.noise_floor_ = per_output(np.sqrt(data.floor) * real)
         if not result.converged:
             warn_constant(stacklevel=3)
         elif result.interruption is None:

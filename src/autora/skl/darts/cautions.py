@@ -46,14 +46,14 @@ def about_data(
 
 
 def about_unused(params: dict[str, Any], objective: Objective, stacklevel: int) -> None:
-    """Of parameters that are for squared errors."""
-    if not objective.likelihood:
-        return
-    for name, unused in (("tolerance", "auto"), ("round_coefficients", "auto")):
-        if params[name] != unused:
+    """Of parameters that an output type has no use for."""
+    unused = ["tolerance"] if objective.likelihood else []
+    unused += [] if objective.least_squares else ["round_coefficients"]
+    for name in unused:
+        if params[name] != "auto":
             warnings.warn(
-                f"{name}={params[name]!r} is not used: it is for squared errors, and "
-                f"output_type={objective.name!r} has a likelihood; leave it at {unused!r}",
+                f"{name}={params[name]!r} is not used with output_type="
+                f"{objective.name!r}; leave it at 'auto'",
                 UserWarning,
                 stacklevel=stacklevel + 1,
             )

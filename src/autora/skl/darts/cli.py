@@ -117,7 +117,7 @@ def _add_fit(commands: Any) -> None:
         help="independent searches, of which the best counts")  # fmt: skip
     add("--jobs", type=_jobs, metavar="N", help="restarts at once, -1 for all cores")
     add("--selection", default="auto",
-        choices=("auto", "ebic", "bic", "aic", "loss", "holdout"),
+        choices=("auto", "ebic", "bic", "aic", "score", "best", "loss", "holdout"),
         help="which candidate becomes the model (default: auto)")  # fmt: skip
     _add_form(parser)
 

@@ -8,9 +8,10 @@ left to say anything. In −2 logarithms that is (n − k)·log S, and what the 
 cost is that of Schwarz (1978, Ann. Stat. 6), log n for each. An equation with as many
 coefficients as rows therefore gains nothing by passing through all of them.
 
-Errors below a floor do not count: that of a measurement whose error is known, of y that is
-written on a grid, of repeated rows that differ. Only what is exact, with rows to spare, is
-better than the floor.
+Errors are expected to have a floor: that of a measurement whose error is known, of y that
+is written on a grid, of repeated rows that differ. Below it their likelihood is that of
+errors of just this size, χ². What is exact, with rows to spare, is better than a floor that
+was only seen.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ TRIED = 4.0
 #: equation should win in fewer than one of twenty cases, and Schwarz' price alone lets a
 #: straight line through twelve rows win in one of eight.
 NOTHING = 2.0
-#: Share of the loss of the best constant below which two fits count as equally exact, and
-#: up to which a fit counts as exact, unless y is rounded more coarsely. What is a little
-#: worse may imitate a law on the range of the data: series of five nodes reach 1e-23.
-FLOOR, EXACT = 1e-26, 1e-25
+#: Share of the loss of the best constant up to which a fit counts as exact, unless y is
+#: rounded more coarsely, and what keeps logarithms finite. What is a little worse may
+#: imitate a law on the range of the data: series of five nodes reach 1e-23.
+EXACT, FLOOR = 1e-25, 1e-26
 
 
 class Evidence(NamedTuple):
@@ -156,8 +157,11 @@ def judged(model: Model, loss: float, problem: Problem) -> float:
 def judged_beforehand(model: Model, loss: float, problem: Problem) -> float:
     """The criterion of an equation that was written down before the data were seen.
 
-    It costs log n for each coefficient but the intercepts, and nothing for its form.
+    It costs log n for each coefficient but the intercepts, and nothing for its form; one
+    that is exact is compared with others that are by its complexity.
     """
+    if fits_exactly(model, loss, problem):
+        return judged(model, loss, problem)
     known, share, k = _counted(model, loss, problem)
     slopes = k - problem.train_bias * model.bias.size
     known = known._replace(tried=0.0)

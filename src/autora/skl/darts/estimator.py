@@ -161,7 +161,7 @@ or callable, default="auto"
         cannot tell the difference and estimates are so precise that they would hardly be
         so near to round numbers by chance, the nearest first; "exact": only in equations
         that are exact; False: never. "auto": True where the graph's size is searched, else
-        False. Not for likelihoods.
+        False. For real outputs only.
     validation_fraction : float in [0, 1), default=0.3
         Share of the rows that train the architecture weights while the others train the
         coefficients. 0, or fewer than 16 rows: both levels see all rows.
@@ -330,8 +330,9 @@ or callable, default="auto"
             like 1/σ² compare rows: give σ as ``y_error``, which says more.
         y_error : float or array-like of shape (n,), default=None
             Standard deviation of the error of y, for all rows or each, in units of y and
-            larger than zero. Rows weigh 1/y_error², errors below it do not count, and no
-            equation is called better for explaining them. Not for likelihoods.
+            larger than zero. Rows weigh 1/y_error²; errors of that size are expected, so
+            that explaining them gains little (χ²), and nothing is exact. Not for
+            likelihoods.
 
         Raises
         ------

@@ -75,7 +75,7 @@ class SearchHistory(NamedTuple):
 
     refits: np.ndarray  #: graphs refitted so far
     error: np.ndarray  #: loss of the best so far, as a share of the best constant's
-    criterion: np.ndarray  #: of the best so far: extended BIC, of a likelihood BIC
+    criterion: np.ndarray  #: of the best so far, see `criteria`
 
 
 class Result(NamedTuple):

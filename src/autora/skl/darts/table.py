@@ -145,7 +145,7 @@ def is_systematic(model: Model, loss: float, problem: Problem) -> bool:
     Those of neighbouring rows are alike, or so small that no measurement has them and yet
     not exact.
     """
-    if model.objective.likelihood or problem.y.shape[1] > 1:
+    if model.objective.likelihood or problem.y.shape[1] > 1 or problem.measured:
         return False
     if fits_exactly(model, loss, problem) or not np.isfinite(loss):
         return False
