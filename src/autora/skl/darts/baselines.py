@@ -16,12 +16,15 @@ from .criteria import judged, judged_beforehand
 from .model import Model
 from .objectives import Objective
 from .primitives import resolve
-from .refit import Problem, levenberg_marquardt
+from .refit import Fit, Problem, levenberg_marquardt
 from .search_space import SearchSpace
+from .table import mean_loss, thinned
 
 _STEPS = 50
 #: Most inputs of a line of some of them; share of a column that others may leave and span.
-_MOST_CHOSEN, _SPANNED = 100, 1e-6
+_MOST_CHOSEN, _SPANNED = 50, 1e-6
+#: Rows on which these inputs are chosen.
+_MOST_ROWS = 20_000
 
 
 def straight(problem: Problem, objective: Objective) -> Model:
@@ -77,13 +80,15 @@ def lines(problem: Problem, objective: Objective, frame: Frame) -> list[Candidat
         line = _graph(problem, frame, objective, slopes, bias)
         found.append(_candidate(line, problem, judged_beforehand))
     if n_inputs > 1 and n_outputs == 1 and objective.least_squares:
-        some = []
-        for chosen in _stepwise(problem, widest):
-            slopes, (part, bias) = np.zeros((n_inputs, 1)), _linear_in(problem, chosen)
-            slopes[chosen] = part
-            line = _graph(problem, frame, objective, slopes, bias)
-            some.append(_candidate(line, problem, judged))
-        found += sorted(some, key=lambda candidate: candidate.criterion)[:1]
+        sample = thinned(problem, _MOST_ROWS, np.random.default_rng(0))
+        some = [
+            (_candidate(_line_in(sample, chosen, frame, objective), sample, judged), chosen)
+            for chosen in _stepwise(sample, widest)
+        ]
+        if some:
+            chosen = min(some, key=lambda entry: entry[0].criterion)[1]
+            line = _line_in(problem, chosen, frame, objective)
+            found.append(_candidate(line, problem, judged))
     return [candidate for candidate in found if np.isfinite(candidate.criterion)]
 
 
@@ -91,8 +96,8 @@ def _candidate(
     line: Model, problem: Problem, judge: Callable[[Model, float, Problem], float]
 ) -> Candidate:
     problem = problem._replace(sparse_readout=True)
-    fit = levenberg_marquardt(problem, line, 0)
-    return Candidate(fit, judge(fit.model, fit.loss, problem))
+    loss = mean_loss(line, problem)
+    return Candidate(Fit(line, loss, 0), judge(line, loss, problem))
 
 
 def _linear(problem: Problem, objective: Objective) -> tuple[np.ndarray, np.ndarray]:
@@ -108,9 +113,14 @@ def _linear(problem: Problem, objective: Objective) -> tuple[np.ndarray, np.ndar
     return slopes, line.bias
 
 
-def _linear_in(problem: Problem, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The same of some inputs of a least-squares problem."""
-    return least_squares(problem._replace(x=problem.x[:, chosen]))
+def _line_in(
+    problem: Problem, chosen: np.ndarray, frame: Frame, objective: Objective
+) -> Model:
+    """The best line of some inputs of a least-squares problem, as a graph."""
+    slopes = np.zeros((problem.x.shape[1], 1))
+    part, bias = least_squares(problem._replace(x=problem.x[:, chosen]))
+    slopes[chosen] = part
+    return _graph(problem, frame, objective, slopes, bias)
 
 
 def _stepwise(problem: Problem, widest: int) -> Iterator[np.ndarray]:
