@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.integrate import quad, solve_ivp
+from sklearn import config_context
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import cross_validate
 
 from autora.skl.darts import DARTSClassifier, DARTSRegressor
 from autora.skl.darts.cautions import DataWarning
@@ -276,6 +278,18 @@ def test_a_known_error_is_the_floor() -> None:
     assert {edge.primitive.name for edge in model.model_.edges()} <= {"add", "mult"}
     slope = model.predict([[1.0]])[0] - model.predict([[0.0]])[0]
     assert slope == pytest.approx(2, abs=0.1)
+
+
+def test_known_errors_are_routed() -> None:
+    """By scikit-learn to the folds of a cross-validation, row by row."""
+    rng = np.random.default_rng(0)
+    X, error = rng.uniform(0, 5, (60, 1)), rng.uniform(0.05, 0.5, 60)
+    y = 3 * X[:, 0] + 1 + error * rng.normal(size=60)
+    with config_context(enable_metadata_routing=True):
+        model = DARTSRegressor(random_state=0, n_candidates=300, primitives=["add"])
+        model.set_fit_request(y_error=True)
+        scores = cross_validate(model, X, y, params={"y_error": error}, cv=3)
+    assert (scores["test_score"] > 0.99).all()
 
 
 BAD: dict[str, tuple[Any, type[Exception], str]] = {

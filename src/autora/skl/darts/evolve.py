@@ -183,8 +183,10 @@ class _Hunt:
         archive = self.population.archive
         if not len(archive.criterion) or archive.exact or self._is_second_opinion():
             return False
-        residual = self.arena.residual(archive.graphs.take([archive.best]))
-        return are_alike(self.arena.x.T, residual)
+        best = archive.graphs.take([archive.best])
+        if best.loss[0] <= self.arena.known.floor * self.arena.unit:
+            return False
+        return are_alike(self.arena.x.T, self.arena.residual(best))
 
     def _afterglow(self) -> float:
         """Graphs to be looked at beside an exact one before it is taken."""
