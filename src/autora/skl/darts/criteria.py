@@ -36,6 +36,9 @@ NOTHING = 2.0
 #: rounded more coarsely, and what keeps logarithms finite. What is a little worse may
 #: imitate a law on the range of the data: series of five nodes reach 1e-23.
 EXACT, FLOOR = 1e-25, 1e-26
+#: Share that no measurement has, an error of one in a hundred thousand: what is left of a
+#: law that is not found yet, or of errors that are no noise.
+NO_NOISE = 1e-10
 
 
 class Evidence(NamedTuple):

@@ -17,6 +17,7 @@ from .archive import Archive
 from .arena import Arena, Graphs
 from .breed import Options
 from .checkpoint import Keeper, Place, generator_state, part, prefixed, set_generator
+from .criteria import NO_NOISE
 from .population import Population
 from .random_edits import keyed
 from .search import Budget
@@ -170,7 +171,8 @@ class _Hunt:
     def _is_stalled(self) -> bool:
         """Whether nothing improves and the errors that are left look like noise.
 
-        As long as those of neighbouring rows are alike, there is something to be found.
+        As long as those of neighbouring rows are alike, or smaller than any noise, there is
+        something to be found.
         """
         if self.since <= self.patience:
             return False
@@ -184,9 +186,10 @@ class _Hunt:
         if not len(archive.criterion) or archive.exact or self._is_second_opinion():
             return False
         best = archive.graphs.take([archive.best])
-        if best.loss[0] <= self.arena.known.floor * self.arena.unit:
+        share = best.loss[0] / self.arena.unit
+        if share <= self.arena.known.floor:
             return False
-        return are_alike(self.arena.x.T, self.arena.residual(best))
+        return share <= NO_NOISE or are_alike(self.arena.x.T, self.arena.residual(best))
 
     def _afterglow(self) -> float:
         """Graphs to be looked at beside an exact one before it is taken."""

@@ -9,6 +9,7 @@ import numpy as np
 from . import objectives
 from .candidates import Candidate
 from .criteria import (
+    NO_NOISE,
     complexity,
     constant_loss,
     fits_exactly,
@@ -27,9 +28,8 @@ HELD_OUT = 0.25
 _FEWEST_ROWS_TO_SPLIT = 8
 #: Rows that decide whether a coefficient is round.
 MOST_ROWS_TO_ROUND = 20_000
-#: Share of the constant's loss that no measurement has: an error of one in a hundred
-#: thousand. Rows of which neighbours are looked for.
-_NO_NOISE, _NEIGHBOURS = 1e-10, 2000
+#: Rows of which neighbours are looked for.
+_NEIGHBOURS = 2000
 
 
 def part(problem: Problem, rows: np.ndarray) -> Problem:
@@ -152,4 +152,4 @@ def is_systematic(model: Model, loss: float, problem: Problem) -> bool:
     sample = thinned(problem, _NEIGHBOURS, np.random.default_rng(0))
     with np.errstate(all="ignore"):
         residual = (model.predict(sample.x) - sample.y)[:, 0]
-    return loss <= _NO_NOISE * constant_loss(problem) or are_alike(sample.x, residual)
+    return loss <= NO_NOISE * constant_loss(problem) or are_alike(sample.x, residual)
