@@ -198,14 +198,14 @@ def explore(
     share = Budget(*(limit / (rounds * len(unit)) for limit in budget))
     trail = _Trail(task, unit, progress)
     trail.add(fitted(small, _in_units(model, 1 / unit), _STEPS) for model in known)
-    trail.add([trail.empty, *lines(small, objective, frame)])
     interruption = None
     try:
         _rounds(task, share, rounds, list(known), trail)
     except KeyboardInterrupt as stop:
-        if not trail.fitted:
+        if not trail.pool:
             raise
         interruption = stop
+    trail.add([trail.empty, *lines(small, objective, frame)])
     if trail.diverged and not known:
         return Found(
             _empty_space(task), [], trail.fitted, trail.out_of_budget, interruption
