@@ -30,6 +30,8 @@ _REACH = 2.5
 #: Chance up to which a coefficient of no round number comes so near to one that it may be
 #: one, and chance of all of these together up to which they are.
 _MAY_BE, _ARE = 0.15, 0.02
+#: Share of its error up to which an intercept is better left out: slopes then err no more.
+_IDLE = 0.5
 #: Relative distance within which a number is round in exact data.
 _EXACT = 1e-7
 #: Loss, as a share of the variance of y, below which data are exact.
@@ -60,6 +62,7 @@ def round_numbers() -> np.ndarray:
 
 _ROUND = round_numbers()
 _PLAIN = _ROUND[~np.isin(_ROUND, [*_CIRCLE, *(1 / c for c in _CIRCLE), np.e])]
+_SIMPLEST = frozenset((0.5, 1.0, 2.0, 3.0, 4.0, 5.0))
 _SIMPLE = frozenset(_ROUND.tolist()[: _ROUND.tolist().index(np.e)])
 
 
@@ -85,12 +88,15 @@ def by_chance(value: float, number: float, error: float, natural: np.ndarray) ->
     """Chance that a coefficient of no round number comes so near to one as simple.
 
     Its estimate lies within an error or the distance, whichever is larger, of numbers
-    that lie as far apart as this one and the nearest that is as simple.
+    that lie as far apart as this one and the nearest that is as simple. That there are
+    three kinds to hit makes the less simple ones likelier.
     """
-    near = natural[np.isin(natural, [*_SIMPLE])] if number in _SIMPLE else natural
-    others = near[near != number]
-    apart = np.abs(others - number).min(initial=number)
-    return min(1.0, 2 * max(abs(value - number), error) / apart)
+    within, found = 2 * max(abs(value - number), error), 1.0
+    for count, kind in enumerate((_SIMPLEST, _SIMPLE, natural), 1):
+        others = np.array([x for x in kind if x != number])
+        if number in kind and len(others):
+            found = min(found, count * within / np.abs(others - number).min())
+    return found
 
 
 class _Guess(NamedTuple):
@@ -109,7 +115,7 @@ def _guesses(
     """Round numbers that an estimate cannot be told from, nearest first.
 
     An intercept may be zero: chance is then a matter of its size beside the spread of y,
-    and one that is smaller than its error is better left out.
+    and one that is much smaller than its error is better left out.
     """
     reach = np.maximum(_REACH * error, _EXACT * natural)
     distance = np.abs(abs(value) - natural)
@@ -125,7 +131,7 @@ def _guesses(
     ]
     if place.kind == "bias" and abs(value) <= _REACH * error:
         chance = min(1.0, 2 * max(abs(value), error) / max(spread, 1e-300))
-        found.insert(0, _Guess(place, 0.0, chance, idle=abs(value) <= error))
+        found.insert(0, _Guess(place, 0.0, chance, idle=abs(value) <= _IDLE * error))
     return found
 
 
