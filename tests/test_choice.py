@@ -280,6 +280,16 @@ def test_a_known_error_is_the_floor() -> None:
     assert slope == pytest.approx(2, abs=0.1)
 
 
+def test_standard_errors_know_the_error_of_y() -> None:
+    x = np.linspace(0, 5, 30)[:, None]
+    y = 3 * x[:, 0] + 1 + 0.01 * np.cos(40 * x[:, 0])  # better than it claims to be
+    settings = {"primitives": ["add"], "n_candidates": 300, "round_coefficients": False}
+    model = fitted(x, y, known={"y_error": 0.5}, **settings)
+    expected = 0.5 / np.sqrt(((x - x.mean()) ** 2).sum())
+    row = model.coefficients_[model.coefficients_.term.str.startswith("read-out")]
+    assert row.standard_error.iloc[0] == pytest.approx(expected, rel=1e-6)
+
+
 def test_known_errors_are_routed() -> None:
     """By scikit-learn to the folds of a cross-validation, row by row."""
     rng = np.random.default_rng(0)

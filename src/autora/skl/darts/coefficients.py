@@ -134,14 +134,18 @@ def standard_errors(problem: Problem, model: Model) -> np.ndarray:
 def _variance(problem: Problem, model: Model, count: int) -> float | None:
     """What scales the inverse information: the residual variance, 1 of a likelihood.
 
-    None where there are not more observations than coefficients.
+    It is no less than that of an error of y that is known. None where there are not more
+    observations than coefficients.
     """
     if model.objective.likelihood:
         return 1.0
     free = problem.weight.sum() * model.space.n_outputs - count
     with np.errstate(all="ignore"):
         residual = _residual(problem, model)
-        return float(residual @ residual / free) if free > 0 else None
+        found = float(residual @ residual / free) if free > 0 else None
+    if problem.measured and found is not None:
+        found = max(found, float(np.mean(problem.floor)))
+    return found
 
 
 def _information(problem: Problem, model: Model, where: Sequence[Place]) -> np.ndarray:

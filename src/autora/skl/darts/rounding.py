@@ -245,7 +245,7 @@ def _proposals(
 def _likely(found: list[_Guess], fixed: dict[Place, float]) -> list[_Guess]:
     """Guesses that are no accidents, taken together with what is snapped."""
     near = [guess for guess in found if guess.chance <= _MAY_BE]
-    chances = dict(fixed)
+    chances = {place: chance for place, chance in fixed.items() if chance <= _MAY_BE}
     for guess in near:
         chances[guess.place] = min(guess.chance, chances.get(guess.place, 1.0))
     if np.prod([*chances.values()]) <= _ARE:
