@@ -44,7 +44,7 @@ NO_NOISE = 1e-10
 class Evidence(NamedTuple):
     """What the data of a problem can say."""
 
-    n: float  #: observations, over all outputs
+    n: float  #: observations; of squared errors those of all outputs
     distinct: int  #: of them on rows of X that differ
     floor: float = 0.0  #: share of the constant's loss that errors are expected to have
     exact: float = EXACT  #: share up to which a fit is exact, or good enough
@@ -64,7 +64,7 @@ class Evidence(NamedTuple):
 
 def evidence(problem: Problem, likelihood: bool = False) -> Evidence:
     """What the rows of a problem can say."""
-    n_outputs = problem.y.shape[1]
+    n_outputs = 1 if likelihood else problem.y.shape[1]  # an outcome is one observation
     n, unit = float(problem.weight.sum()) * n_outputs, constant_loss(problem)
     distinct = len(problem.x) if problem.distinct is None else problem.distinct
     with np.errstate(all="ignore"):

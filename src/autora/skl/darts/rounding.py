@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import comb, gammaincc
 
 from .coefficients import (
     Place,
@@ -237,17 +238,31 @@ def _proposals(
             cost = min(distance, 1e100) ** 2 + parameter * price(guess.number)
             found.append(guess._replace(cost=cost))
     if not exact:
-        found = _likely(found, fixed)
+        found = _likely(found, fixed, len(where))
     found.sort(key=lambda guess: guess.cost)
     return free[:_MOST_FREE] + found
 
 
-def _likely(found: list[_Guess], fixed: dict[Place, float]) -> list[_Guess]:
-    """Guesses that are no accidents, taken together with what is snapped."""
+def _likely(found: list[_Guess], fixed: dict[Place, float], count: int) -> list[_Guess]:
+    """Guesses that are no accidents, taken together with what is snapped.
+
+    ``count`` coefficients could have been near to round numbers.
+    """
     near = [guess for guess in found if guess.chance <= _MAY_BE]
     chances = {place: chance for place, chance in fixed.items() if chance <= _MAY_BE}
     for guess in near:
         chances[guess.place] = min(guess.chance, chances.get(guess.place, 1.0))
-    if np.prod([*chances.values()]) <= _ARE:
+    if _together([*chances.values()], count) <= _ARE:
         return near + [guess for guess in found if guess.idle and guess not in near]
     return [guess for guess in found if guess.idle]
+
+
+def _together(chances: Sequence[float], count: int) -> float:
+    """Chance that as many of ``count`` coefficients come so near to round numbers.
+
+    Fisher's combination (1932, Statistical Methods for Research Workers, section 21.1) of
+    those below `_MAY_BE`, times the chance that so many are.
+    """
+    share = np.clip(np.array(chances) / _MAY_BE, 1e-300, 1.0)
+    lot = comb(count, len(share)) * _MAY_BE ** len(share)
+    return float(min(1.0, lot) * gammaincc(max(len(share), 1), -np.log(share).sum()))
