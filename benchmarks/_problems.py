@@ -71,6 +71,8 @@ def parse(text: str, names: dict[str, Any]) -> Any:
                 return sympy.sympify(value)
             case ast.Name(id="pi"):
                 return sympy.pi
+            case ast.Name(id="E"):
+                return sympy.E
             case ast.Name(id=name) if name in names:
                 return names[name]
             case ast.BinOp(op=op) if type(op) in BINARY:
