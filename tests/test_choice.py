@@ -527,3 +527,13 @@ def test_counted_graphs_round_on_request() -> None:
     assert slope_of(fitted(X, y, **settings)) != 9
     rounded = fitted(X, y, round_coefficients=True, **settings)
     assert slope_of(rounded) == pytest.approx(9, abs=1e-12)
+
+
+def test_whoever_chooses_the_constant_is_not_told_that_nothing_was_found() -> None:
+    X, y = rows("saturation", 60, 0.05, 0)
+    settings = {"random_state": 0, "n_candidates": 2000}
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        model = DARTSRegressor(model_selection=lambda table: 0, **settings).fit(X, y)
+    assert model.selected_ == 0
+    assert not [w for w in seen if "no equation" in str(w.message)]

@@ -73,6 +73,9 @@ def about_model(
     distinct = len(problem.x) if problem.distinct is None else problem.distinct
     numbers = distinct * problem.y.shape[1]
     if not model.live_nodes() and (problem.y != problem.y[0]).any():
+        best = min(rows, key=lambda row: row.criterion, default=None)
+        if best is not None and best.complexity:
+            return  # somebody's own choice
         message = _nothing_found(problem, rows, outputs)
     elif 2 * count >= numbers and model.live_nodes():
         message = (
