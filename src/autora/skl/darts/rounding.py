@@ -31,6 +31,8 @@ _REACH = 2.5
 #: Chance up to which a coefficient of no round number comes so near to one that it may be
 #: one, and chance of all of these together up to which they are.
 _MAY_BE, _ARE = 0.15, 0.02
+#: Times as likely as another round number that an intercept is zero: most laws have none.
+_ZERO = 4.0
 #: Share of its error up to which an intercept is better left out: slopes then err no more.
 _IDLE = 0.5
 #: Relative distance within which a number is round in exact data.
@@ -131,7 +133,8 @@ def _guesses(
         for i in near
     ]
     if place.kind == "bias" and abs(value) <= _REACH * error:
-        chance = min(1.0, 2 * max(abs(value), error) / max(spread, 1e-300))
+        within = 2 * max(abs(value), error) / max(spread, 1e-300)
+        chance = min(1.0, within / _ZERO)
         found.insert(0, _Guess(place, 0.0, chance, idle=abs(value) <= _IDLE * error))
     return found
 
