@@ -52,7 +52,7 @@ class Observed(NamedTuple):
     output_labels: list[str]
 
 
-def _problem(data: Rows, what: Asked, tolerance: float | str) -> Problem:
+def _problem(data: Rows, what: Asked, tolerance: float | str, measured: bool) -> Problem:
     """The rows, what may be fitted to them and what is good enough."""
     tried = what.searches_openly and what.objective.least_squares
     return Problem(
@@ -63,6 +63,7 @@ def _problem(data: Rows, what: Asked, tolerance: float | str) -> Problem:
         what.train_bias,
         distinct=data.distinct,
         floor=tuple(data.floor.tolist()),
+        measured=measured,
         tried=TRIED if tried else 0.0,
         tolerance=0.0 if isinstance(tolerance, str) else float(tolerance),
     )
@@ -114,8 +115,7 @@ class BaseDARTS(Readings, BaseEstimator):
         self._warn_if_outputs_are_equal(what)
         data = canonical(seen.x, seen.targets, seen.weight, seen.error)
         cautions.about_unused(params, seen.objective, stacklevel=3)
-        problem = _problem(data, what, params["tolerance"])
-        problem = problem._replace(measured=seen.error is not None)
+        problem = _problem(data, what, params["tolerance"], seen.error is not None)
         kept = self._kept(earlier, what)
         inputs = self._labels("input_labels", None)
         cautions.about_data(problem, inputs, seen.output_labels, stacklevel=3)

@@ -24,10 +24,6 @@ class Candidate(NamedTuple):
     def architecture(self) -> np.ndarray:
         return self.fit.model.architecture
 
-    @property
-    def aggregation(self) -> np.ndarray:
-        return self.fit.model.aggregation
-
 
 class Setting(NamedTuple):
     """What a candidate is fitted to and how."""
