@@ -149,7 +149,7 @@ def test_names_are_text_wherever_they_are_shown(
     model = home / "data-darts/model.json"
     row = len(DARTSRegressor.load(model).equations_) - 1
     latex = run("show", model, "--latex", "--row", str(row))
-    assert r"ma\$\$ <b>\&" in latex and "$$" not in latex.replace(r"\$\$", "")
+    assert r"\text{ma}\$\$\text{ <b>}\&" in latex and "$$" not in latex.replace(r"\$\$", "")
     code: dict[str, Any] = {}
     exec(run("show", model, "--python", "--row", str(row)), code)
     loaded = DARTSRegressor.load(model).select_equation(row)

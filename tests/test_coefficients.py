@@ -7,11 +7,14 @@ import pytest
 from scipy.optimize import curve_fit
 
 from autora.skl.darts import DARTSRegressor, coefficients, rounding
+from autora.skl.darts.constants import ROUND
 from autora.skl.darts.model import Model
 from autora.skl.darts.objectives import OBJECTIVES
 from autora.skl.darts.primitives import resolve
 from autora.skl.darts.refit import Problem, levenberg_marquardt
 from autora.skl.darts.search_space import SearchSpace
+
+ROUND_VALUES = [constant.value for constant in ROUND]
 
 
 def decay(x: np.ndarray, w: float, a: float, b: float) -> np.ndarray:
@@ -82,7 +85,7 @@ def test_odd_coefficients_stay(noise: float) -> None:
     found = rounding.snapped(problem, model)
     now = coefficients.values(found, coefficients.places(found, problem))
     np.testing.assert_allclose(now, [-0.7351, 2.1234, 1.0789], atol=0.003)
-    assert not set(np.abs(now)) & set(rounding.round_numbers())
+    assert not set(np.abs(now)) & set(ROUND_VALUES)
 
 
 @pytest.mark.parametrize("size", [-7.3, 0.004, 14770.9])
@@ -98,7 +101,7 @@ def test_the_size_that_a_read_out_makes_up_for_is_one(size: float) -> None:
     assert 1.0 in np.abs(found.edge)
     where = coefficients.places(found, problem)
     for value in np.abs(coefficients.values(found, where)):
-        assert np.isclose(rounding.round_numbers(), value, rtol=1e-12).any()
+        assert np.isclose(ROUND_VALUES, value, rtol=1e-12).any()
     assert coefficients.sum_of_squares(problem, found) < 1e-20
 
 
@@ -159,4 +162,6 @@ def test_no_exponent_is_pi() -> None:
     weight = coefficients.Place("readout", 0, 0)
     assert np.pi in rounding._natural(model, weight)
     shape = coefficients.Place("edge", 0, 0)
-    assert not np.isin(rounding._CIRCLE, rounding._natural(model, shape)).any()
+    assert not np.isin(
+        [c.value for c in ROUND if c.pi], rounding._natural(model, shape)
+    ).any()

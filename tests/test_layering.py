@@ -22,6 +22,8 @@ ORDER = [
     "disk_cache",
     "checkpoint",
     "forked",
+    "columns",
+    "constants",
     "primitives",
     "search_space",
     "objectives",
@@ -29,8 +31,10 @@ ORDER = [
     "codegen",
     "model",
     "source",
+    "printing",
     "symbolic",
     "rewrite",
+    "forms",
     "elementary",
     "network",
     "batches",
@@ -208,7 +212,7 @@ def test_estimators_share_their_parameters() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_module_is_short(module: str) -> None:
     lines = len((FOLDER / f"{module}.py").read_text().splitlines())
-    assert lines <= (500 if module in ESTIMATORS else 350)
+    assert lines <= (500 if module in ESTIMATORS else 400)
 
 
 def long_functions(module: str) -> Iterator[str]:

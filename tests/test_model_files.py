@@ -106,6 +106,11 @@ def valid(plain: DARTSRegressor) -> dict[str, Any]:
     return json.loads(plain.to_json())
 
 
+def state(estimator: Any) -> dict[str, Any]:
+    """What a file holds of an estimator: the rows of its data are not for everyone."""
+    return {name: v for name, v in vars(estimator).items() if name != "_rows_to_check"}
+
+
 def same(one: Any, other: Any) -> None:
     """Equal values of equal types, arrays to the last bit."""
     if isinstance(one, Model):
@@ -136,9 +141,7 @@ def test_round_trip(case: str, tmp_path: Path) -> None:
     model.save(tmp_path / "model.json")
     loaded = DARTSRegressor.load(tmp_path / "model.json")
     pickled = pickle.loads(pickle.dumps(model))
-    assert vars(loaded).keys() == vars(pickled).keys()
-    for name, value in vars(pickled).items():
-        same(value, vars(loaded)[name])
+    same(state(loaded), state(pickled))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fresh = np.random.default_rng(5).uniform(-3, 3, (100, 2))
@@ -166,13 +169,13 @@ def test_fits_go_on_as_if_never_stored(case: str, changes: dict[str, Any]) -> No
             warnings.simplefilter("error")
             warnings.filterwarnings("ignore", "execution_monitor|a straight line")
             estimator.set_params(sampling_strategy="sample", **changes).fit(X, y)
-    same(vars(loaded), vars(model))
+    same(state(loaded), state(model))
 
 
 def test_another_row_can_be_selected(plain: DARTSRegressor) -> None:
     loaded = DARTSRegressor.from_json(plain.to_json())
     one, other = loaded.select_equation(0), pickle.loads(pickle.dumps(plain))
-    same(vars(one), vars(other.select_equation(0)))
+    same(state(one), state(other.select_equation(0)))
     assert one.model_ is one._rows[0].model
 
 
@@ -317,7 +320,7 @@ def test_classifiers(labels: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Non
         num_graph_nodes=1, primitives=VOCABULARY, n_candidates=20, random_state=0
     ).fit(X, y)
     loaded = DARTSClassifier.from_json(model.to_json())
-    same(vars(loaded), vars(model))
+    same(state(loaded), state(model))
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
     found = json.loads(model.to_json())
@@ -424,7 +427,7 @@ def test_files_of_version_1_load() -> None:
 
 def test_people_can_read_it(plain: DARTSRegressor) -> None:
     lines = plain.to_json().split("\n")
-    assert lines[1] == ' "format": "autora-darts",' and lines[2] == ' "version": 2,'
+    assert lines[1] == ' "format": "autora-darts",' and lines[2] == ' "version": 3,'
     assert any("y = " in line for line in lines[:9])
     assert max(map(len, lines)) < 1000
 
@@ -447,7 +450,7 @@ def test_text_that_is_no_json() -> None:
         '["\\ud800"]': "half a character",
         '"x"': "must be an object",
         "{}": "'format' must be",
-        '{"format": "autora-darts", "version": 3}': "'version' must be 1 to 2",
+        '{"format": "autora-darts", "version": 4}': "'version' must be 1 to 3",
         '{"format": "autora-darts", "version": 0}': "'version' must be 1",
         '{"format": "autora-darts", "version": true}': "'version' must be 1",
         '{"format": "autora-darts", "version": 1.0}': "'version' must be 1",

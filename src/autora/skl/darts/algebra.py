@@ -17,7 +17,13 @@ from .bridge import Frame
 from .criteria import complexity
 from .model import Model
 from .primitives import builtin
-from .rewrite import simplified, terms_written_out, with_whole_numbers
+from .rewrite import (
+    simplified,
+    terms_written_out,
+    values,
+    with_whole_numbers,
+    without_traces,
+)
 from .search_space import SearchSpace
 from .symbolic import substituted, symbols
 
@@ -42,11 +48,7 @@ class _Signs:
         self.symbols, self.x = symbols, x
 
     def __call__(self, expression: Any) -> int:
-        import sympy
-
-        with np.errstate(all="ignore"):
-            value = sympy.lambdify(self.symbols, expression, "numpy")(*self.x.T)
-        signs = np.unique(np.sign(value))
+        signs = np.unique(np.sign(values([expression], self.symbols, self.x).real))
         return int(signs[0]) if len(signs) == 1 and np.isfinite(signs[0]) else 0
 
     def without_sizes(self, expression: Any) -> Any:
@@ -287,14 +289,6 @@ def _model(
     return Model(space, like.objective, architecture, edge, readout, shift, kinds)
 
 
-def _without_traces(expression: Any) -> Any:
-    """A logistic function of 1e−16·x is a constant, which algebra can move about."""
-    import sympy
-
-    traces = [f for f in expression.atoms(sympy.Float) if abs(f) < _TRACE]
-    return expression.xreplace(dict.fromkeys(traces, sympy.Integer(0)))
-
-
 def _multiplied_out(expression: Any) -> Any:
     """The expression as a sum, without the rounding errors of terms that cancel."""
     import sympy
@@ -318,7 +312,7 @@ def shorter(model: Model, frame: Frame, train_readout: bool, x: np.ndarray) -> M
     written = substituted(model, names, _MOST_TERMS) if known else None
     if written is None or len(written) > 1:
         return None
-    plain = _without_traces(written[0])
+    plain = without_traces(written[0], _TRACE)
     if plain.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
         return None
     forms = {simplified(plain)}

@@ -269,7 +269,8 @@ def _frames(
 
 
 def _caption(model: Model, inputs: Sequence[str], outputs: Sequence[str]) -> str:
-    from .symbolic import expressions, text
+    from .printing import text
+    from .symbolic import expressions
 
     lines = []
     for name, expression in zip(outputs, expressions(model, inputs), strict=True):

@@ -17,7 +17,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import cautions, fitting, openfit, together
 from .checkpoint import Keeper
 from .coefficients import with_errors
+from .columns import named
 from .criteria import TRIED, constant_loss, judged
+from .forms import rows_to_check
 from .model import Model
 from .objectives import Objective
 from .observations import Rows, canonical, mean, per_output
@@ -126,6 +128,8 @@ class BaseDARTS(Readings, BaseEstimator):
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             self._errors = with_errors(problem, result.model)
             self._row_errors = [with_errors(problem, row.model) for row in rows]
+        self._rows_to_check = rows_to_check(problem.x)
+        self._input_ranges = np.stack([problem.x.min(axis=0), problem.x.max(axis=0)])
         self._y_mean = mean(problem.y, problem.weight)
         real = not seen.objective.likelihood
         self.y_step_ = per_output(data.step * real)
@@ -324,7 +328,7 @@ class BaseDARTS(Readings, BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         """What the equation says, shape (n, outputs), finite everywhere."""
         check_is_fitted(self, "model_")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validate_data(self, named(X), dtype=np.float64, reset=False)
         prediction = self._read(X)
         undefined = ~np.isfinite(prediction).all(axis=1)
         if undefined.any():

@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from .base import BaseDARTS, Observed
+from .columns import named
 from .model import Model
 from .objectives import NUMPY, OBJECTIVES, Objective
 from .observations import canonical, checked_weights
@@ -330,7 +331,7 @@ or callable, default="auto"
         return params
 
     def _observed(self, X: Any, y: Any, sample_weight: Any, y_error: Any) -> Observed:
-        X, y = validate_data(self, X, y, dtype=np.float64)
+        X, y = validate_data(self, named(X), y, dtype=np.float64)
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
         weight = checked_weights(sample_weight, len(X))

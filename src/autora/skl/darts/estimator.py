@@ -11,10 +11,11 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import validate_data
 
 from .base import BaseDARTS, Observed
+from .columns import named, require_numbers
 from .objectives import OBJECTIVES
 from .observations import checked_errors, checked_weights
 from .primitives import Primitive
-from .readings import numbered
+from .printing import numbered
 from .validation import check_targets, choice
 
 
@@ -353,6 +354,8 @@ or callable, default="auto"
     def _observed(self, X: Any, y: Any, sample_weight: Any, y_error: Any) -> Observed:
         objective = OBJECTIVES[choice("output_type", self.output_type)]
         labels = _output_labels(y)
+        X = named(X)
+        require_numbers("y", y)
         X, y = validate_data(
             self, X, y, dtype=np.float64, multi_output=True, y_numeric=True
         )

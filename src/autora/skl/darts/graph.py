@@ -14,9 +14,10 @@ from typing import Any
 import graphviz
 
 from .model import Edge, Model
+from .printing import text
 from .render import ModelGraph
 from .style import BLUE, GREEN, INK, LINE, MUTED, PALE
-from .symbolic import edge_expression, floats, link_text, node_symbols, symbols, text
+from .symbolic import edge_expression, floats, link_text, node_symbols, symbols
 
 _FONT = "Helvetica"
 #: Fill and border of the three kinds of node. Hues of the Okabe–Ito palette, which

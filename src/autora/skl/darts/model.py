@@ -104,18 +104,29 @@ class Model:
             yield Edge(*ends, primitive, coefs, e)
 
     def describe(self, input_names: Sequence[str]) -> str:
-        """The graph in one line, without coefficients: ``k1 = add(x1) * exp(x2)``."""
+        """The graph in one line, without coefficients: ``k1 = add(x1) * exp(x2)``.
+
+        What is read out follows unless it is all nodes that no other node reads.
+        """
         names = [*input_names, *(f"k{k + 1}" for k in range(self.space.n_nodes))]
         live, parts = self.live_nodes(), []
+        edges = [edge for edge in self.edges() if edge.target in live]
         for k in sorted(live):
             terms = [
                 f"{edge.primitive.name}({names[edge.source]})"
-                for edge in self.edges()
+                for edge in edges
                 if edge.target == k
             ]
             parts.append(
                 f"k{k + 1} = " + (" * " if self.products[k] else " + ").join(terms)
             )
+        used = {edge.source - self.space.n_inputs for edge in edges}
+        reads = [set(np.flatnonzero(column).tolist()) for column in self.readout.T]
+        if any(read != live - used for read in reads):
+            for q, read in enumerate(reads):
+                output = "y" if len(reads) == 1 else f"y{q + 1}"
+                terms = [f"k{k + 1}" for k in sorted(read)]
+                parts.append(f"{output} = " + (" + ".join(terms) or "0"))
         return "; ".join(parts)
 
     def live_nodes(self) -> set[int]:
@@ -178,3 +189,9 @@ def same_graph(model: Model, other: Model) -> bool:
         np.array_equal(model.architecture, other.architecture)
         and np.array_equal(model.aggregation[many], other.aggregation[many])
     )
+
+
+def same_equation(model: Model, other: Model) -> bool:
+    """Whether two models are the same graph and read the same nodes out."""
+    read = np.array_equal(model.readout != 0, other.readout != 0)
+    return model is other or (same_graph(model, other) and read)

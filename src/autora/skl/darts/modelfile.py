@@ -19,7 +19,7 @@ from .primitives import Primitive
 from .search_space import SearchSpace
 from .untrusted import Field, listed
 
-FORMAT, VERSION = "autora-darts", 2
+FORMAT, VERSION = "autora-darts", 3
 _MOST_MEMBERS, _MOST_ROWS, _LARGEST = 10_000, 1_000, 10**18
 _HEAD = ("format", "version", "estimator", "equation")
 _BODY = (
@@ -29,6 +29,8 @@ _BODY = (
 )  # fmt: skip
 #: What files of version 1 lack: the step of the grid of y and the floor of its noise.
 _NOISE = ("y_step", "noise_floor")
+#: What files before version 3 lack: between which values every input lay.
+_RANGES = ("input_ranges",)
 #: What is neither a number nor a text nor a list of such, and has no place in a file.
 _LEFT_OUT = object()
 
@@ -149,7 +151,13 @@ def written(estimator: Any) -> dict[str, Any]:
         "network": network,
         "history": _history_written(estimator.history_),
         **{name: listed(np.atleast_1d(getattr(estimator, f"{name}_"))) for name in _NOISE},
+        "input_ranges": _ranges_written(estimator),
     }
+
+
+def _ranges_written(estimator: Any) -> Any:
+    ranges = getattr(estimator, "_input_ranges", None)
+    return None if ranges is None else listed(ranges)
 
 
 def _history_written(history: Any) -> Any:
@@ -196,8 +204,10 @@ def _family(base: type[Any]) -> Iterator[type[Any]]:
 
 def restored(kind: Any, field: Field) -> Any:
     """A new estimator with the parameters and the state of a document."""
-    has_noise = field.mapping(_MOST_MEMBERS)["version"].value > 1
-    members = (*_HEAD, *_BODY, *(_NOISE if has_noise else ()))
+    version = field.mapping(_MOST_MEMBERS)["version"].value
+    has_noise, has_ranges = version > 1, version > 2
+    later = (*(_NOISE if has_noise else ()), *(_RANGES if has_ranges else ()))
+    members = (*_HEAD, *_BODY, *later)
     part = dict(zip(members, field.record(*members), strict=True))
     estimator = kind(**_parameters_read(part["parameters"], kind._get_param_names()))
     shape = document.shape_read(part["inputs"], part["outputs"], part["output_type"])
@@ -211,6 +221,12 @@ def restored(kind: Any, field: Field) -> Any:
     for name in _NOISE:
         read = part[name].array((shape.n_outputs,)) if has_noise else _unknown(shape)
         state[f"{name}_"] = per_output(read)
+    ranges = part["input_ranges"] if has_ranges else None
+    if ranges is not None and ranges.value is not None:
+        edges = ranges.array((2, shape.n_inputs))
+        if (edges[0] > edges[1]).any():
+            ranges.fail("the smallest value of an input exceeds the largest")
+        state["_input_ranges"] = edges
     state["converged_"] = part["converged"].flag()
     state["_asked"] = document.asked_read(part["asked"], shape)
     vars(estimator).update(state, **_models_read(part, shape))

@@ -44,6 +44,8 @@ class Objective:
         matrix of a row is diag(c) − c·cᵀ/Σc.
     probability : bool
         Targets must lie in [0, 1].
+    link_name : str
+        What equations call the link; none where the read-out is the output.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Objective:
     likelihood: bool = False
     competing: bool = False
     probability: bool = False
+    link_name: str = ""
 
     @property
     def least_squares(self) -> bool:
@@ -104,6 +107,7 @@ def _sigmoid(name: str) -> Objective:
         loss=lambda m, eta, y: _mean((m.expit(eta) - y) ** 2),
         slopes=_squared_sigmoid_slopes,
         probability=True,
+        link_name="logistic",
     )
 
 
@@ -125,6 +129,7 @@ OBJECTIVES = {
             slopes=_bernoulli_slopes,
             likelihood=True,
             probability=True,
+            link_name="logistic",
         ),
         Objective(
             "probability_distribution",
@@ -134,6 +139,7 @@ OBJECTIVES = {
             likelihood=True,
             competing=True,
             probability=True,
+            link_name="softmax",
         ),
     )
 }

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .coefficients import Place, term
+from .model import same_equation
 from .outcome import Network
 from .portable import Portable
+from .printing import distinct, numbered
 from .selection import Row, scores
-
-
-def numbered(letter: str, count: int) -> list[str]:
-    """x1, x2, … for columns without names; a single output is y."""
-    if letter == "y" and count == 1:
-        return ["y"]
-    return [f"{letter}{i + 1}" for i in range(count)]
 
 
 class Readings(Portable):
@@ -27,6 +23,8 @@ class Readings(Portable):
     _rows: list[Row]
     _errors: list[tuple[Place, float, float]]
     _row_errors: list[list[tuple[Place, float, float]]]
+    _rows_to_check: np.ndarray
+    _input_ranges: np.ndarray
     n_features_in_: int
     _output_labels: list[str]
 
@@ -37,8 +35,12 @@ class Readings(Portable):
         output_function_label: str = "",
         decimals_to_display: int = 2,
         output_format: str = "console",
+        latent_nodes: bool | str = "auto",
     ) -> str:
-        """The equations of the model as text, one line per latent node and output.
+        """The equations of the model as text, one line per output.
+
+        Names that are no plain words stand in backticks. Numbers that are known to the
+        last digit, such as 2 or π/2, are written so, others with decimals.
 
         Parameters
         ----------
@@ -49,26 +51,44 @@ class Readings(Portable):
         decimals_to_display : int, default=2
             Rounding of the coefficients; predictions are not affected.
         output_format : {"console", "latex"}, default="console"
+        latent_nodes : bool or "auto", default="auto"
+            True shows the equations node by node, as the graph has them; False the
+            shortest form that was found without latent nodes; "auto" does so unless a
+            line would have more than 240 characters.
+
+        Raises
+        ------
+        ValueError
+            If an argument is none of these, or the equation cannot be written without
+            its latent nodes though ``latent_nodes=False``.
         """
-        from .symbolic import equations
+        from .forms import headline
 
         check_is_fitted(self, "model_")
         if output_format not in ("console", "latex"):
             raise ValueError(
                 f"output_format must be 'console' or 'latex', got {output_format!r}"
             )
-        lines = equations(
+        if latent_nodes != "auto" and not isinstance(latent_nodes, bool):
+            raise ValueError(
+                f"latent_nodes must be True, False or 'auto', got {latent_nodes!r}"
+            )
+        lines = headline(
             self.model_,
             self._labels("input_labels", input_labels),
             self._labels("output_labels", output_labels),
+            self._points(),
             output_function_label,
             decimals_to_display,
             output_format,
+            latent_nodes,
         )
         return "\n".join(["Model:", *lines])
 
     def sympy(self, simplify: bool = False) -> Any:
-        """The equation as a SymPy expression at full precision; 2.0 is 2.
+        """The equation as a SymPy expression at full precision.
+
+        2.0 is 2, and a number that was rounded to π/2 or 1/3 is that.
 
         Parameters
         ----------
@@ -80,9 +100,7 @@ class Readings(Portable):
         -------
         sympy.Expr, or a list of them for several outputs
         """
-        from .rewrite import with_whole_numbers
-
-        found = [with_whole_numbers(e) for e in self._expressions(simplify)]
+        found = self._expressions(simplify)
         return found[0] if len(found) == 1 else found
 
     def latex(self, decimals_to_display: int = 2, simplify: bool = False) -> str:
@@ -94,7 +112,7 @@ class Readings(Portable):
         simplify : bool, default=False
             As in `sympy`.
         """
-        from .symbolic import latex_name, text
+        from .printing import latex_name, text
 
         found = self._expressions(simplify)
         names = self._labels("output_labels", None)
@@ -104,12 +122,20 @@ class Readings(Portable):
         )
 
     def _expressions(self, simplify: bool) -> list[Any]:
-        from .rewrite import simplified
-        from .symbolic import expressions
+        from .forms import checked
 
         check_is_fitted(self, "model_")
-        found = expressions(self.model_, self._labels("input_labels", None))
-        return [simplified(e) for e in found] if simplify else found
+        names = self._labels("input_labels", None)
+        return checked(self.model_, names, self._points(), simplify)
+
+    def _points(self) -> np.ndarray:
+        """Where forms of the equation are compared with the model."""
+        from .forms import points_between
+
+        known = getattr(self, "_rows_to_check", None)  # a file has their ranges alone
+        if known is not None:
+            return known
+        return points_between(getattr(self, "_input_ranges", None), self.n_features_in_)
 
     def visualize_model(
         self,
@@ -164,12 +190,8 @@ class Readings(Portable):
         None where the model is no row, as an architecture that was drawn may be.
         """
         check_is_fitted(self, "model_")
-        names = self._labels("input_labels", None)
-        same = [i for i, row in enumerate(self._rows) if row.model is self.model_]
-        if not same:
-            text = self.model_.describe(names)
-            rows = enumerate(self._rows)
-            same = [i for i, row in rows if row.model.describe(names) == text]
+        rows = enumerate(self._rows)
+        same = [i for i, row in rows if same_equation(row.model, self.model_)]
         return same[0] if same else None
 
     @property
@@ -231,15 +253,19 @@ class Readings(Portable):
         )
 
     def _labels(self, name: str, labels: Sequence[str] | None) -> list[str]:
-        if name == "input_labels":
-            names = getattr(self, "feature_names_in_", None)
-            known = numbered("x", self.n_features_in_) if names is None else names
-        else:
-            known = self._output_labels
+        inputs = getattr(self, "feature_names_in_", None)
+        if inputs is None:
+            inputs = numbered("x", self.n_features_in_)
+        known = [str(label) for label in inputs]
+        if name == "output_labels":
+            known = distinct(self._output_labels, known, "y")
         if labels is None:
-            return [str(label) for label in known]
+            return known
         if isinstance(labels, str) or len(labels) != len(known):
             raise ValueError(
                 f"{name} needs {len(known)} names, one per column, got {labels!r}"
             )
-        return [str(label) for label in labels]
+        given = [str(label) for label in labels]
+        if name == "input_labels" and len(set(given)) < len(given):
+            raise ValueError(f"{name} must be different names, got {labels!r}")
+        return given

@@ -7,7 +7,7 @@ equation shorter, and the result is compared with the original in numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, reduce
 from itertools import islice
 from math import comb
@@ -19,6 +19,8 @@ from .symbolic import exponent
 
 #: Parts of an expression beyond which it is left alone, and terms that may be written out.
 _MOST_PARTS, _MOST_TERMS = 400, 60
+#: Terms of a numerator or denominator that are still factored.
+_MOST_FACTORED = 12
 _ROUNDS = 3
 #: Numbers beyond double precision, which no prediction contains, are left alone as well.
 _LARGEST_EXPONENT = 1_100
@@ -68,9 +70,32 @@ def _one_fraction(expression: Any) -> Any:
     if not with_whole_numbers(expression).is_rational_function():
         return expression
     exact = expression.xreplace({f: _exactly(f) for f in expression.atoms(sympy.Float)})
-    if max(map(terms_written_out, exact.as_numer_denom())) > 12:
+    if max(map(terms_written_out, exact.as_numer_denom())) > _MOST_FACTORED:
         return expression
     return _as_floats(sympy.cancel(exact))
+
+
+def factored(expression: Any) -> Any:
+    """A single fraction of factors, functions of the symbols taken as symbols."""
+    import sympy
+
+    plain = with_whole_numbers(expression)
+    if parts(plain, _MOST_PARTS) >= _MOST_PARTS or terms_written_out(plain) > _MOST_TERMS:
+        return expression
+    apart = [e for e in sympy.preorder_traversal(plain) if _is_no_ratio(e)]
+    stands_in = {e: sympy.Dummy(real=True) for e in dict.fromkeys(apart)}
+    inside = plain.xreplace(stands_in)  # outermost first
+    exact = inside.xreplace({f: _exactly(f) for f in inside.atoms(sympy.Float)})
+    if max(map(terms_written_out, exact.as_numer_denom())) > _MOST_FACTORED:
+        return expression
+    found = _as_floats(sympy.factor(exact))
+    return found.xreplace({dummy: e for e, dummy in stands_in.items()})
+
+
+def _is_no_ratio(expression: Any) -> bool:
+    """Whether an expression is a function, or a power that is no whole one."""
+    whole = expression.is_Pow and expression.exp.is_Integer
+    return bool(expression.args) and not (expression.is_Add or expression.is_Mul or whole)
 
 
 def _exactly(number: Any) -> Any:
@@ -98,7 +123,19 @@ def with_whole_numbers(expression: Any) -> Any:
     found = [
         f for f in expression.atoms(sympy.Float) if abs(f) < 1000 and float(f).is_integer()
     ]
-    return expression.xreplace({f: sympy.Integer(int(f)) for f in found})
+    # Of 60 binary digits a whole number may be a hair below: it is rounded, never cut.
+    return expression.xreplace({f: sympy.Integer(round(float(f))) for f in found})
+
+
+def without_traces(expression: Any, most: float) -> Any:
+    """Zero for fitted numbers below a size: what terms leave that cancel.
+
+    A logistic function of 1e−16·x is then a constant, which algebra can move about.
+    """
+    import sympy
+
+    traces = [f for f in expression.atoms(sympy.Float) if abs(f) < most]
+    return expression.xreplace(dict.fromkeys(traces, sympy.Integer(0)))
 
 
 def _near_whole(value: Any) -> Any:
@@ -204,6 +241,21 @@ def _shorter(expression: Any) -> Iterator[Any]:
             yield step(expression)
 
 
+def values(
+    expressions: Sequence[Any], symbols: Sequence[Any], points: np.ndarray
+) -> np.ndarray:
+    """Values of shape (n, expressions) in double precision at points (n, symbols)."""
+    import sympy
+
+    # Names of columns are anything at all: none of them gets into the code that is run.
+    plain = {symbol: sympy.Symbol(f"x{i}", real=True) for i, symbol in enumerate(symbols)}
+    inside = [expression.xreplace(plain) for expression in expressions]
+    function = sympy.lambdify(list(plain.values()), inside, [_LARGEST, "numpy"])
+    with np.errstate(all="ignore"):
+        columns = [np.broadcast_to(c, len(points)) for c in function(*points.T)]
+    return np.column_stack([np.asarray(column, complex) for column in columns])
+
+
 def _agree(one: Any, other: Any) -> bool:
     """Whether two expressions have the same values, and are undefined alike."""
     import sympy
@@ -211,19 +263,11 @@ def _agree(one: Any, other: Any) -> bool:
     if one.has(sympy.zoo, sympy.nan) or other.has(sympy.zoo, sympy.nan):
         return False
     symbols = sorted(one.free_symbols | other.free_symbols, key=str)
-    # Names of columns are anything at all: none of them gets into the code that is run.
-    plain = {symbol: sympy.Symbol(f"x{i}", real=True) for i, symbol in enumerate(symbols)}
     rng = np.random.default_rng(0)
     points = [rng.uniform(-2, 2, _SAMPLES) * _SPREAD for _ in symbols]
-    values = []
-    with np.errstate(all="ignore"):
-        for expression in (one, other):
-            function = sympy.lambdify(
-                list(plain.values()), expression.xreplace(plain), [_LARGEST, "numpy"]
-            )
-            value = np.broadcast_to(function(*points), _SAMPLES).astype(complex)
-            values.append(np.where(np.isfinite(value), value, np.nan))
-    first, second = values
+    table = np.array(points).reshape(-1, _SAMPLES).T
+    found = values([one, other], symbols, table)
+    first, second = np.where(np.isfinite(found), found, np.nan).T
     return np.allclose(first, second, rtol=_AGREEMENT, atol=1e-300, equal_nan=True)
 
 

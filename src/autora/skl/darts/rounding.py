@@ -23,6 +23,7 @@ from .coefficients import (
     values,
     with_values,
 )
+from .constants import ROUND, SIMPLE, SIMPLEST
 from .model import Model
 from .refit import Problem
 
@@ -44,29 +45,12 @@ _NO_NOISE = 1e-18
 _PRICE, _SIMPLE_PRICE = 0.5, 0.1
 #: Coefficients that the data leave free for which one is tried.
 _MOST_FREE = 2
-#: Numbers of the circle, and functions that are at home there.
-_CIRCLE = (np.pi, 2 * np.pi, 4 * np.pi, np.pi / 2, np.pi / 4)
+#: Functions at home on the circle.
 _WAVES = ("sin", "cos")
-
-
-def round_numbers() -> np.ndarray:
-    """Numbers that laws are written with, simplest first."""
-    whole = [float(i) for i in range(1, 13)]
-    simple = [0.5, 1.5, 2.5, 0.25, 0.75, 1 / 3, 2 / 3, 4 / 3, 0.1, 0.2]
-    inverse = [1 / c for c in _CIRCLE] + [1 / 6, 1 / 8]
-    tenths = [i / 10 for i in range(3, 50) if i % 5]
-    tens = [20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0, 1000.0, 0.01, 0.05]
-    found: list[float] = []
-    for number in (*whole, *simple, *_CIRCLE, *inverse, np.e, *tenths, *tens):
-        if number not in found:
-            found.append(float(number))
-    return np.array(found)
-
-
-_ROUND = round_numbers()
-_PLAIN = _ROUND[~np.isin(_ROUND, [*_CIRCLE, *(1 / c for c in _CIRCLE), np.e])]
-_SIMPLEST = frozenset((0.5, 1.0, 2.0, 3.0, 4.0, 5.0))
-_SIMPLE = frozenset(_ROUND.tolist()[: _ROUND.tolist().index(np.e)])
+_ROUND = np.array([constant.value for constant in ROUND])
+_PLAIN = np.array([c.value for c in ROUND if c.pi == c.e == 0])
+_SIMPLEST = frozenset(constant.value for constant in SIMPLEST)
+_SIMPLE = frozenset(constant.value for constant in SIMPLE)
 
 
 def price(number: float | None) -> float:

@@ -1,11 +1,10 @@
-"""The SymPy reading of a model: expressions, printed text and LaTeX.
+"""The SymPy reading of a model: expressions in its inputs and latent nodes.
 
 SymPy is imported when the first equation is asked for, not with the package.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import count
@@ -16,6 +15,7 @@ import numpy as np
 
 from .model import Edge, Model, combine
 from .primitives import NUMPY
+from .printing import console_target, latex_name, text
 
 #: Terms of an equation without latent nodes beyond which it is not written: on one line
 #: of a table, and at all.
@@ -40,8 +40,28 @@ def _namespace() -> SimpleNamespace:
         "maximum": sympy.Max,
         "expit": lambda x: 1 / (1 + sympy.exp(-x)),
         "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
+        "softmax": _softmax,
     }
-    return SimpleNamespace(**{n: _in_double(n, f) for n, f in functions.items()})
+    wrapped = {n: _in_double(n, f) for n, f in functions.items() if hasattr(NUMPY, n)}
+    return SimpleNamespace(**(functions | wrapped))
+
+
+@cache
+def _steady_namespace() -> SimpleNamespace:
+    """The same, in forms that double precision can evaluate far from zero, too."""
+    import sympy
+
+    def softplus(x: Any) -> Any:
+        return sympy.Max(x, 0) + sympy.log(1 + sympy.exp(-sympy.Abs(x)))
+
+    return SimpleNamespace(**(vars(_namespace()) | {"softplus": softplus}))
+
+
+def _softmax(etas: Sequence[Any]) -> list[Any]:
+    import sympy
+
+    total = sympy.Add(*[sympy.exp(eta) for eta in etas])
+    return [sympy.exp(eta) / total for eta in etas]
 
 
 def _in_double(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,7 +119,7 @@ def _whole(exponent: Any) -> Any:
 
     is_number = isinstance(exponent, (float, sympy.Float))
     if is_number and abs(exponent) < 100 and float(exponent).is_integer():
-        return sympy.Integer(int(exponent))
+        return sympy.Integer(round(float(exponent)))
     return exponent
 
 
@@ -139,14 +159,10 @@ def readouts(model: Model, nodes: Sequence[Any]) -> list[Any]:
 
 def linked(model: Model, etas: Sequence[Any]) -> list[Any]:
     """Outputs after the link."""
-    import sympy
-
-    if model.objective.name == "real":
-        return list(etas)
-    if model.objective.name == "probability_distribution":
-        total = sympy.Add(*[sympy.exp(eta) for eta in etas])
-        return [sympy.exp(eta) / total for eta in etas]
-    return [1 / (1 + sympy.exp(-eta)) for eta in etas]
+    link, functions = model.objective.link, _namespace()
+    if model.objective.competing:
+        return list(link(functions, etas))
+    return [link(functions, eta) for eta in etas]
 
 
 def n_terms(model: Model) -> int:
@@ -157,8 +173,7 @@ def n_terms(model: Model) -> int:
         counts[n_inputs + edge.target] += 1 + counts[edge.source]
     total = sum(counts[n_inputs + int(k)] for k in np.nonzero(model.readout)[0])
     # Every output of a softmax has all others in it.
-    softmax = model.objective.name == "probability_distribution"
-    return total * n_outputs if softmax else total
+    return total * n_outputs if model.objective.competing else total
 
 
 def exponent(number: Any) -> int:
@@ -167,16 +182,24 @@ def exponent(number: Any) -> int:
 
 
 def substituted(
-    model: Model, input_names: Sequence[str], most: int = _MOST_TERMS
+    model: Model,
+    input_names: Sequence[str],
+    most: int = _MOST_TERMS,
+    steady: bool = False,
+    link: bool = True,
 ) -> list[Any] | None:
-    """The outputs in terms of the inputs; None where SymPy would take for ever."""
+    """The outputs in terms of the inputs; None where SymPy would take for ever.
+
+    ``steady`` asks for forms that do not overflow, ``link=False`` for the read-out.
+    """
     import sympy
 
     if n_terms(model) > most:
         return None
-    inputs = symbols(input_names)
-    latent = model.evaluate(_namespace(), inputs, sympy.Integer(0))
-    found = linked(model, readouts(model, latent))
+    functions = _steady_namespace() if steady else _namespace()
+    latent = model.evaluate(functions, symbols(input_names), sympy.Integer(0))
+    found = readouts(model, latent)
+    found = linked(model, found) if link else found
     numbers = (number for e in found for number in e.atoms(sympy.Float))
     if any(exponent(n) > _LARGEST_EXPONENT for n in numbers):
         return None
@@ -213,46 +236,6 @@ def expressions(model: Model, input_names: Sequence[str]) -> list[Any]:
     return found
 
 
-def text(expression: Any, decimals: int, output_format: str = "console") -> str:
-    """An expression with its coefficients rounded for display."""
-    from sympy.printing.latex import LatexPrinter
-    from sympy.printing.str import StrPrinter
-
-    def rounded(value: Any) -> str:
-        number = float(value)
-        if number != 0 and not 10**-decimals <= abs(number) < 1e6:
-            return f"{number:.{decimals}e}"
-        return f"{number:.{decimals}f}"
-
-    class Console(StrPrinter):
-        def _print_Float(self, expr: Any) -> str:
-            return rounded(expr)
-
-        def _print_Max(self, expr: Any) -> str:
-            return f"max({', '.join(self._print(a) for a in reversed(expr.args))})"
-
-        def _print_Abs(self, expr: Any) -> str:
-            return f"|{self._print(expr.args[0])}|"
-
-        def _print_log(self, expr: Any) -> str:
-            return f"ln({self._print(expr.args[0])})"
-
-    class Latex(LatexPrinter):
-        def _print_Float(self, expr: Any) -> str:
-            number = rounded(expr)
-            if "e" not in number:
-                return number
-            mantissa, exponent = number.split("e")
-            return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
-
-        def _print_Symbol(self, expr: Any, style: str = "plain") -> str:
-            return latex_name(expr.name)
-
-    if output_format == "console":
-        return Console({"order": None}).doprint(expression)
-    return Latex({"ln_notation": True}).doprint(expression)
-
-
 def one_line(model: Model, input_names: Sequence[str], decimals: int = 4) -> str:
     """The equation without latent nodes; several outputs are separated by semicolons.
 
@@ -265,25 +248,11 @@ def one_line(model: Model, input_names: Sequence[str], decimals: int = 4) -> str
     return "; ".join(text(e, decimals) for e in found)
 
 
-def latex_name(name: str) -> str:
-    """A column name as LaTeX: x1 and x_1 get an index, anything unusual is text."""
-    match = re.fullmatch(r"([A-Za-z])_?(\d+)", name)
-    if match:
-        return f"{match[1]}_{{{match[2]}}}"
-    if re.fullmatch(r"[A-Za-z]", name):
-        return name
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
-    special |= {"^": r"\textasciicircum{}"}
-    special |= {c: "\\" + c for c in "_%$&#{}"}
-    return r"\text{" + "".join(special.get(c, c) for c in name) + "}"
-
-
 def link_text(model: Model, eta: str, output_format: str) -> str:
     """The output link around an already printed read-out."""
-    if model.objective.name == "real":
+    name = model.objective.link_name
+    if not name:
         return eta
-    softmax = model.objective.name == "probability_distribution"
-    name = "softmax" if softmax else "logistic"
     if output_format == "console":
         return f"{name}({eta})"
     return rf"\operatorname{{{name}}}\left({eta}\right)"
@@ -317,14 +286,26 @@ def equations(
             continue
         right = text(total, decimals, output_format)
         lines.append(f"{text(latent[k], decimals, output_format)} = {right}")
-    for name, eta in zip(output_labels, readouts(model, latent), strict=True):
-        right = link_text(model, text(eta, decimals, output_format), output_format)
-        left = name if output_format == "console" else latex_name(name)
-        if output_function_label:
-            left = (
-                f"{output_function_label}({left})"
-                if output_format == "console"
-                else rf"\text{{{output_function_label}}}\left({left}\right)"
-            )
-        lines.append(f"{left} = {right}")
-    return lines
+    shown = [text(eta, decimals, output_format) for eta in readouts(model, latent)]
+    targets = named(output_labels, output_function_label, output_format)
+    return lines + assignments(model, targets, shown, output_format)
+
+
+def named(labels: Sequence[str], function: str, output_format: str) -> list[str]:
+    """What stands in front of the equals signs, as P(y) where there is a function."""
+    if output_format == "console":
+        names = [console_target(label) for label in labels]
+        return [f"{function}({name})" for name in names] if function else names
+    names = [latex_name(label) for label in labels]
+    inside = latex_name(function)
+    return [rf"{inside}\left({name}\right)" for name in names] if function else names
+
+
+def assignments(
+    model: Model, targets: Sequence[str], etas: Sequence[str], output_format: str
+) -> list[str]:
+    """Lines such as ``y = logistic(2*x1)`` from targets and read-outs in words."""
+    return [
+        f"{target} = {link_text(model, eta, output_format)}"
+        for target, eta in zip(targets, etas, strict=True)
+    ]
