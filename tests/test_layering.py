@@ -36,6 +36,7 @@ ORDER = [
     "rewrite",
     "forms",
     "elementary",
+    "registration",
     "network",
     "batches",
     "loops",

@@ -14,13 +14,8 @@ if TYPE_CHECKING:
     from .display_search import ArchitectureDisplay, EquationsDisplay, HistoryDisplay
     from .estimator import DARTSRegressor
     from .monitor import DARTSExecutionMonitor
-    from .primitives import (
-        PRIMITIVES,
-        SCIENCE,
-        Primitive,
-        known_primitives,
-        register_primitive,
-    )
+    from .primitives import PRIMITIVES, SCIENCE, Primitive, known_primitives
+    from .registration import register_primitive
     from .untrusted import ModelFileError
 
 __all__ = [
@@ -71,7 +66,7 @@ _HOMES = {
     "ResidualDisplay": "display_fit",
     "SearchAnimation": "animation",
     "known_primitives": "primitives",
-    "register_primitive": "primitives",
+    "register_primitive": "registration",
 }
 
 

@@ -99,7 +99,7 @@ class Archive:
 
     def _merge(self, graphs: Graphs) -> None:
         """The best few per complexity of what there was and what is new."""
-        finite = np.isfinite(graphs.loss)
+        finite = np.isfinite(graphs.loss) & self.arena.is_carried(graphs)
         joined = Graphs.join([self.graphs, graphs.take(np.flatnonzero(finite))])
         order = np.argsort(joined.loss, kind="stable")
         _, first = np.unique(joined.key[order], return_index=True)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import criteria
+from .coefficients import largest_coefficients
 from .criteria import Evidence
 from .observations import typical_size
 from .primitives import Primitive, builtin
@@ -307,6 +308,24 @@ class Arena:
             log = np.log(size)
         outside = np.maximum(log - np.log(_LARGEST), np.log(_SMALLEST) - log)
         return np.where(used, np.maximum(outside, 0.0), 0.0).sum(axis=(1, 2, 3))
+
+    @cached_property
+    def _limits(self) -> np.ndarray:
+        """Largest coefficients (inputs, primitives, P) of what bends an input."""
+        limits = np.full((self.n_inputs, len(self.primitives), self.max_params), np.inf)
+        for op, primitive in enumerate(self.primitives):
+            if not primitive.straight:
+                for i in range(self.n_inputs):
+                    found = largest_coefficients(primitive, self.scale[i])
+                    limits[i, op, : len(found)] = found
+        return limits
+
+    def is_carried(self, graphs: Graphs) -> np.ndarray:
+        """Whether double precision carries what bends the inputs of the graphs."""
+        bends = (graphs.op >= 0) & (graphs.src < self.n_inputs)
+        source = np.where(bends, graphs.src, 0)
+        allowed = np.abs(graphs.theta) <= self._limits[source, graphs.op]
+        return (allowed | ~bends[..., None]).all(axis=(1, 2, 3))
 
     def rows(self, index: np.ndarray) -> Arena:
         """The same arena with some of the rows."""

@@ -18,7 +18,7 @@ from . import cautions, fitting, openfit, together
 from .checkpoint import Keeper
 from .coefficients import with_errors
 from .columns import named
-from .criteria import TRIED, constant_loss, judged
+from .criteria import TRIED, constant_loss
 from .forms import rows_to_check
 from .model import Model
 from .objectives import Objective
@@ -39,7 +39,7 @@ from .settings import (
     restarts_of,
     vocabulary,
 )
-from .table import is_systematic, mean_loss, updated
+from .table import FEWEST_ROWS_TO_SPLIT, is_systematic, row_of, updated
 from .validation import check_parameters
 
 
@@ -118,7 +118,14 @@ class BaseDARTS(Readings, BaseEstimator):
         data = canonical(seen.x, seen.targets, seen.weight, seen.error)
         cautions.about_unused(params, seen.objective, stacklevel=3)
         problem = _problem(data, what, params["tolerance"], seen.error is not None)
+        if self.model_selection == "holdout" and len(problem.x) < FEWEST_ROWS_TO_SPLIT:
+            raise ValueError(
+                f"model_selection='holdout' needs {FEWEST_ROWS_TO_SPLIT} different rows at "
+                f"least, to keep some from the search, got {len(problem.x)}; take 'auto'"
+            )
         kept = self._kept(earlier, what)
+        self._rows_to_check = rows_to_check(problem.x)
+        self._input_ranges = np.stack([problem.x.min(axis=0), problem.x.max(axis=0)])
         inputs = self._labels("input_labels", None)
         cautions.about_data(problem, inputs, seen.output_labels, stacklevel=3)
         result = self._run(params, what, problem, kept)
@@ -128,8 +135,6 @@ class BaseDARTS(Readings, BaseEstimator):
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             self._errors = with_errors(problem, result.model)
             self._row_errors = [with_errors(problem, row.model) for row in rows]
-        self._rows_to_check = rows_to_check(problem.x)
-        self._input_ranges = np.stack([problem.x.min(axis=0), problem.x.max(axis=0)])
         self._y_mean = mean(problem.y, problem.weight)
         real = not seen.objective.likelihood
         self.y_step_ = per_output(data.step * real)
@@ -190,7 +195,7 @@ class BaseDARTS(Readings, BaseEstimator):
         watch: tuple[Observer, Observer],
         keeper: Keeper | None,
     ) -> Result:
-        """The restart with the best model; the first of equals. Threads share the compiler.
+        """The restart whose model ``model_selection`` takes. Threads share the compiler.
 
         An accelerator trains all mixtures at once; the workers then refit. ``watch`` is
         told of what happens here and there.
@@ -217,12 +222,10 @@ class BaseDARTS(Readings, BaseEstimator):
             lambda result: result.interruption is not None,
             "threads",
         )
-        problem = task.problem
-
-        def criterion(result: Result) -> float:
-            return judged(result.model, mean_loss(result.model, problem), problem)
-
-        best = min(results, key=criterion)
+        rows = [row_of(result.rows, result.model, task.problem) for result in results]
+        order = sorted(range(len(rows)), key=lambda i: rows[i].complexity)
+        assert task.plan.choose is not None
+        best = results[order[task.plan.choose([rows[i] for i in order])]]
         interruption = interruption or results[-1].interruption or stopped
         return best._replace(interruption=interruption)
 

@@ -72,6 +72,15 @@ class _Scalar:
     def __neg__(self) -> _Scalar:
         return self._mapped(f"-{self.value}", "-1.0")
 
+    def __pos__(self) -> _Scalar:
+        return self
+
+    def __abs__(self) -> _Scalar:
+        sign = f"(1.0 if {self.value} > 0.0 else -1.0)"
+        return self._mapped(
+            f"abs({self.value})", f"(0.0 if {self.value} == 0.0 else {sign})"
+        )
+
     def __add__(self, other: Any) -> _Scalar:
         b = self._lift(other)
         return self._joined(b, f"{self.value} + {b.value}", "1.0", "1.0")
@@ -108,6 +117,9 @@ class _Scalar:
         return self._mapped(
             f"{a} ** {exponent!r}", f"{exponent!r} * {a} ** {exponent - 1!r}"
         )
+
+    def __rpow__(self, base: Any) -> _Scalar:
+        return self._lift(base) ** self
 
 
 def _maximum(a: Any, b: Any) -> _Scalar:
@@ -154,7 +166,9 @@ _SOURCE = SimpleNamespace(
     tanh=lambda x: x._mapped(f"hyperbolic_tangent({x.value})", "1.0 - @ * @"),
     expit=lambda x: x._mapped(f"1.0 / (1.0 + exponential(-{x.value}))", "@ * (1.0 - @)"),
     sqrt=lambda x: x._mapped(f"np.sqrt({x.value})", "0.5 / @"),
+    abs=abs,
     maximum=_maximum,
+    minimum=lambda a, b: -_maximum(-a, -b),
     power=_power,
     softplus=_softplus,
 )
@@ -192,6 +206,11 @@ def evaluator(primitives: Sequence[Primitive]) -> str:
     """
     both = _function("evaluate(op, x, c, v, d)", primitives, True)
     return both + "\n\n" + _function("value_of(op, x, c, v)", primitives, False)
+
+
+def traced(primitive: Primitive) -> str:
+    """The lines that the compiled refit runs for one primitive, with its derivatives."""
+    return "\n".join(_branch(primitive, True))
 
 
 def formulas(primitives: Sequence[Primitive]) -> str:

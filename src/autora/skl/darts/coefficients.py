@@ -15,7 +15,12 @@ from scipy.optimize import least_squares
 
 from . import objectives
 from .model import Model
+from .observations import typical_size
+from .primitives import Primitive
 from .refit import Problem, blocks, tangents
+
+#: Times that an argument may exceed its natural size, and terms that cancel their sum.
+LARGEST = 1e6
 
 
 class Place(NamedTuple):
@@ -104,6 +109,38 @@ def jacobian(problem: Problem, model: Model, where: Sequence[Place]) -> np.ndarr
     return np.array(columns).reshape(len(where), n * q).T
 
 
+def is_carried(problem: Problem, model: Model) -> bool:
+    """Whether double precision carries the coefficients.
+
+    A coefficient inside of a function that turns its argument into millions, as a wave of
+    that many turns, means nothing, and one whose relative change moves the read-out by
+    millions of its size loses nine digits of it to rounding.
+    """
+    for edge in model.edges():
+        if edge.source < model.space.n_inputs and not edge.primitive.straight:
+            size = typical_size(problem.x[:, edge.source])
+            limits = largest_coefficients(edge.primitive, size)
+            if not (np.abs(edge.coefs) <= limits).all():
+                return False
+    where = places(model, problem)
+    with np.errstate(all="ignore"):
+        columns = jacobian(problem, model, where) * values(model, where)
+        eta = model.eta(problem.x)
+        unit = max(float(np.abs(eta).max()), float(np.abs(problem.y).max()))
+        return not len(where) or bool(np.abs(columns).max() <= LARGEST * unit)
+
+
+def largest_coefficients(primitive: Primitive, size: float) -> np.ndarray:
+    """Largest sizes of a primitive's coefficients that still mean something.
+
+    ``size`` is that of its source.
+    """
+    slope = LARGEST / size
+    exponent = 100.0 if primitive.base == "power" else LARGEST * max(1.0, size**-2)
+    limits = {"slope": slope, "shift": LARGEST * max(1.0, size), "shape": exponent}
+    return np.array([limits[kind] for kind in primitive.params])
+
+
 def _residual(problem: Problem, model: Model) -> np.ndarray:
     root = np.sqrt(problem.weight)[:, None]
     return ((model.eta(problem.x) - problem.y) * root).ravel()
@@ -182,8 +219,11 @@ def refitted(
         return np.where(np.isfinite(found), found, 0.0)
 
     with np.errstate(all="ignore"):
+        # Not "lm": where columns depend on others, MINPACK's steps follow what happens to
+        # be in memory, and the same fit would end in other bits. Its test of the gradient
+        # is relative, that of "trf" is not and would end exact fits too soon.
         answer = least_squares(
-            residual, start, slopes, method="lm", x_scale="jac", max_nfev=steps
+            residual, start, slopes, method="trf", x_scale="jac", gtol=None, max_nfev=steps
         )
     found = with_values(model, where, answer.x)
     better = sum_of_squares(problem, found) <= sum_of_squares(problem, model)

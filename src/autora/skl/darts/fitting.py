@@ -12,15 +12,15 @@ import numpy as np
 
 from . import compiled, devices, relax
 from .aliases import lowered
-from .candidates import Setting, refit
+from .candidates import Candidate, Setting, refit
 from .checkpoint import Keeper, generator_state
-from .criteria import evidence
+from .criteria import evidence, judged
 from .discretise import Choice, attempts, move_towards
 from .epochs import place_of, trained
 from .model import Model
 from .outcome import Network, Observer, Result, Trained, no_history
 from .prepare import Plan, Start, Task, held, prepared
-from .refit import Fit, levenberg_marquardt, tamed, without_traces
+from .refit import Fit, Problem, levenberg_marquardt, tamed, without_traces
 from .search import Budget, Searched, search
 from .search_space import SearchSpace
 from .selection import Row
@@ -119,6 +119,8 @@ def _search(
     if not found:
         return searched, [], state
     rows = table_of(found, space, setting.objective, screening.problem, kept)
+    if len(train.x) > SCREENING_ROWS:
+        rows = _on_all_rows(rows, train, kept)
     criteria = np.array([c.criterion for c in found])
     if plan.choose is not None:
         choice = rows[plan.choose(rows)].model
@@ -134,6 +136,14 @@ def _search(
         nodes = move_towards(state.node_alphas, "original", aggregations, criteria)
         state = state._replace(node_alphas=nodes.astype(np.float32))
     return searched, rows, state
+
+
+def _on_all_rows(rows: list[Row], train: Problem, kept: Problem | None) -> list[Row]:
+    """The table with coefficients, losses and criteria of all rows, not of a sample."""
+    models = [row.model for row in rows]
+    fits = [levenberg_marquardt(train, m, _STEPS_ON_ALL) for m in models if m.live_nodes()]
+    found = [Candidate(fit, judged(fit.model, fit.loss, train)) for fit in fits]
+    return table_of(found, models[0].space, models[0].objective, train, kept)
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # not finite: it loses

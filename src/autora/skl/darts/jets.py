@@ -29,6 +29,12 @@ class Jet:
     def __neg__(self) -> Jet:
         return Jet(-self.value, -self.partials)
 
+    def __pos__(self) -> Jet:
+        return self
+
+    def __abs__(self) -> Jet:
+        return Jet(np.abs(self.value), np.sign(self.value) * self.partials)
+
     def __add__(self, other: Any) -> Jet:
         if isinstance(other, Jet):
             return Jet(self.value + other.value, self.partials + other.partials)
@@ -63,6 +69,10 @@ class Jet:
             return JET.exp(exponent * JET.log(self))
         slope = exponent * self.value ** (exponent - 1)
         return Jet(self.value**exponent, slope * self.partials)
+
+    def __rpow__(self, base: Any) -> Jet:
+        value = base**self.value
+        return Jet(value, np.log(base) * value * self.partials)
 
 
 def _reciprocal(x: Jet) -> Jet:
@@ -136,7 +146,9 @@ JET = SimpleNamespace(
     sin=lambda x: Jet(np.sin(x.value), np.cos(x.value) * x.partials),
     cos=lambda x: Jet(np.cos(x.value), -np.sin(x.value) * x.partials),
     tanh=_tanh,
+    abs=abs,
     maximum=_maximum,
+    minimum=lambda x, bound: -_maximum(-x, -bound),
     expit=_expit,
     softplus=_softplus,
 )

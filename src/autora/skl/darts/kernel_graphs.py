@@ -15,6 +15,8 @@ shift, and the number of its coefficients; whether the read-out scales.
 #: Kinds of edits.
 SET, NEW_NODE, DELETE, HIDDEN, SHOW, FLIP, MULTIPLY, VARIANT = 0, 1, 2, 3, 4, 5, 6, 7
 KEEP = 8
+#: More than there are sources.
+SOURCES = 1 << 24
 
 
 @compiled
@@ -55,8 +57,8 @@ def order_slots(k, src, op, theta):
     """Sort by primitive and source, empty slots last."""
     for s in range(1, op.shape[1]):
         for t in range(s, 0, -1):
-            a = op[k, t - 1] * 4096 + src[k, t - 1] if op[k, t - 1] >= 0 else 1 << 40
-            b = op[k, t] * 4096 + src[k, t] if op[k, t] >= 0 else 1 << 40
+            a = op[k, t - 1] * SOURCES + src[k, t - 1] if op[k, t - 1] >= 0 else 1 << 40
+            b = op[k, t] * SOURCES + src[k, t] if op[k, t] >= 0 else 1 << 40
             if b >= a:
                 break
             swap_slots(k, t - 1, t, src, op, theta)

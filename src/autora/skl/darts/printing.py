@@ -134,6 +134,9 @@ def _console() -> Any:
         def _print_Max(self, expr: Any) -> str:
             return f"max({', '.join(self._print(a) for a in reversed(expr.args))})"
 
+        def _print_Min(self, expr: Any) -> str:
+            return f"min({', '.join(self._print(a) for a in reversed(expr.args))})"
+
         def _print_Abs(self, expr: Any) -> str:
             return f"abs({self._print(expr.args[0])})"
 

@@ -26,8 +26,11 @@ _ROUNDS = 3
 _LARGEST_EXPONENT = 1_100
 _SAMPLES, _AGREEMENT = 12, 1e-9
 _SPREAD = np.logspace(-1, 1, _SAMPLES)
-#: The maximum of arrays and numbers, which SymPy 1.12 asks NumPy for in vain.
-_LARGEST = {"amax": lambda parts, axis: reduce(np.maximum, parts)}
+#: Extremes of arrays and numbers, which SymPy 1.12 asks NumPy for in vain.
+_EXTREMES = {
+    "amax": lambda parts, axis: reduce(np.maximum, parts),
+    "amin": lambda parts, axis: reduce(np.minimum, parts),
+}
 #: Numbers below, and above its inverse, are not for display.
 _TINY = 1e-100
 #: Relative error of a number that went through a few operations.
@@ -250,7 +253,7 @@ def values(
     # Names of columns are anything at all: none of them gets into the code that is run.
     plain = {symbol: sympy.Symbol(f"x{i}", real=True) for i, symbol in enumerate(symbols)}
     inside = [expression.xreplace(plain) for expression in expressions]
-    function = sympy.lambdify(list(plain.values()), inside, [_LARGEST, "numpy"])
+    function = sympy.lambdify(list(plain.values()), inside, [_EXTREMES, "numpy"])
     with np.errstate(all="ignore"):
         columns = [np.broadcast_to(c, len(points)) for c in function(*points.T)]
     return np.column_stack([np.asarray(column, complex) for column in columns])

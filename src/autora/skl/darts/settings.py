@@ -19,7 +19,8 @@ from .bridge import DEFAULT_IN_DEGREE, DEFAULT_NODES, Frame
 from .objectives import Objective
 from .openfit import OpenPlan
 from .prepare import Plan
-from .primitives import PRIMITIVES, SCIENCE, Primitive, lookup, resolve
+from .primitives import PRIMITIVES, SCIENCE, Primitive, builtin, lookup, resolve
+from .registration import check_primitive
 from .restarts import Restarts
 from .search import Budget
 from .search_space import SearchSpace
@@ -95,7 +96,11 @@ def vocabulary(params: dict[str, Any], opens: bool = False) -> tuple[Primitive, 
     names = params["primitives"]
     if isinstance(names, str) and names == "auto":
         names = SCIENCE if opens else PRIMITIVES
-    return resolve(names)
+    found = resolve(names)
+    for primitive in found:
+        if primitive not in builtin():
+            check_primitive(primitive)
+    return found
 
 
 def asked(

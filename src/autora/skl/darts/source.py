@@ -64,6 +64,9 @@ class _Text:
     def __neg__(self) -> _Text:
         return _Text(f"-{self.at(_POWER)}", _NEGATIVE)
 
+    def __pos__(self) -> _Text:
+        return self
+
     def __abs__(self) -> _Text:
         return _call("np.abs", self)
 
@@ -141,7 +144,9 @@ def _power(x: Any, a: Any) -> _Text:
 #: The functions of primitives and output links as NumPy source.
 _SOURCE = SimpleNamespace(
     **{n: _named(f"np.{n}") for n in ("exp", "log", "sqrt", "sin", "cos", "tanh")},
+    abs=_named("np.abs"),
     maximum=_named("np.maximum"),
+    minimum=_named("np.minimum"),
     power=_power,
     expit=_named("_expit"),
     softplus=lambda x: _call("np.logaddexp", 0.0, x),
@@ -184,6 +189,14 @@ def _term(primitive: Primitive, source: _Text, coefs: Sequence[float]) -> _Text:
             f"({error}); use only arithmetic, numbers and the functions of its first "
             "argument m"
         ) from error
+
+
+def term_source(
+    primitive: Primitive, source: str, coefs: Sequence[float]
+) -> tuple[str, str]:
+    """A primitive of a variable as an expression, and the helpers that it calls."""
+    code = _term(primitive, _Text(source), coefs).code
+    return code, "".join(helper for call, helper in _HELPERS.items() if call in code)
 
 
 def _nodes(model: Model, inputs: Sequence[str], nodes: Sequence[str]) -> list[str]:

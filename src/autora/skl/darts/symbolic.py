@@ -25,7 +25,7 @@ _LARGEST_EXPONENT = 100_000
 
 
 @cache
-def _namespace() -> SimpleNamespace:
+def namespace() -> SimpleNamespace:
     """The elementary functions as SymPy reads them."""
     import sympy
 
@@ -37,7 +37,9 @@ def _namespace() -> SimpleNamespace:
         "sin": sympy.sin,
         "cos": sympy.cos,
         "tanh": sympy.tanh,
+        "abs": sympy.Abs,
         "maximum": sympy.Max,
+        "minimum": sympy.Min,
         "expit": lambda x: 1 / (1 + sympy.exp(-x)),
         "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
         "softmax": _softmax,
@@ -47,14 +49,14 @@ def _namespace() -> SimpleNamespace:
 
 
 @cache
-def _steady_namespace() -> SimpleNamespace:
+def steady_namespace() -> SimpleNamespace:
     """The same, in forms that double precision can evaluate far from zero, too."""
     import sympy
 
     def softplus(x: Any) -> Any:
         return sympy.Max(x, 0) + sympy.log(1 + sympy.exp(-sympy.Abs(x)))
 
-    return SimpleNamespace(**(vars(_namespace()) | {"softplus": softplus}))
+    return SimpleNamespace(**(vars(namespace()) | {"softplus": softplus}))
 
 
 def _softmax(etas: Sequence[Any]) -> list[Any]:
@@ -139,7 +141,7 @@ def node_symbols(model: Model, taken: Sequence[str] = ()) -> list[Any]:
 
 def edge_expression(edge: Edge, source: Any) -> Any:
     """What one edge contributes, as an expression in its source."""
-    return edge.primitive(_namespace(), source, *floats(edge.coefs))
+    return edge.primitive(namespace(), source, *floats(edge.coefs))
 
 
 def readouts(model: Model, nodes: Sequence[Any]) -> list[Any]:
@@ -159,7 +161,7 @@ def readouts(model: Model, nodes: Sequence[Any]) -> list[Any]:
 
 def linked(model: Model, etas: Sequence[Any]) -> list[Any]:
     """Outputs after the link."""
-    link, functions = model.objective.link, _namespace()
+    link, functions = model.objective.link, namespace()
     if model.objective.competing:
         return list(link(functions, etas))
     return [link(functions, eta) for eta in etas]
@@ -196,7 +198,7 @@ def substituted(
 
     if n_terms(model) > most:
         return None
-    functions = _steady_namespace() if steady else _namespace()
+    functions = steady_namespace() if steady else namespace()
     latent = model.evaluate(functions, symbols(input_names), sympy.Integer(0))
     found = readouts(model, latent)
     found = linked(model, found) if link else found

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import objectives
 from .candidates import Candidate
+from .coefficients import is_carried
 from .criteria import (
     NO_NOISE,
     complexity,
@@ -15,7 +16,7 @@ from .criteria import (
     fits_exactly,
     judged,
 )
-from .model import Model, same_graph
+from .model import Model, same_equation
 from .objectives import Objective
 from .observations import mean
 from .refit import Problem
@@ -25,9 +26,11 @@ from .selection import Row, are_alike, front
 
 #: Share of the rows that a selection by held-out loss keeps from the search.
 HELD_OUT = 0.25
-_FEWEST_ROWS_TO_SPLIT = 8
+FEWEST_ROWS_TO_SPLIT = 8
 #: Rows that decide whether a coefficient is round.
 MOST_ROWS_TO_ROUND = 20_000
+#: Rows on which rounding errors are looked for.
+_ROWS_TO_CARRY = 1000
 #: Rows of which neighbours are looked for.
 _NEIGHBOURS = 2000
 
@@ -47,7 +50,7 @@ def split(
 ) -> tuple[Problem, Problem | None]:
     """Rows for the search and rows for the choice among what it found."""
     rows = len(problem.x)
-    if not holds_out or rows < _FEWEST_ROWS_TO_SPLIT:
+    if not holds_out or rows < FEWEST_ROWS_TO_SPLIT:
         return problem, None
     order = rng.permutation(rows)
     cut = max(1, round(HELD_OUT * rows))
@@ -87,8 +90,12 @@ def table_of(
     problem: Problem,
     held: Problem | None,
 ) -> list[Row]:
-    """The constant and the best model per complexity; the best of all is among them."""
+    """The constant and the best model per complexity; the best of all is among them.
+
+    Models whose coefficients double precision does not carry are left out.
+    """
     rows = []
+    small = thinned(problem, _ROWS_TO_CARRY, np.random.default_rng(0))
     if space.none is not None:
         rows.append(_constant_row(constant(space, objective, problem), problem, held))
     rows += [
@@ -100,6 +107,7 @@ def table_of(
             np.nan if held is None else mean_loss(c.fit.model, held),
         )
         for c in candidates
+        if is_carried(small, c.fit.model)
     ]
     kept = front(rows, constant_loss(problem))
     best = min(rows, key=lambda row: row.criterion)
@@ -121,10 +129,24 @@ def _constant_row(model: Model, problem: Problem, held: Problem | None) -> Row:
     )
 
 
+def row_of(rows: Sequence[Row], model: Model, problem: Problem) -> Row:
+    """A final model as a row; its loss on rows that were kept is that in the table."""
+    loss, same = (
+        mean_loss(model, problem),
+        [r for r in rows if same_equation(r.model, model)],
+    )
+    return Row(
+        model,
+        complexity(model, problem.train_readout),
+        loss,
+        judged(model, loss, problem),
+        same[0].holdout if same else np.nan,
+    )
+
+
 def updated(row: Row, model: Model, problem: Problem) -> Row:
     """The row, if it is the model's, with the model's final coefficients."""
-    same_readout = np.array_equal(row.model.readout != 0, model.readout != 0)
-    if not (same_graph(row.model, model) and same_readout):
+    if not same_equation(row.model, model):
         return row
     return row._replace(model=model, loss=mean_loss(model, problem))
 
