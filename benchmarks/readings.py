@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 import warnings
 from collections import Counter
@@ -66,7 +67,7 @@ def drawn(rng: np.random.Generator) -> tuple[Any, pd.DataFrame, Any]:
         "sigmoid": chance,
         "probability_sample": (rng.uniform(size=n) < chance).astype(float),
         "shares": np.column_stack([chance / 2, chance / 2, 1 - chance]),
-        "class": np.digitize(y, np.quantile(y, [0.3, 0.6])[: int(rng.integers(1, 3))]),
+        "class": np.digitize(np.argsort(np.argsort(y)) / n, [0.3, 0.6][: 1 + (n % 2)]),
     }[kind]
     asked: dict[str, Any] = {"random_state": int(rng.integers(2**31))}
     if rng.uniform() < 0.4:
@@ -81,7 +82,7 @@ def drawn(rng: np.random.Generator) -> tuple[Any, pd.DataFrame, Any]:
         if rng.uniform() < 0.4:
             asked["aggregations"] = ["sum", "product"]
     else:
-        asked["n_candidates"] = int(rng.choice([200, 1000]))
+        asked["n_candidates"] = 1000 if kind == "real" else 100
     if kind == "class":
         return DARTSClassifier(**asked), X, target
     types = {"real": "real", "two": "real", "shares": "probability_distribution"}
@@ -173,48 +174,47 @@ def judged(seed: int) -> dict[str, Any]:
     return found
 
 
+FORMS = (
+    "sympy", "sympy, simplified", "latex", "text", "text, node by node", "python", "jax",
+    "saved and loaded",
+)  # fmt: skip
+_ABOUT = """
+{n} fits of drawn laws (seeds {first} to {last}), {classifiers} of them of classifiers.
+*wrong*: the form differs from `predict` by more than 1e-9 of the largest prediction on the
+rows of the fit, and nothing says so; *said*: it does, and a warning says so; *refused*: it
+would be too long without its latent nodes, and an error says so.
+
+{table}
+
+Fits with a coefficient above 1e15 or below 1e-15 in size: {extreme}.
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fits", type=int, default=2000)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    seeds = range(asked.seed, asked.seed + asked.fits)
-    results = joblib.Parallel(asked.jobs, verbose=1)(map(joblib.delayed(judged), seeds))
-    forms: dict[str, Counter[str]] = {}
+    about, seeds = provenance(), range(asked.seed, asked.seed + asked.fits)
+    results = joblib.Parallel(asked.jobs)(map(joblib.delayed(judged), seeds))
+    counts = {name: Counter[str]() for name in FORMS}
     for result in results:
-        for name, (kind, _, _) in result["wrong"].items():
-            forms.setdefault(name, Counter())[kind] += 1
+        for name, (kind, *_) in result["wrong"].items():
+            counts[name][kind] += 1
         if result["wrong"]:
-            print(json.dumps(result))
-    names = [
-        "sympy", "sympy, simplified", "latex", "text", "text, node by node", "python", "jax",
-        "saved and loaded",
-    ]  # fmt: skip
-    rows = [
-        [
-            name,
-            len(results),
-            *(forms.get(name, Counter())[k] for k in ("wrong", "said", "refused")),
-        ]
-        for name in names
-    ]
-    extreme = sum(result["extreme"] for result in results)
-    page = [
-        "# Readings against predictions",
-        "",
-        provenance(),
-        "",
-        f"{len(results)} fits of drawn laws (seeds {seeds[0]} to {seeds[-1]}). *wrong*: the "
-        "form differs from `predict` by more than 1e-9 of the largest prediction on the rows "
-        "of the fit and nothing says so; *said*: it does, and a warning says so; *refused*: "
-        "too long without latent nodes, with an error that says so.",
-        "",
-        table(["form", "fits", "wrong", "said", "refused"], rows),
-        "",
-        f"Fits with a coefficient above 1e15 or below 1e-15 in size: {extreme}.",
-    ]
-    write_results("readings", page)
+            print(json.dumps(result), file=sys.stderr)
+    kinds = ("wrong", "said", "refused")
+    rows = [[name, *(counts[name][kind] for kind in kinds)] for name in FORMS]
+    body = _ABOUT.format(
+        n=len(results),
+        first=seeds[0],
+        last=seeds[-1],
+        classifiers=sum("Classifier" in result["kind"] for result in results),
+        table=table(["form", *kinds], rows),
+        extreme=sum(result["extreme"] for result in results),
+    )
+    write_results("readings", "What is printed and what predicts", about, body)
 
 
 if __name__ == "__main__":

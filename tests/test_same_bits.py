@@ -36,13 +36,19 @@ def shuffled_heap(times: int, seed: int = 0) -> Iterator[None]:
 
 def dependent() -> tuple[Problem, Model, list[coefficients.Place]]:
     """Nine rows and coefficients that they do not determine, met in a search."""
-    x = [
-        [0.8972157579533268, 0.7259556788702394], [0.9699098521619943, 0.3042422429595377],
-        [0.1987156815341724, 0.7712703466859457], [0.5683086033354716, 0.9730105547524456],
-        [0.4951769101112702, 0.31171107608941095], [0.7615106317174722, 0.07276300636419353],
-        [0.3379951568515358, 0.46559801813246016], [0.6323058305935795, 0.32078006497173583],
-        [0.9025529066795667, 0.3892016787341631],
-    ]  # fmt: skip
+    x = np.array(
+        [
+            [0.8972157579533268, 0.7259556788702394],
+            [0.9699098521619943, 0.3042422429595377],
+            [0.1987156815341724, 0.7712703466859457],
+            [0.5683086033354716, 0.9730105547524456],
+            [0.4951769101112702, 0.31171107608941095],
+            [0.7615106317174722, 0.07276300636419353],
+            [0.3379951568515358, 0.46559801813246016],
+            [0.6323058305935795, 0.32078006497173583],
+            [0.9025529066795667, 0.3892016787341631],
+        ]
+    )
     y = np.array([[2.0, 0, 2, 2, 1, 1, 2, 1, 1]]).T
     weight = np.array([4.0, 3, 4, 3, 3, 1, 3, 2, 4])
     space = SearchSpace(2, 2, 1, resolve(["none", "shifted_power", "linear_tanh"]))
@@ -54,7 +60,7 @@ def dependent() -> tuple[Problem, Model, list[coefficients.Place]]:
     readout = np.array([[-1.8518449701788426e-106], [-0.5000000000000006]])
     chosen, bias = np.array([1, 0, 0, 2, 0]), np.array([1.4999999999999998])
     model = Model(space, OBJECTIVES["real"], chosen, edge, readout, bias)
-    problem = Problem(np.array(x), y, weight, True, True)
+    problem = Problem(x, y, weight, True, True)
     where = coefficients.places(model, problem)
     return problem, model, [where[0], *where[2:]]
 

@@ -270,10 +270,11 @@ def _frames(
 
 def _caption(model: Model, inputs: Sequence[str], outputs: Sequence[str]) -> str:
     from .printing import text
-    from .symbolic import expressions
+    from .symbolic import expressions, starts_of
 
     lines = []
     for name, expression in zip(outputs, expressions(model, inputs), strict=True):
-        equation = compact(text(expression, 4), inputs)
+        shown = text(expression, 4, starts=starts_of(model, inputs))
+        equation = compact(shown, inputs)
         lines.append(style.shortened(f"{name} = {equation}", _MOST_LETTERS))
     return "\n".join(lines[:2] + ["…"] * (len(lines) > 2))

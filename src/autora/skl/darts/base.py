@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,13 +17,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import cautions, fitting, openfit, together
 from .checkpoint import Keeper
-from .coefficients import with_errors
+from .coefficients import Place, with_errors
 from .columns import named
 from .criteria import TRIED, constant_loss
 from .forms import rows_to_check
 from .model import Model
 from .objectives import Objective
 from .observations import Rows, canonical, mean, per_output
+from .origin import Origin, origin_of
 from .outcome import Network, Observer, Result, Trained, warn_constant
 from .prepare import Task, prepared
 from .progress import OpenProgress, Progress
@@ -71,6 +73,16 @@ def _problem(data: Rows, what: Asked, tolerance: float | str, measured: bool) ->
     )
 
 
+def _moved(
+    errors: list[tuple[Place, float, float]], origin: Origin
+) -> list[tuple[Place, float, float]]:
+    """Coefficients with their errors, intercepts as those of the data."""
+    return [
+        (p, value + origin.outputs[p.column] if p.kind == "bias" else value, error)
+        for p, value, error in errors
+    ]
+
+
 class BaseDARTS(Readings, BaseEstimator):
     """The fit; a subclass adds its parameters and how its model answers."""
 
@@ -116,7 +128,9 @@ class BaseDARTS(Readings, BaseEstimator):
         what = asked(params, seen.objective, seen.x.shape[1], seen.targets.shape[1])
         self._warn_if_outputs_are_equal(what)
         data = canonical(seen.x, seen.targets, seen.weight, seen.error)
-        cautions.about_unused(params, seen.objective, stacklevel=3)
+        signature = inspect.signature(type(self)).parameters
+        defaults = {name: p.default for name, p in signature.items()}
+        cautions.about_unused(params, defaults, what, stacklevel=3)
         problem = _problem(data, what, params["tolerance"], seen.error is not None)
         if self.model_selection == "holdout" and len(problem.x) < FEWEST_ROWS_TO_SPLIT:
             raise ValueError(
@@ -128,14 +142,23 @@ class BaseDARTS(Readings, BaseEstimator):
         self._input_ranges = np.stack([problem.x.min(axis=0), problem.x.max(axis=0)])
         inputs = self._labels("input_labels", None)
         cautions.about_data(problem, inputs, seen.output_labels, stacklevel=3)
-        result = self._run(params, what, problem, kept)
-        rows = result.rows or ([] if kept is None else self._rows)
+        before = [] if kept is None else self._rows
+        least_squares = seen.objective.least_squares
+        origin = origin_of(problem, None if kept is None else kept[1], least_squares)
+        problem = origin.problem(problem)
+        if kept is not None:
+            kept = kept[0], origin.inward(kept[1])
+        result = self._run(params, what, problem, kept, origin)
+        rows = result.rows or origin.rows(before, inward=True)
         rows = [updated(row, result.model, problem) for row in rows]
-        self._store(result._replace(rows=rows), what, fresh=kept is None)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            self._errors = with_errors(problem, result.model)
-            self._row_errors = [with_errors(problem, row.model) for row in rows]
-        self._y_mean = mean(problem.y, problem.weight)
+            self._errors = _moved(with_errors(problem, result.model), origin)
+            self._row_errors = [
+                _moved(with_errors(problem, row.model), origin) for row in rows
+            ]
+        outside = origin.result(result._replace(rows=rows))
+        self._store(outside, what, fresh=kept is None)
+        self._y_mean = mean(problem.y, problem.weight) + origin.outputs
         real = not seen.objective.likelihood
         self.y_step_ = per_output(data.step * real)
         self.noise_floor_ = per_output(np.sqrt(data.floor) * real)
@@ -152,19 +175,19 @@ class BaseDARTS(Readings, BaseEstimator):
         what: Asked,
         problem: Problem,
         earlier: tuple[Network, Model] | None,
+        origin: Origin,
     ) -> Result:
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         rng = np.random.default_rng(seed)
 
         def choose(rows: Sequence[Row]) -> int:
-            return self._choice(rows, problem, params["tolerance"])
+            return self._choice(rows, problem, params["tolerance"], origin)
 
         if what.searches_openly:
-            self._warn_if_nothing_to_monitor()
             plan = open_plan(
                 params, what, choose, self._search_options, earlier is not None
             )
-            names = self._labels("input_labels", None)
+            names = origin.names(self._labels("input_labels", None))
             with OpenProgress(self.verbose, plan.budget, names) as watch:
                 return openfit.run(plan, what.objective, problem, earlier, rng, watch)
         counted = closed_plan(params, what, choose, earlier is not None)
@@ -237,7 +260,13 @@ class BaseDARTS(Readings, BaseEstimator):
         self._rows = result.rows
         self._asked = what
 
-    def _choice(self, rows: Sequence[Row], problem: Problem, tolerance: float | str) -> int:
+    def _choice(
+        self,
+        rows: Sequence[Row],
+        problem: Problem,
+        tolerance: float | str,
+        origin: Origin,
+    ) -> int:
         """The row that ``model_selection`` takes."""
         selection = self.model_selection
         if not callable(selection):
@@ -246,7 +275,7 @@ class BaseDARTS(Readings, BaseEstimator):
             if small and is_systematic(rows[best].model, rows[best].loss, problem):
                 return elbow(rows, best, constant_loss(problem))
             return best
-        table = self._table(rows)
+        table = self._table(origin.rows([*rows]))
         label = self.model_selection(table)
         if label not in table.index:
             raise ValueError(
@@ -254,16 +283,6 @@ class BaseDARTS(Readings, BaseEstimator):
                 f"{list(table.index)}, got {label!r}"
             )
         return int(table.index.get_loc(label))
-
-    def _warn_if_nothing_to_monitor(self) -> None:
-        if self.execution_monitor is not None:
-            warnings.warn(
-                "execution_monitor is not called: a search over graphs of any size has no "
-                "epochs; give num_graph_nodes a number, with sums alone, to train and "
-                "watch a mixture, or verbose=1 to see the best equation so far",
-                UserWarning,
-                stacklevel=5,
-            )
 
     def _warn_if_outputs_are_equal(self, what: Asked) -> None:
         if what.n_outputs > 1 and not what.train_readout:

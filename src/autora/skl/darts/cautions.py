@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,9 +12,9 @@ import numpy as np
 from .baselines import straight
 from .criteria import constant_loss, judged, n_coefficients
 from .model import Model
-from .objectives import Objective
 from .refit import HUGE, Problem
 from .selection import Row
+from .settings import Asked
 from .table import mean_loss, thinned
 
 #: Rows that a comparison looks at.
@@ -22,7 +23,21 @@ _MOST_ROWS = 2000
 _MOST_COLUMNS = 100
 #: Share of a column's spread that the others may leave unexplained and still make it up.
 _DEPENDENT = 1e-9
-_STEPS = 50
+#: Steps of double precision within a column's range below which its digits are few.
+_FEWEST_STEPS = 1e8
+#: Rows from which on outliers are told, typical errors at which they begin, and the most
+#: of them; a standard deviation in median absolute deviations.
+_FEWEST_ROWS, _OUTLYING, _MOST_OUTLYING, _MAD = 20, 8.0, 0.1, 1.4826
+#: Parameters of the mixture's training.
+_OF_MIXTURES = (
+    "batch_size", "classifier_weight_decay", "init_weights_function",
+    "param_updates_per_epoch", "param_updates_for_sampled_model",
+    "param_learning_rate_max", "param_learning_rate_min", "param_momentum",
+    "param_weight_decay", "arch_updates_per_epoch", "arch_learning_rate_max",
+    "arch_learning_rate_min", "arch_weight_decay", "arch_weight_decay_df",
+    "arch_weight_decay_base", "arch_momentum", "fair_darts_loss_weight", "max_epochs",
+    "grad_clip", "execution_monitor", "validation_fraction", "unrolled", "precondition",
+)  # fmt: skip
 
 
 class DataWarning(UserWarning):
@@ -40,23 +55,52 @@ def about_data(
     sample = thinned(problem, _MOST_ROWS, np.random.default_rng(0)).x
     for message in (
         *_out_of_reach(problem, [*inputs, *outputs]),
+        *_without_digits(problem, [*inputs, *outputs]),
         *_idle(problem.x, sample, inputs),
     ):
         warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
 
 
-def about_unused(params: dict[str, Any], objective: Objective, stacklevel: int) -> None:
-    """Of parameters that an output type has no use for."""
-    unused = ["tolerance"] if objective.likelihood else []
-    unused += [] if objective.least_squares else ["round_coefficients"]
-    for name in unused:
-        if params[name] != "auto":
-            warnings.warn(
-                f"{name}={params[name]!r} is not used with output_type="
-                f"{objective.name!r}; leave it at 'auto'",
-                UserWarning,
-                stacklevel=stacklevel + 1,
-            )
+def about_unused(
+    params: dict[str, Any], defaults: dict[str, Any], what: Asked, stacklevel: int
+) -> None:
+    """One warning of all parameters that were set and that this fit has no use for."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in _unused(params, what):
+        value, default = params.get(name), defaults.get(name)
+        if name in params and value is not default and value != default:
+            reasons.setdefault(reason, []).append(f"{name}={value!r}")
+    if reasons:
+        parts = [f"{', '.join(names)} ({reason})" for reason, names in reasons.items()]
+        warnings.warn(
+            f"not used in this fit: {'; '.join(parts)}",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def _unused(params: dict[str, Any], what: Asked) -> Iterator[tuple[str, str]]:
+    """Parameters that do nothing here, and what would use them."""
+    if what.searches_openly:
+        needs = "num_graph_nodes as a number, with sums alone, would train a mixture"
+        for name in _OF_MIXTURES:
+            if name not in ("max_epochs", "arch_updates_per_epoch") or params[name] > 0:
+                yield name, needs
+    else:
+        if what.darts_type == "original":
+            yield "fair_darts_loss_weight", "darts_type='fair' would"
+        if not what.train_readout:
+            reason = "train_classifier_coefficients=True would"
+            yield "classifier_weight_decay", reason
+        if params["n_candidates"] == 0:
+            for name in ("max_time", "model_selection"):
+                yield name, "n_candidates above 0 would"
+    if params["n_restarts"] == 1:
+        yield "n_jobs", "n_restarts above 1 would"
+    if what.objective.likelihood:
+        yield "tolerance", "output types with squared errors would"
+    if not what.objective.least_squares:
+        yield "round_coefficients", "output_type='real' would"
 
 
 def about_model(
@@ -66,7 +110,9 @@ def about_model(
     outputs: Sequence[str],
     stacklevel: int,
 ) -> None:
-    """Warn of a model that says more than the data do, or nothing."""
+    """Warn of a model that says more than the data do, or nothing, and of outliers."""
+    for message in _outlying(problem, model, outputs) if model.live_nodes() else ():
+        warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
     problem = problem._replace(sparse_readout=True)  # count what the read-out reads
     small = thinned(problem, _MOST_ROWS, np.random.default_rng(0))
     count = n_coefficients(model, problem)
@@ -127,6 +173,40 @@ def _out_of_reach(problem: Problem, names: Sequence[str]) -> Iterator[str]:
             f"{HUGE:.0e}: its square is no number in double precision, and no good "
             "equation can be expected; measure the column in other units"
         )
+
+
+def _without_digits(problem: Problem, names: Sequence[str]) -> Iterator[str]:
+    """Columns that lie so far from zero that double precision hardly sees them vary."""
+    low = np.concatenate([problem.x.min(axis=0), problem.y.min(axis=0)])
+    high = np.concatenate([problem.x.max(axis=0), problem.y.max(axis=0)])
+    with np.errstate(all="ignore"):
+        left = (high - low) / np.spacing(np.maximum(np.abs(low), np.abs(high)))
+    for name, steps, first, last in zip(names, left, low, high, strict=True):
+        if 0 < steps < _FEWEST_STEPS:
+            yield (
+                f"{name!r} varies by {last - first:.3g} about {first:.3g}, where double "
+                f"precision has {math.log10(steps):.0f} digits left for it; subtract a "
+                "constant before the numbers are rounded to double precision"
+            )
+
+
+def _outlying(problem: Problem, model: Model, names: Sequence[str]) -> Iterator[str]:
+    """Rows far off an equation that all others obey."""
+    if not model.objective.least_squares or len(problem.x) < _FEWEST_ROWS:
+        return
+    residual = (problem.y - model.eta(problem.x)) * np.sqrt(problem.weight)[:, None]
+    for q, name in enumerate(names):
+        size = np.abs(residual[:, q] - np.median(residual[:, q]))
+        typical = _MAD * float(np.median(size))
+        far = size > max(_OUTLYING * typical, 1e-6 * float(np.ptp(problem.y[:, q])))
+        if 0 < far.mean() <= _MOST_OUTLYING:
+            worst = problem.y[int(np.argmax(size)), q]
+            yield (
+                f"{far.sum()} of {len(far)} rows lie more than {_OUTLYING:.0f} typical "
+                f"errors off the equation of {name} (the farthest at {name} = {worst:.4g}):"
+                " outliers, which pull least squares, or something that the equation "
+                "misses; check them, or leave them out with sample_weight=0"
+            )
 
 
 def _idle(x: np.ndarray, sample: np.ndarray, names: Sequence[str]) -> Iterator[str]:

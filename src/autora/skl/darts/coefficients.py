@@ -54,7 +54,12 @@ def term(
     if place.kind == "readout":
         return f"read-out of k_{place.row + 1}{belongs}"
     space = model.space
-    names = [*input_names, *(f"k_{k + 1}" for k in range(space.n_nodes))]
+    starts = model.origin.tolist()
+    inputs = [
+        f"{name} - {start:.10g}" if start else name
+        for name, start in zip(input_names, starts, strict=True)
+    ]
+    names = [*inputs, *(f"k_{k + 1}" for k in range(space.n_nodes))]
     primitive = space.primitives[model.architecture[place.row]]
     kind = primitive.params[place.column]
     target = f"k_{space.targets[place.row] + 1}"

@@ -49,6 +49,8 @@ ROUND = tuple(
         )
     )
 )
+#: Whole numbers below it have all their digits.
+_MOST_WHOLE = 1e15
 #: Units in the last place within which a number is one of these: steps of algebra round.
 _ULPS = 4
 _KNOWN = {constant.value: constant for constant in ROUND}
@@ -73,7 +75,12 @@ def recognised(number: float) -> Constant | None:
 
 def is_plain(number: float) -> bool:
     """Whether a number is, to the last bit, one that laws are written with."""
-    return abs(number) in _KNOWN or (number.is_integer() and abs(number) < 1000)
+    return abs(number) in _KNOWN or is_whole(number)
+
+
+def is_whole(number: float) -> bool:
+    """Whether a number is whole and has all its digits in double precision."""
+    return number.is_integer() and abs(number) < _MOST_WHOLE
 
 
 def _ends(ratio: Fraction) -> bool:

@@ -154,6 +154,7 @@ def model_written(model: Model, space: int) -> dict[str, Any]:
         [int(e), names[model.architecture[e]], *listed(model.edge[e, : model.sizes[e]])]
         for e in np.flatnonzero(model.architecture >= 0)
     ]
+    origin = {"origin": listed(model.origin)} if model.origin.any() else {}
     return {
         "space": space,
         "output_type": model.objective.name,
@@ -161,13 +162,16 @@ def model_written(model: Model, space: int) -> dict[str, Any]:
         "edges": edges,
         "readout": listed(model.readout),
         "bias": listed(model.bias),
+        **origin,
     }
 
 
 def model_read(field: Field, spaces: Sequence[SearchSpace]) -> Model:
-    number, kind, nodes, edges, readout, bias = field.record(
-        "space", "output_type", "nodes", "edges", "readout", "bias"
-    )
+    has_origin = "origin" in field.mapping(_MOST_PRIMITIVES)
+    number, kind, nodes, edges, readout, bias, *origin = field.record(
+        "space", "output_type", "nodes", "edges", "readout", "bias",
+        *(("origin",) if has_origin else ()),
+    )  # fmt: skip
     space = spaces[number.whole(0, len(spaces) - 1)]
     objective = objective_read(kind)
     if objective.name == "probability_distribution" and space.n_outputs < 2:
@@ -197,6 +201,7 @@ def model_read(field: Field, spaces: Sequence[SearchSpace]) -> Model:
         readout.array((space.n_nodes, space.n_outputs)),
         bias.array((space.n_outputs,)),
         np.array(combined),
+        origin[0].array((space.n_inputs,)) if origin else None,
     )
 
 

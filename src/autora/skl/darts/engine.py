@@ -82,6 +82,18 @@ def _written(text: str, folder: Path) -> Path:
     return path
 
 
+def note_if_new(module: ModuleType) -> None:
+    """One line to standard error where the first search has to wait for the compiler."""
+    path = Path(str(module.__file__))
+    if not any(path.parent.glob(f"__pycache__/{path.stem}.*.nbc")):
+        print(
+            "autora.skl.darts: compiling the search for this machine, which takes about a "
+            "minute, once; searches after it start at once",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
 def _prune(folder: Path) -> None:
     """Delete all but the newest programs with their machine code."""
     programs = sorted(folder.glob("kernel_*.py"), key=lambda path: -path.stat().st_mtime)

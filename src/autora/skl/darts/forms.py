@@ -20,6 +20,7 @@ from .symbolic import (
     equations,
     expressions,
     named,
+    starts_of,
     substituted,
     symbols,
 )
@@ -55,6 +56,8 @@ def checked(
 ) -> list[Any]:
     """The outputs as expressions in the inputs: 2.0 is 2, and what was rounded to π is π.
 
+    Inputs are counted from the model's origin (see `symbolic.from_origin`).
+
     Parameters
     ----------
     points : ndarray of shape (n, inputs)
@@ -67,9 +70,10 @@ def checked(
     ValueError
         If the equation is too long without its latent nodes.
     """
-    plain = expressions(model, input_names)
-    found, expected = symbols(input_names), model.predict(points)
-    steady = substituted(model, input_names, steady=True) or plain
+    local, points = _counted_from_origin(model, points)
+    plain = expressions(local, input_names)
+    found, expected = symbols(input_names), local.predict(points)
+    steady = substituted(local, input_names, steady=True) or plain
     result = []
     for q, (expression, other) in enumerate(zip(plain, steady, strict=True)):
         best = _first_right(
@@ -84,6 +88,11 @@ def checked(
             )
         result.append(expression if best is None else best)
     return result
+
+
+def _counted_from_origin(model: Model, points: np.ndarray) -> tuple[Model, np.ndarray]:
+    """The same model of inputs that are counted from its origin, and such points."""
+    return model.replace(origin=None), points - model.origin
 
 
 def _forms(plain: Any, steady: Any, simplify: bool) -> Iterator[Any]:
@@ -150,16 +159,17 @@ def _flat(
     output_format: str,
 ) -> list[str] | None:
     """The shortest text of every read-out; None where one is too long or none is right."""
-    plain = substituted(model, input_names, link=False)
+    local, points = _counted_from_origin(model, points)
+    plain = substituted(local, input_names, link=False)
     if plain is None:
         return None
-    steady = substituted(model, input_names, link=False, steady=True) or plain
-    inputs, expected = symbols(input_names), model.eta(points)
+    steady = substituted(local, input_names, link=False, steady=True) or plain
+    inputs, expected = symbols(input_names), local.eta(points)
     result = []
     for q, (expression, other) in enumerate(zip(plain, steady, strict=True)):
 
         def shown(form: Any) -> str:
-            return text(form, decimals, output_format)
+            return text(form, decimals, output_format, starts_of(model, input_names))
 
         best = _first_right(
             _shortest_first(expression, other, shown), inputs, points, expected[:, q]

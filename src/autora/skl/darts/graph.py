@@ -17,7 +17,7 @@ from .model import Edge, Model
 from .printing import text
 from .render import ModelGraph
 from .style import BLUE, GREEN, INK, LINE, MUTED, PALE
-from .symbolic import edge_expression, floats, link_text, node_symbols, symbols
+from .symbolic import edge_expression, floats, link_text, node_symbols, starts_of, symbols
 
 _FONT = "Helvetica"
 #: Fill and border of the three kinds of node. Hues of the Okabe–Ito palette, which
@@ -75,7 +75,8 @@ def model_graph(
     for k in sorted(live):
         label = _latent_label(model, k, latent[k].name, fed[k])
         graph.node(f"node{k}", label, **_STYLES["latent"])
-    _add_edges(graph, model, edges, symbols(input_labels) + latent, decimals)
+    starts = starts_of(model, input_labels)
+    _add_edges(graph, model, edges, symbols(input_labels) + latent, decimals, starts)
     _add_outputs(graph, model, output_labels, decimals)
     return graph
 
@@ -131,6 +132,7 @@ def _add_edges(
     edges: Sequence[Edge],
     sources: Sequence[Any],
     decimals: int,
+    starts: dict[str, float],
 ) -> None:
     """The chosen primitives and the read-out."""
     import sympy
@@ -142,7 +144,9 @@ def _add_edges(
         # are not the coefficients. Without a shift its tidying is welcome.
         with sympy.evaluate("shift" not in edge.primitive.params):
             expression = edge_expression(edge, sources[edge.source])
-        graph.edge(tail, f"node{edge.target}", _label(text(expression, decimals)))
+        graph.edge(
+            tail, f"node{edge.target}", _label(text(expression, decimals, starts=starts))
+        )
     for k, q in zip(*model.readout.nonzero(), strict=True):
         weight = float(model.readout[k, q])
         label = "" if weight == 1 else text(floats([weight])[0] * sources[d + k], decimals)

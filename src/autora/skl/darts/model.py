@@ -53,6 +53,9 @@ class Model:
     bias : ndarray of shape (n_outputs,)
     aggregation : ndarray of shape (n_nodes,), default=zeros
         Index into ``space.aggregations``: how each latent node combines its edges.
+    origin : ndarray of shape (n_inputs,), default=zeros
+        Subtracted from the inputs before anything else: columns that lie far from zero, as
+        seconds since 1970, lose digits otherwise.
     """
 
     space: SearchSpace
@@ -62,12 +65,15 @@ class Model:
     readout: np.ndarray
     bias: np.ndarray
     aggregation: Any = None
+    origin: Any = None
 
     def __post_init__(self) -> None:
         if self.aggregation is None:
             nodes = np.zeros(self.space.n_nodes, int)
             object.__setattr__(self, "aggregation", nodes)
-        for name in ("architecture", "edge", "readout", "bias", "aggregation"):
+        if self.origin is None:
+            object.__setattr__(self, "origin", np.zeros(self.space.n_inputs))
+        for name in ("architecture", "edge", "readout", "bias", "aggregation", "origin"):
             array = np.array(getattr(self, name))
             array.setflags(write=False)
             object.__setattr__(self, name, array)
@@ -149,7 +155,9 @@ class Model:
 
         ``edges`` stand in for those of the model, with other coefficients.
         """
-        values, products = list(inputs), self.products
+        pairs = zip(inputs, self.origin.tolist(), strict=True)
+        values = [x - start if start else x for x, start in pairs]
+        products = self.products
         edges = list(self.edges()) if edges is None else edges
         for node in range(self.space.n_nodes):
             terms = [

@@ -141,6 +141,16 @@ def canonical(
     return Rows(x, y, weight, len(groups), floor, step)
 
 
+def far_start(column: np.ndarray, far: float) -> float:
+    """A round number below a column that lies ``far`` times its range from zero; else 0."""
+    low, high = float(column.min()), float(column.max())
+    extent = high - low
+    if not 0 < extent < np.inf or abs(low + high) / 2 < far * extent:
+        return 0.0
+    step = 10.0 ** math.floor(math.log10(extent))
+    return math.floor(low / step) * step
+
+
 def _without_traces(weight: np.ndarray) -> np.ndarray:
     """Weights without the rounding errors that a common factor leaves."""
     mantissa, exponent = np.frexp(weight)

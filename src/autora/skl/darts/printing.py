@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from . import constants
 
@@ -93,7 +93,7 @@ def with_known_numbers(expression: Any) -> Any:
     found = {}
     for number in expression.atoms(sympy.Float):
         value = float(number)
-        if value.is_integer() and abs(value) < 1000:
+        if constants.is_whole(value):
             found[number] = sympy.Integer(round(value))
         elif (constant := constants.recognised(value)) is not None:
             exact = sympy.Rational(constant.ratio.numerator, constant.ratio.denominator)
@@ -101,19 +101,33 @@ def with_known_numbers(expression: Any) -> Any:
     return expression.xreplace(found) if found else expression
 
 
-def text(expression: Any, decimals: int, output_format: str = "console") -> str:
+def text(
+    expression: Any,
+    decimals: int,
+    output_format: str = "console",
+    starts: Mapping[str, float] | None = None,
+) -> str:
     """An expression with its coefficients rounded for display.
+
+    Symbols among ``starts`` stand for what is left of a column when that is subtracted.
 
     Round numbers, as 2, 0.5 and π/2, are written as such: nothing of them is lost.
     """
     printer = _console() if output_format == "console" else _latex()
-    printer.decimals = decimals
-    return printer.doprint(with_known_numbers(expression))
+    printer.decimals, printer.starts = decimals, starts or {}
+    shown = printer.doprint(with_known_numbers(expression))
+    return re.sub(r"\(\(([^()]* - [\d.e+-]+)\)\)", r"(\1)", shown) if starts else shown
 
 
 def _shown(value: Any, decimals: int) -> str:
     number = float(value)
+    if constants.is_whole(number):
+        return f"{number:.0f}"
     return f"{number:g}" if constants.is_plain(number) else rounded(number, decimals)
+
+
+def _number(start: float) -> str:
+    return f"{start:.0f}" if start.is_integer() else repr(start)
 
 
 def _console() -> Any:
@@ -121,12 +135,14 @@ def _console() -> Any:
 
     class Console(StrPrinter):
         decimals = 2
+        starts: ClassVar[Mapping[str, float]] = {}
 
         def _print_Float(self, expr: Any) -> str:
             return _shown(expr, self.decimals)
 
         def _print_Symbol(self, expr: Any) -> str:
-            return console_name(expr.name)
+            name, start = console_name(expr.name), self.starts.get(expr.name)
+            return f"({name} - {_number(start)})" if start else name
 
         def _print_Exp1(self, expr: Any) -> str:
             return "exp(1)"
@@ -151,6 +167,7 @@ def _latex() -> Any:
 
     class Latex(LatexPrinter):
         decimals = 2
+        starts: ClassVar[Mapping[str, float]] = {}
 
         def _print_Float(self, expr: Any) -> str:
             number = _shown(expr, self.decimals)
@@ -160,7 +177,8 @@ def _latex() -> Any:
             return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
 
         def _print_Symbol(self, expr: Any, style: str = "plain") -> str:
-            return latex_factor(expr.name)
+            name, start = latex_factor(expr.name), self.starts.get(expr.name)
+            return rf"\left({name} - {_number(start)}\right)" if start else name
 
     return Latex({"ln_notation": True})
 

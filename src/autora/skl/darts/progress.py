@@ -83,30 +83,38 @@ class OpenProgress:
     """A tqdm bar over a search whose graphs are not counted beforehand."""
 
     def __init__(self, verbose: int, budget: Budget, input_names: list[str]) -> None:
-        self._names = input_names
+        self._names, self._shown = input_names, bool(verbose)
         self._timed = np.isfinite(budget.seconds)
-        self._start = time.perf_counter()
-        self._best = np.inf
-        total = budget.seconds if self._timed else budget.candidates
-        self._bar = tqdm(
-            total=round(total, 1) if np.isfinite(total) else None,
-            desc="DARTS",
-            unit="s" if self._timed else " equations",
-            disable=not verbose,
-        )
+        self._best, self._start = np.inf, 0.0
+        self._total = budget.seconds if self._timed else budget.candidates
+        self._bar: Any = None
 
     def __enter__(self) -> OpenProgress:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
+
+    def _begun(self) -> Any:
+        """The bar, from the first report on: what was compiled before is no progress."""
+        if self._bar is None:
+            self._start = time.perf_counter()
+            self._bar = tqdm(
+                total=round(self._total, 1) if np.isfinite(self._total) else None,
+                desc="DARTS",
+                unit="s" if self._timed else " equations",
+                disable=False,
+            )
+        return self._bar
 
     def __call__(self, seen: Searched) -> None:
-        if self._bar.disable:
+        if not self._shown:
             return
+        bar = self._begun()
         done = time.perf_counter() - self._start if self._timed else seen.fitted
-        self._bar.update(round(done - self._bar.n, 1))
+        bar.update(round(done - bar.n, 1))
         if seen.criterion < self._best:
             self._best = seen.criterion
             equation = one_line(seen.model(), self._names)
-            self._bar.set_postfix_str(f"error {seen.error:.1e}, y = {equation}")
+            bar.set_postfix_str(f"error {seen.error:.1e}, y = {equation}")

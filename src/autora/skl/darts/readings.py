@@ -100,7 +100,10 @@ class Readings(Portable):
         -------
         sympy.Expr, or a list of them for several outputs
         """
-        found = self._expressions(simplify)
+        from .symbolic import from_origin
+
+        names = self._labels("input_labels", None)
+        found = [from_origin(self.model_, e, names) for e in self._expressions(simplify)]
         return found[0] if len(found) == 1 else found
 
     def latex(self, decimals_to_display: int = 2, simplify: bool = False) -> str:
@@ -113,11 +116,13 @@ class Readings(Portable):
             As in `sympy`.
         """
         from .printing import latex_name, text
+        from .symbolic import starts_of
 
         found = self._expressions(simplify)
         names = self._labels("output_labels", None)
+        starts = starts_of(self.model_, self._labels("input_labels", None))
         return r" \\ ".join(
-            f"{latex_name(name)} = {text(e, decimals_to_display, 'latex')}"
+            f"{latex_name(name)} = {text(e, decimals_to_display, 'latex', starts)}"
             for name, e in zip(names, found, strict=True)
         )
 

@@ -99,7 +99,7 @@ def _nodes(
     space = model.space
     n, d = len(x), space.n_inputs
     values = np.zeros((d + space.n_nodes, n))
-    values[:d] = x.T
+    values[:d] = (x - model.origin).T
     tangents = np.zeros((d + space.n_nodes, len(slots), n))
     first = {e: i for i, (e, j) in enumerate(slots) if j == 0}
     sizes, products, fed = model.sizes, model.products, set()

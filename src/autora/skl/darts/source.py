@@ -278,9 +278,11 @@ def function_source(
     unpacked = f"{inputs[0]}," if len(inputs) == 1 else ", ".join(inputs)
     eta = etas[0] if len(etas) == 1 else f"np.stack([{', '.join(etas)}], axis=-1)"
     link = _text(model.objective.link(_SOURCE, _Text(eta))).code
+    starts = zip(inputs, model.origin.tolist(), strict=True)
     body = [
         *_docstring(model, inputs, columns, outputs),
         f"{unpacked} = (np.asarray(column, dtype=float) for column in {broadcast})",
+        *(f"{name} = {name} - {start!r}" for name, start in starts if start),
         'with np.errstate(all="ignore"):',
         *("    " + line for line in _nodes(model, inputs, nodes)),
         *(

@@ -192,6 +192,8 @@ def substituted(
 ) -> list[Any] | None:
     """The outputs in terms of the inputs; None where SymPy would take for ever.
 
+    Inputs are counted from the model's origin; see `from_origin`.
+
     ``steady`` asks for forms that do not overflow, ``link=False`` for the read-out.
     """
     import sympy
@@ -199,13 +201,36 @@ def substituted(
     if n_terms(model) > most:
         return None
     functions = steady_namespace() if steady else namespace()
-    latent = model.evaluate(functions, symbols(input_names), sympy.Integer(0))
+    centred = model.replace(origin=None)
+    latent = centred.evaluate(functions, symbols(input_names), sympy.Integer(0))
     found = readouts(model, latent)
     found = linked(model, found) if link else found
     numbers = (number for e in found for number in e.atoms(sympy.Float))
     if any(exponent(n) > _LARGEST_EXPONENT for n in numbers):
         return None
     return [_with_whole_exponents(e) for e in found]
+
+
+def starts_of(model: Model, input_names: Sequence[str]) -> dict[str, float]:
+    """What is subtracted from inputs before anything else, by name."""
+    pairs = zip(input_names, model.origin.tolist(), strict=True)
+    return {str(name): start for name, start in pairs if start}
+
+
+def from_origin(model: Model, expression: Any, input_names: Sequence[str]) -> Any:
+    """An expression in inputs counted from the model's origin in the inputs themselves.
+
+    x − 1700000000 stays one thing: taken apart, its parts cancel in double precision.
+    """
+    import sympy
+
+    found = {}
+    for name, start in starts_of(model, input_names).items():
+        (symbol,) = symbols([name])
+        whole = float(start).is_integer()
+        number = sympy.Integer(round(start)) if whole else sympy.Float(start, 17)
+        found[symbol] = sympy.UnevaluatedExpr(symbol - number)
+    return expression.xreplace(found) if found else expression
 
 
 def _with_whole_exponents(expression: Any) -> Any:
@@ -221,6 +246,8 @@ def _with_whole_exponents(expression: Any) -> Any:
 
 def expressions(model: Model, input_names: Sequence[str]) -> list[Any]:
     """The outputs as SymPy expressions in the inputs, at full precision.
+
+    Inputs are counted from the model's origin; see `from_origin`.
 
     Raises
     ------
@@ -247,7 +274,8 @@ def one_line(model: Model, input_names: Sequence[str], decimals: int = 4) -> str
     if found is None:
         outputs = [f"y{q + 1}" for q in range(len(model.bias))]
         return "; ".join(equations(model, input_names, outputs, decimals=decimals))
-    return "; ".join(text(e, decimals) for e in found)
+    starts = starts_of(model, input_names)
+    return "; ".join(text(e, decimals, starts=starts) for e in found)
 
 
 def link_text(model: Model, eta: str, output_format: str) -> str:
@@ -272,21 +300,21 @@ def equations(
     import sympy
 
     latent = node_symbols(model, [*input_labels, *output_labels])
-    inputs = symbols(input_labels)
-    sources, live, products = inputs + latent, model.live_nodes(), model.products
+    inputs, starts = symbols(input_labels), starts_of(model, input_labels)
+    values, live, products = inputs + latent, model.live_nodes(), model.products
     lines = []
     for k in sorted(live):
         parts = [
-            edge_expression(edge, sources[edge.source])
+            edge_expression(edge, values[edge.source])
             for edge in model.edges()
             if edge.target == k
         ]
         total = combine(parts, products[k], sympy.Integer(0))
         if total == 0:
             latent[k] = total
-            sources = inputs + latent
+            values = inputs + latent
             continue
-        right = text(total, decimals, output_format)
+        right = text(total, decimals, output_format, starts)
         lines.append(f"{text(latent[k], decimals, output_format)} = {right}")
     shown = [text(eta, decimals, output_format) for eta in readouts(model, latent)]
     targets = named(output_labels, output_function_label, output_format)
