@@ -433,7 +433,7 @@ def test_parameters_for_squared_errors_say_so() -> None:
     settings = {"output_type": "probability_sample", "n_candidates": 300}
     for name, value in (("tolerance", 0.1), ("round_coefficients", True)):
         model = DARTSRegressor(random_state=0, **settings, **{name: value})
-        with pytest.warns(UserWarning, match=f"{name}=.* is not used"):
+        with pytest.warns(UserWarning, match=f"not used in this fit: {name}="):
             model.fit(X, y)
 
 

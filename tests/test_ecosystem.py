@@ -225,4 +225,4 @@ def test_html_escapes_names(plane: Plane, regressor: DARTSRegressor) -> None:
     html = regressor.fit(X, pd.Series(plane[1], name='"><svg onload=1>'))._equations_html()
     assert read(plain).found == read(html).found == ["pre"]
     text = "".join(read(html).text)
-    assert all(name in text for name in (*evil, '"><svg onload=1> = '))
+    assert evil[1] in text and '`"><svg onload=1>` = ' in text

@@ -26,7 +26,7 @@ from autora.skl.darts.primitives import (
     resolve,
     variants,
 )
-from autora.skl.darts.symbolic import _namespace
+from autora.skl.darts.symbolic import namespace
 
 EVERYWHERE = np.linspace(-2, 2, 40)  # neither 0 nor a kink of relu(1.3·x + 0.4)
 POSITIVE = np.linspace(0.05, 3, 40)
@@ -194,11 +194,13 @@ def test_science_can_be_searched() -> None:
 
 
 def test_own_variant_joins_the_others(own_table: dict[str, Primitive]) -> None:
-    formula = lambda m, x, a: m.power(x, a) * x  # noqa: E731
-    own = Primitive("odd_power", formula, ("shape",), base="power")
-    assert own not in variants("power")
+    own = Primitive(
+        "shifted_tanh", lambda m, x, b: m.tanh(x + b), ("shift",), base="tanh",
+        argument="shifted",
+    )  # fmt: skip
+    assert own not in variants("tanh")
     register_primitive(own)
-    assert own in variants("power")
+    assert own in variants("tanh")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -210,7 +212,7 @@ def test_readings_agree(name: str) -> None:
         by_jax = np.asarray(primitive(JAX, jax.numpy.asarray(x), *coefs))
     symbol = sympy.Symbol("x", real=True)
     values = [sympy.Float(c, 17) for c in coefs]
-    expression = sympy.sympify(primitive(_namespace(), symbol, *values))
+    expression = sympy.sympify(primitive(namespace(), symbol, *values))
     by_sympy = [float(expression.subs(symbol, sympy.Float(v, 17))) for v in x]
     np.testing.assert_allclose(by_jax, by_numpy, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(by_sympy, by_numpy, rtol=1e-12, atol=1e-12)
@@ -300,7 +302,7 @@ def test_odd_powers_keep_the_sign(exponent: float) -> None:
     with double_precision():
         by_jax = np.asarray(primitive(JAX, jax.numpy.asarray(x), exponent))
     symbol = sympy.Symbol("x", real=True)
-    equation = primitive(_namespace(), symbol, sympy.Float(exponent, 17))
+    equation = primitive(namespace(), symbol, sympy.Float(exponent, 17))
     by_sympy = [float(equation.subs(symbol, sympy.Float(v, 17))) for v in x]
     for found in (primitive(NUMPY, x, exponent), value, by_jax, by_sympy):
         np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -83,6 +83,10 @@ def _moved(
     ]
 
 
+def _defaults(kind: type) -> dict[str, Any]:
+    return {n: p.default for n, p in inspect.signature(kind).parameters.items()}
+
+
 class BaseDARTS(Readings, BaseEstimator):
     """The fit; a subclass adds its parameters and how its model answers."""
 
@@ -128,23 +132,36 @@ class BaseDARTS(Readings, BaseEstimator):
         what = asked(params, seen.objective, seen.x.shape[1], seen.targets.shape[1])
         self._warn_if_outputs_are_equal(what)
         data = canonical(seen.x, seen.targets, seen.weight, seen.error)
-        signature = inspect.signature(type(self)).parameters
-        defaults = {name: p.default for name, p in signature.items()}
-        cautions.about_unused(params, defaults, what, stacklevel=3)
+        cautions.about_unused(params, _defaults(type(self)), what, stacklevel=3)
         problem = _problem(data, what, params["tolerance"], seen.error is not None)
-        if self.model_selection == "holdout" and len(problem.x) < FEWEST_ROWS_TO_SPLIT:
-            raise ValueError(
-                f"model_selection='holdout' needs {FEWEST_ROWS_TO_SPLIT} different rows at "
-                f"least, to keep some from the search, got {len(problem.x)}; take 'auto'"
-            )
+        self._check_enough_rows(problem)
         kept = self._kept(earlier, what)
         self._rows_to_check = rows_to_check(problem.x)
         self._input_ranges = np.stack([problem.x.min(axis=0), problem.x.max(axis=0)])
         inputs = self._labels("input_labels", None)
         cautions.about_data(problem, inputs, seen.output_labels, stacklevel=3)
+        result = self._fitted(params, what, problem, kept)
+        real = not seen.objective.likelihood
+        self.y_step_ = per_output(data.step * real)
+        self.noise_floor_ = per_output(np.sqrt(data.floor) * real)
+        if not result.converged:
+            warn_constant(stacklevel=3)
+        elif result.interruption is None:
+            names, model, rows = seen.output_labels, result.model, result.rows
+            cautions.about_model(problem, model, rows, names, stacklevel=3)
+        return result.interruption
+
+    def _fitted(
+        self,
+        params: dict[str, Any],
+        what: Asked,
+        problem: Problem,
+        kept: tuple[Network, Model] | None,
+    ) -> Result:
+        """Search where columns are counted from near them, store in terms of the data."""
         before = [] if kept is None else self._rows
-        least_squares = seen.objective.least_squares
-        origin = origin_of(problem, None if kept is None else kept[1], least_squares)
+        earlier = None if kept is None else kept[1]
+        origin = origin_of(problem, earlier, what.objective.least_squares)
         problem = origin.problem(problem)
         if kept is not None:
             kept = kept[0], origin.inward(kept[1])
@@ -156,18 +173,17 @@ class BaseDARTS(Readings, BaseEstimator):
             self._row_errors = [
                 _moved(with_errors(problem, row.model), origin) for row in rows
             ]
-        outside = origin.result(result._replace(rows=rows))
-        self._store(outside, what, fresh=kept is None)
+        result = origin.result(result._replace(rows=rows))
+        self._store(result, what, fresh=kept is None)
         self._y_mean = mean(problem.y, problem.weight) + origin.outputs
-        real = not seen.objective.likelihood
-        self.y_step_ = per_output(data.step * real)
-        self.noise_floor_ = per_output(np.sqrt(data.floor) * real)
-        if not result.converged:
-            warn_constant(stacklevel=3)
-        elif result.interruption is None:
-            names = seen.output_labels
-            cautions.about_model(problem, result.model, rows, names, stacklevel=3)
-        return result.interruption
+        return result
+
+    def _check_enough_rows(self, problem: Problem) -> None:
+        if self.model_selection == "holdout" and len(problem.x) < FEWEST_ROWS_TO_SPLIT:
+            raise ValueError(
+                f"model_selection='holdout' needs {FEWEST_ROWS_TO_SPLIT} different rows at "
+                f"least, to keep some from the search, got {len(problem.x)}; take 'auto'"
+            )
 
     def _run(
         self,

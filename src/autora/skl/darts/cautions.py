@@ -68,7 +68,7 @@ def about_unused(
     reasons: dict[str, list[str]] = {}
     for name, reason in _unused(params, what):
         value, default = params.get(name), defaults.get(name)
-        if name in params and value is not default and value != default:
+        if name in defaults and value is not default and value != default:
             reasons.setdefault(reason, []).append(f"{name}={value!r}")
     if reasons:
         parts = [f"{', '.join(names)} ({reason})" for reason, names in reasons.items()]

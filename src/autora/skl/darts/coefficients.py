@@ -141,7 +141,9 @@ def largest_coefficients(primitive: Primitive, size: float) -> np.ndarray:
     ``size`` is that of its source.
     """
     slope = LARGEST / size
-    exponent = 100.0 if primitive.base == "power" else LARGEST * max(1.0, size**-2)
+    with np.errstate(all="ignore"):
+        free = LARGEST * max(1.0, float(np.float64(size) ** -2))
+    exponent = 100.0 if primitive.base == "power" else free
     limits = {"slope": slope, "shift": LARGEST * max(1.0, size), "shape": exponent}
     return np.array([limits[kind] for kind in primitive.params])
 

@@ -216,7 +216,7 @@ def _warn_if_cut_short(found: Found, budget: Budget, history: SearchHistory) -> 
         )
     else:
         return
-    warnings.warn(message, ConvergenceWarning, stacklevel=7)
+    warnings.warn(message, ConvergenceWarning, stacklevel=8)
 
 
 def _improves(history: SearchHistory) -> bool:

@@ -221,6 +221,11 @@ def builtin() -> tuple[Primitive, ...]:
     return tuple(p for name, p in _TABLE.items() if name in _BUILT_IN)
 
 
+def is_registered(primitive: Primitive) -> bool:
+    """Whether the table has this very record."""
+    return _TABLE.get(primitive.name) is primitive
+
+
 def known_primitives() -> tuple[str, ...]:
     """Names of all primitives, built in and registered."""
     return tuple(_TABLE)

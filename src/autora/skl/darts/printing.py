@@ -106,16 +106,18 @@ def text(
     decimals: int,
     output_format: str = "console",
     starts: Mapping[str, float] | None = None,
+    as_it_is: bool = False,
 ) -> str:
     """An expression with its coefficients rounded for display.
 
     Symbols among ``starts`` stand for what is left of a column when that is subtracted.
+    ``as_it_is`` keeps SymPy from tidying, so that π is a number with decimals.
 
     Round numbers, as 2, 0.5 and π/2, are written as such: nothing of them is lost.
     """
     printer = _console() if output_format == "console" else _latex()
     printer.decimals, printer.starts = decimals, starts or {}
-    shown = printer.doprint(with_known_numbers(expression))
+    shown = printer.doprint(expression if as_it_is else with_known_numbers(expression))
     return re.sub(r"\(\(([^()]* - [\d.e+-]+)\)\)", r"(\1)", shown) if starts else shown
 
 

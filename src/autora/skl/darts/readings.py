@@ -102,8 +102,9 @@ class Readings(Portable):
         """
         from .symbolic import from_origin
 
+        found = self._expressions(simplify)
         names = self._labels("input_labels", None)
-        found = [from_origin(self.model_, e, names) for e in self._expressions(simplify)]
+        found = [from_origin(self.model_, expression, names) for expression in found]
         return found[0] if len(found) == 1 else found
 
     def latex(self, decimals_to_display: int = 2, simplify: bool = False) -> str:

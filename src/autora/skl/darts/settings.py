@@ -19,7 +19,7 @@ from .bridge import DEFAULT_IN_DEGREE, DEFAULT_NODES, Frame
 from .objectives import Objective
 from .openfit import OpenPlan
 from .prepare import Plan
-from .primitives import PRIMITIVES, SCIENCE, Primitive, builtin, lookup, resolve
+from .primitives import PRIMITIVES, SCIENCE, Primitive, is_registered, lookup, resolve
 from .registration import check_primitive
 from .restarts import Restarts
 from .search import Budget
@@ -98,7 +98,7 @@ def vocabulary(params: dict[str, Any], opens: bool = False) -> tuple[Primitive, 
         names = SCIENCE if opens else PRIMITIVES
     found = resolve(names)
     for primitive in found:
-        if primitive not in builtin():
+        if not is_registered(primitive):
             check_primitive(primitive)
     return found
 

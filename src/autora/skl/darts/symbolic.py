@@ -54,6 +54,8 @@ def steady_namespace() -> SimpleNamespace:
     import sympy
 
     def softplus(x: Any) -> Any:
+        if x in (sympy.nan, sympy.zoo):
+            return sympy.nan
         return sympy.Max(x, 0) + sympy.log(1 + sympy.exp(-sympy.Abs(x)))
 
     return SimpleNamespace(**(vars(namespace()) | {"softplus": softplus}))
