@@ -153,6 +153,9 @@ def judged(seed: int) -> dict[str, Any]:
     expected = answers(model, X)
     scale = np.abs(expected).max(axis=0)
     found: dict[str, Any] = {"seed": seed, "kind": type(model).__name__, "wrong": {}}
+    import jax
+
+    jax.clear_caches()  # machine code of every fit would fill the memory map
     for name, evaluate in readings(model, X):
         with warnings.catch_warnings(record=True) as raised:
             warnings.simplefilter("always")

@@ -60,6 +60,7 @@ exact = DARTSRegressor(
     num_graph_nodes=2,
     train_classifier_coefficients=True,
     train_classifier_bias=True,
+    round_coefficients=True,
     primitives=primitives,
     random_state=0,
 )

@@ -142,11 +142,11 @@ def _add_edges(
         tail = f"input{edge.source}" if edge.source < d else f"node{edge.source - d}"
         # As written: SymPy would turn exp(5*x + 0.1) into 1.11*exp(5*x), whose numbers
         # are not the coefficients. Without a shift its tidying is welcome.
-        with sympy.evaluate("shift" not in edge.primitive.params):
+        as_it_is = "shift" in edge.primitive.params
+        with sympy.evaluate(not as_it_is):
             expression = edge_expression(edge, sources[edge.source])
-        graph.edge(
-            tail, f"node{edge.target}", _label(text(expression, decimals, starts=starts))
-        )
+        shown = text(expression, decimals, starts=starts, as_it_is=as_it_is)
+        graph.edge(tail, f"node{edge.target}", _label(shown))
     for k, q in zip(*model.readout.nonzero(), strict=True):
         weight = float(model.readout[k, q])
         label = "" if weight == 1 else text(floats([weight])[0] * sources[d + k], decimals)
