@@ -27,7 +27,7 @@ QUICK: Settings = {
 }
 
 
-@parametrize_with_checks([DARTSClassifier(**QUICK)])
+@parametrize_with_checks([DARTSClassifier(**QUICK), DARTSClassifier()])
 def test_scikit_learn(estimator: DARTSClassifier, check: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -37,7 +37,8 @@ Settings = dict[str, Any]
             param_updates_per_epoch=2,
             n_candidates=20,
             num_graph_nodes=1,
-        )
+        ),
+        DARTSRegressor(),
     ]
 )
 def test_scikit_learn(estimator: DARTSRegressor, check: Any) -> None:

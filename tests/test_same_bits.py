@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
-from autora.skl.darts import coefficients
+from autora.skl.darts import DARTSClassifier, DARTSRegressor, coefficients
 from autora.skl.darts.model import Model
 from autora.skl.darts.objectives import OBJECTIVES
 from autora.skl.darts.primitives import resolve
@@ -71,3 +78,43 @@ def test_refits_do_not_depend_on_memory() -> None:
     for _ in shuffled_heap(300):
         found |= {bits(coefficients.refitted(problem, model, where))}
     assert len(found) == 1
+
+
+def three_levels() -> tuple[np.ndarray, np.ndarray]:
+    """Few rows, many columns, three levels of y: fits that the data do not determine."""
+    rng = np.random.RandomState(42)
+    return rng.rand(15, 30), rng.randint(0, 3, size=15).astype(float)
+
+
+def small_fits() -> list[str]:
+    """Automatic and counted graphs, and classes."""
+    X, y = three_levels()
+    counted: dict[str, Any] = {"num_graph_nodes": 1, "max_epochs": 2, "n_candidates": 10}
+    fits = [
+        DARTSRegressor(random_state=0, n_candidates=200).fit(X, y),
+        DARTSRegressor(random_state=0, **counted).fit(X[:, :3], y),
+        DARTSClassifier(random_state=0, n_candidates=20).fit(X[:, :3], y > 0),
+    ]
+    return [bits(fit.model_) for fit in fits]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_fits_do_not_depend_on_memory() -> None:
+    """`benchmarks/same_bits.py` is the long run."""
+    found = {tuple(small_fits()) for _ in shuffled_heap(8)}
+    assert len(found) == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_threads_and_processes_find_the_same() -> None:
+    expected = small_fits()
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _: small_fits(), range(2))) == [expected] * 2
+    code = "from test_same_bits import small_fits; print(small_fits())"
+    for seed in ("0", "1"):  # of hashes, on which the order of a set depends
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code], cwd=Path(__file__).parent,
+            env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+        assert done.stdout.strip() == repr(expected)

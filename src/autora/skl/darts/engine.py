@@ -82,10 +82,9 @@ def _written(text: str, folder: Path) -> Path:
     return path
 
 
-def note_if_new(module: ModuleType) -> None:
+def _note_if_new(path: Path) -> None:
     """One line to standard error where the first search has to wait for the compiler."""
-    path = Path(str(module.__file__))
-    if not any(path.parent.glob(f"__pycache__/{path.stem}.*.nbc")):
+    if not any(path.parent.glob(f"__pycache__/{path.stem}.fit_many*.nbc")):
         print(
             "autora.skl.darts: compiling the search for this machine, which takes about a "
             "minute, once; searches after it start at once",
@@ -104,6 +103,7 @@ def _prune(folder: Path) -> None:
 
 
 def _imported(path: Path) -> ModuleType:
+    _note_if_new(path)
     spec = importlib.util.spec_from_file_location(f"_darts_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

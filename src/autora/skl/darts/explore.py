@@ -22,7 +22,6 @@ from .bridge import (
 )
 from .candidates import Candidate
 from .checkpoint import Keeper
-from .engine import note_if_new
 from .evolve import evolve
 from .herds import Progress, Search, gathered
 from .model import Model, in_degrees, same_graph
@@ -55,7 +54,6 @@ def warm_up(frame: Frame, train_readout: bool, train_bias: bool) -> None:
     x, y = rng.uniform(1, 2, (2, 20, 1))  # no law: all parts of a search get their turn
     problem = Problem(x, y, np.ones(20), train_readout, train_bias)
     arena = arena_for(frame, problem, Units(0.0, 1.0))
-    note_if_new(arena.kernel)
     evolve(arena, Budget(candidates=600), Options(), rng)
 
 
