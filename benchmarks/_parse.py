@@ -30,10 +30,15 @@ _FUNCTIONS = {
 }
 
 
+def _on_a_line(name: str) -> str:
+    """A name as it is shown: line ends and the like as in Python's strings."""
+    return name.replace("\n", "\\n").replace("\t", "\\t")
+
+
 def expression_value(text: str, columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """The value of one printed expression in columns of data."""
     known: dict[str, Any] = dict(_FUNCTIONS)
-    quoted = {"`" + name.replace("`", "``") + "`": name for name in columns}
+    quoted = {"`" + _on_a_line(name).replace("`", "``") + "`": name for name in columns}
 
     def placed(match: re.Match[str]) -> str:
         known[f"column_{len(known)}"] = columns[quoted[match[0]]]

@@ -58,7 +58,14 @@ def steady_namespace() -> SimpleNamespace:
             return sympy.nan
         return sympy.Max(x, 0) + sympy.log(1 + sympy.exp(-sympy.Abs(x)))
 
-    return SimpleNamespace(**(vars(namespace()) | {"softplus": softplus}))
+    def expit(x: Any) -> Any:
+        return (1 + sympy.tanh(x / 2)) / 2
+
+    def softmax(etas: Sequence[Any]) -> list[Any]:
+        return [1 / sympy.Add(*[sympy.exp(e - eta) for e in etas]) for eta in etas]
+
+    own = {"softplus": softplus, "expit": expit, "softmax": softmax}
+    return SimpleNamespace(**(vars(namespace()) | own))
 
 
 def _softmax(etas: Sequence[Any]) -> list[Any]:
@@ -161,9 +168,11 @@ def readouts(model: Model, nodes: Sequence[Any]) -> list[Any]:
     return result
 
 
-def linked(model: Model, etas: Sequence[Any]) -> list[Any]:
+def linked(
+    model: Model, etas: Sequence[Any], functions: SimpleNamespace | None = None
+) -> list[Any]:
     """Outputs after the link."""
-    link, functions = model.objective.link, namespace()
+    link, functions = model.objective.link, functions or namespace()
     if model.objective.competing:
         return list(link(functions, etas))
     return [link(functions, eta) for eta in etas]
@@ -206,7 +215,7 @@ def substituted(
     centred = model.replace(origin=None)
     latent = centred.evaluate(functions, symbols(input_names), sympy.Integer(0))
     found = readouts(model, latent)
-    found = linked(model, found) if link else found
+    found = linked(model, found, functions) if link else found
     numbers = (number for e in found for number in e.atoms(sympy.Float))
     if any(exponent(n) > _LARGEST_EXPONENT for n in numbers):
         return None
