@@ -148,14 +148,14 @@ def test_equations(two: SimpleNamespace) -> None:
     np.testing.assert_array_equal(dots.get_xdata(), table["complexity"])
     np.testing.assert_array_equal(dots.get_ydata(), np.maximum(table["loss"], 1e-34))
     assert len(shown.texts_) == len(table)
-    assert shown.chosen == table["criterion"].argmin()
+    assert shown.selected == table["criterion"].argmin()
     bold = [text.get_fontweight() == "bold" for text in shown.texts_]
-    assert np.flatnonzero(bold).tolist() == [shown.chosen]
+    assert np.flatnonzero(bold).tolist() == [shown.selected]
     chosen = shown.ax_.get_lines()[2]
-    assert chosen.get_xdata()[0] == table["complexity"][shown.chosen]
+    assert chosen.get_xdata()[0] == table["complexity"][shown.selected]
     two.model.select_equation(0)
-    assert EquationsDisplay.from_estimator(two.model).chosen == 0
-    two.model.select_equation(shown.chosen)
+    assert EquationsDisplay.from_estimator(two.model).selected == 0
+    two.model.select_equation(shown.selected)
     drawn(shown.figure_)
 
 

@@ -76,10 +76,12 @@ def input_names(estimator: Any, count: int) -> list[str]:
 
 def output_names(estimator: Any, y: Any, count: int) -> list[str]:
     """The estimator's names of the outputs, else those of y, else y or y1, y2, …"""
-    known = getattr(estimator, "_output_labels", None)
-    if known is None and hasattr(y, "columns"):
+    known = None
+    if hasattr(estimator, "_output_labels"):
+        known = estimator._labels("output_labels", None)  # none of an input's name
+    elif hasattr(y, "columns"):
         known = list(y.columns)
-    elif known is None and isinstance(getattr(y, "name", None), str):
+    elif isinstance(getattr(y, "name", None), str):
         known = [y.name]
     if known is not None and len(known) == count:
         return [str(name) for name in known]

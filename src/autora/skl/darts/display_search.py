@@ -198,7 +198,7 @@ class EquationsDisplay(Display):
     complexity, loss : array-like of shape (n_equations,)
     equations : sequence of str
         Beside the picture; numbers as in the picture.
-    chosen : int or None, default=None
+    selected : int or None, default=None
         Which one is the model.
     holdout : array-like of shape (n_equations,), default=None
         Loss on rows that the search did not see.
@@ -219,11 +219,11 @@ class EquationsDisplay(Display):
         loss: Any,
         equations: Sequence[str],
         *,
-        chosen: int | None = None,
+        selected: int | None = None,
         holdout: Any = None,
     ) -> None:
         self.complexity, self.loss = np.asarray(complexity), np.asarray(loss, float)
-        self.equations, self.chosen = list(equations), chosen
+        self.equations, self.selected = list(equations), selected
         self.holdout = None if holdout is None else np.asarray(holdout, float)
 
     @classmethod
@@ -258,7 +258,7 @@ class EquationsDisplay(Display):
             table["complexity"],
             table["loss"],
             [compact(equation, names) for equation in table["equation"]],
-            chosen=estimator.selected_,
+            selected=estimator.selected_,
             holdout=holdout if np.isfinite(holdout).any() else None,
         ).plot(ax)
 
@@ -267,17 +267,19 @@ class EquationsDisplay(Display):
         ax.plot(self.complexity, loss, "-", color=style.PALE, lw=style.THIN, zorder=1)
         dots: dict[str, Any] = {"marker": "o", "ms": 7, "ls": ""}
         ax.plot(self.complexity, loss, color=style.BLUE, **dots)
-        if self.chosen is not None:
-            here = slice(self.chosen, self.chosen + 1)
+        if self.selected is not None:
+            here = slice(self.selected, self.selected + 1)
             colour = style.VERMILION
-            ax.plot(self.complexity[here], loss[here], color=colour, label="chosen", **dots)
+            ax.plot(
+                self.complexity[here], loss[here], color=colour, label="selected", **dots
+            )
         for i, place in enumerate(zip(self.complexity, loss, strict=True)):
             # Neighbours may be half a unit apart: their numbers take turns.
             above = i % 2 == 0
             ax.annotate(
                 str(i), place, (0, 6 if above else -6), textcoords="offset points",
                 ha="center", va="bottom" if above else "top", fontsize=style.SMALL,
-                color=style.VERMILION if i == self.chosen else style.INK,
+                color=style.VERMILION if i == self.selected else style.INK,
             )  # fmt: skip
         if self.holdout is not None:
             ax.plot(
@@ -299,7 +301,7 @@ class EquationsDisplay(Display):
         step = min(0.085, 1 / max(count, 1))
         self.texts_ = []
         for i, equation in enumerate(self.equations):
-            bold = i == self.chosen
+            bold = i == self.selected
             self.texts_.append(
                 ax.annotate(
                     f"{i}  {style.shortened(equation, _LONGEST)}",
