@@ -27,7 +27,7 @@ _DEPENDENT = 1e-9
 _FEWEST_STEPS = 1e8
 #: Rows from which on outliers are told, typical errors at which they begin, and the most
 #: of them; a standard deviation in median absolute deviations.
-_FEWEST_ROWS, _OUTLYING, _MOST_OUTLYING, _MAD = 20, 8.0, 0.1, 1.4826
+_FEWEST_ROWS, _OUTLYING, _MOST_OUTLYING, _MAD = 20, 8.0, 0.07, 1.4826
 #: Parameters of the mixture's training.
 _OF_MIXTURES = (
     "batch_size", "classifier_weight_decay", "init_weights_function",
@@ -95,7 +95,7 @@ def _unused(params: dict[str, Any], what: Asked) -> Iterator[tuple[str, str]]:
         if params["n_candidates"] == 0:
             for name in ("max_time", "model_selection"):
                 yield name, "n_candidates above 0 would"
-    if params["n_restarts"] == 1:
+    if params["n_restarts"] == 1 and params["n_jobs"] != 1:
         yield "n_jobs", "n_restarts above 1 would"
     if what.objective.likelihood:
         yield "tolerance", "output types with squared errors would"

@@ -21,6 +21,8 @@ from .refit import Problem, blocks, tangents
 
 #: Times that an argument may exceed its natural size, and terms that cancel their sum.
 LARGEST = 1e6
+#: The same of an exponential, whose values then span more than a hundred powers of ten.
+_LARGEST_EXPONENT = 200.0
 
 
 class Place(NamedTuple):
@@ -140,7 +142,7 @@ def largest_coefficients(primitive: Primitive, size: float) -> np.ndarray:
 
     ``size`` is that of its source.
     """
-    slope = LARGEST / size
+    slope = (_LARGEST_EXPONENT if primitive.base == "exp" else LARGEST) / size
     with np.errstate(all="ignore"):
         free = LARGEST * max(1.0, float(np.float64(size) ** -2))
     exponent = 100.0 if primitive.base == "power" else free

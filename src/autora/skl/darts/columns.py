@@ -16,6 +16,7 @@ _REMEDIES = {
     "text": "encode it as numbers, as with sklearn.preprocessing.OneHotEncoder, or leave "
     "it out",
 }
+_OF_CLASSES = "DARTSClassifier finds equations of classes"
 
 
 def named(X: Any) -> Any:
@@ -48,9 +49,10 @@ def require_numbers(name: str, table: Any) -> None:
         found = _kind(column)
         if found is not None:
             kind, example = found
+            remedy = _OF_CLASSES if (name, kind) == ("y", "text") else _REMEDIES[kind]
             raise ValueError(
                 f"{label} of {name} holds {kind} ({example}), but must hold numbers; "
-                f"{_REMEDIES[kind]}"
+                f"{remedy}"
             )
 
 

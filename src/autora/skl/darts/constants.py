@@ -51,36 +51,40 @@ ROUND = tuple(
 )
 #: Whole numbers below it have all their digits.
 _MOST_WHOLE = 1e15
-#: Units in the last place within which a number is one of these: steps of algebra round.
-_ULPS = 4
+#: Share of its size within which a number is another one but for rounding, in a fit or in
+#: steps of algebra.
+_ROUNDING = 1e-13
 _KNOWN = {constant.value: constant for constant in ROUND}
 
 
 def recognised(number: float) -> Constant | None:
-    """The constant other than a decimal number that a number was rounded to, else None.
+    """The known constant that a number is but for rounding, else None.
 
     Examples
     --------
-    >>> recognised(1 / 3).ratio, recognised(0.5), recognised(3.1416)
-    (Fraction(1, 3), None, None)
+    >>> recognised(1 / 3).ratio, recognised(-0.5).ratio, recognised(3.1416)
+    (Fraction(1, 3), Fraction(-1, 2), None)
     """
     for value, constant in _KNOWN.items():
-        if abs(abs(number) - value) <= _ULPS * math.ulp(value):
-            decimal = constant.pi == constant.e == 0 and _ends(constant.ratio)
-            if decimal:
-                return None
+        if abs(abs(number) - value) <= _ROUNDING * value:
             return constant._replace(ratio=constant.ratio * (-1 if number < 0 else 1))
     return None
 
 
-def is_plain(number: float) -> bool:
-    """Whether a number is, to the last bit, one that laws are written with."""
-    return abs(number) in _KNOWN or is_whole(number)
+def whole(number: float) -> int | None:
+    """The whole number that a number is but for rounding, else None."""
+    if not abs(number) < _MOST_WHOLE:
+        return None
+    nearest = round(number)
+    return nearest if abs(number - nearest) <= _ROUNDING * abs(nearest) else None
 
 
-def is_whole(number: float) -> bool:
-    """Whether a number is whole and has all its digits in double precision."""
-    return number.is_integer() and abs(number) < _MOST_WHOLE
+def decimal(number: float) -> str | None:
+    """The few decimals of a known constant, as 0.5; None where they do not end."""
+    constant = recognised(number)
+    if constant is None or constant.pi or constant.e or not _ends(constant.ratio):
+        return None
+    return f"{float(constant.ratio):g}"
 
 
 def _ends(ratio: Fraction) -> bool:

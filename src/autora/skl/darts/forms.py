@@ -149,7 +149,11 @@ def headline(
     if latent_nodes is not True:
         flat = _flat(model, input_names, points, decimals, output_format)
         if flat is None and latent_nodes is False:
-            expressions(model, input_names)  # says why
+            expressions(model, input_names)  # says why where it is too long
+            raise ValueError(
+                "latent_nodes=False: without them the equation differs from the model in "
+                "double precision, as its numbers cancel or overflow; leave it at 'auto'"
+            )
         short = flat is not None and max(map(len, flat)) <= _LONGEST
         if flat is not None and (short or latent_nodes is False):
             targets = named(output_names, function, output_format)

@@ -93,11 +93,11 @@ def with_known_numbers(expression: Any) -> Any:
     found = {}
     for number in expression.atoms(sympy.Float):
         value = float(number)
-        if constants.is_whole(value):
-            found[number] = sympy.Integer(round(value))
-        elif (constant := constants.recognised(value)) is not None:
-            exact = sympy.Rational(constant.ratio.numerator, constant.ratio.denominator)
-            found[number] = exact * sympy.pi**constant.pi * sympy.E**constant.e
+        if (nearest := constants.whole(value)) is not None:
+            found[number] = sympy.Integer(nearest)
+        elif constants.decimal(value) is None and (known := constants.recognised(value)):
+            exact = sympy.Rational(known.ratio.numerator, known.ratio.denominator)
+            found[number] = exact * sympy.pi**known.pi * sympy.E**known.e
     return expression.xreplace(found) if found else expression
 
 
@@ -123,9 +123,9 @@ def text(
 
 def _shown(value: Any, decimals: int) -> str:
     number = float(value)
-    if constants.is_whole(number):
-        return f"{number:.0f}"
-    return f"{number:g}" if constants.is_plain(number) else rounded(number, decimals)
+    if (nearest := constants.whole(number)) is not None:
+        return str(nearest)
+    return constants.decimal(number) or rounded(number, decimals)
 
 
 def _number(start: float) -> str:
