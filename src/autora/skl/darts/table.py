@@ -95,7 +95,6 @@ def table_of(
     Models whose coefficients double precision does not carry are left out.
     """
     rows = []
-    small = thinned(problem, _ROWS_TO_CARRY, np.random.default_rng(0))
     if space.none is not None:
         rows.append(_constant_row(constant(space, objective, problem), problem, held))
     rows += [
@@ -107,13 +106,32 @@ def table_of(
             np.nan if held is None else mean_loss(c.fit.model, held),
         )
         for c in candidates
-        if is_carried(small, c.fit.model)
     ]
-    kept = front(rows, constant_loss(problem))
+    kept, rows = _carried_front(rows, problem)
     best = min(rows, key=lambda row: row.criterion)
     if all(row.model is not best.model for row in kept):
         kept = [row for row in kept if row.complexity != best.complexity] + [best]
     return sorted(kept, key=lambda row: row.complexity)
+
+
+def _carried_front(rows: list[Row], problem: Problem) -> tuple[list[Row], list[Row]]:
+    """The best row per complexity, and all rows, without those that are not carried.
+
+    Only rows that would be shown or chosen are looked at; some row always stays.
+    """
+    small = thinned(problem, _ROWS_TO_CARRY, np.random.default_rng(0))
+    unit = constant_loss(problem)
+    carried: dict[int, bool] = {}
+    while True:
+        kept = front(rows, unit)
+        shown = [*kept, min(rows, key=lambda row: row.criterion)]
+        for row in shown:
+            if id(row) not in carried:
+                carried[id(row)] = is_carried(small, row.model)
+        right = [row for row in rows if carried.get(id(row), True)]
+        if len(right) == len(rows) or not right:
+            return kept, rows
+        rows = right
 
 
 def _constant_row(model: Model, problem: Problem, held: Problem | None) -> Row:
