@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import sys
 import time
 import warnings
@@ -19,7 +20,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import sympy
@@ -153,10 +153,6 @@ def judged(seed: int) -> dict[str, Any]:
     expected = answers(model, X)
     scale = np.abs(expected).max(axis=0)
     found: dict[str, Any] = {"seed": seed, "kind": type(model).__name__, "wrong": {}}
-    import jax
-
-    if seed % 40 == 0:  # machine code of every fit would fill the memory map
-        jax.clear_caches()
     for name, evaluate in readings(model, X):
         with warnings.catch_warnings(record=True) as raised:
             warnings.simplefilter("always")
@@ -201,7 +197,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     about, seeds = provenance(), range(asked.seed, asked.seed + asked.fits)
-    results = joblib.Parallel(asked.jobs)(map(joblib.delayed(judged), seeds))
+    with multiprocessing.get_context("spawn").Pool(asked.jobs, maxtasksperchild=4) as pool:
+        results = pool.map(judged, seeds, chunksize=25)
     counts = {name: Counter[str]() for name in FORMS}
     for result in results:
         for name, (kind, *_) in result["wrong"].items():

@@ -34,8 +34,9 @@ from . import (
     search_space,
 )
 
-#: Programs kept in memory.
-MAX_PROGRAMS = 256
+#: Programs kept in memory. Each takes some five hundred places in the process's memory map,
+#: of which Linux allows 65,530 by default; beyond, the compiler ends the process.
+MAX_PROGRAMS = 48
 #: The modules that decide what a program computes; a test compares with the imports.
 SOURCES = (primitives, search_space, objectives, elementary, network, batches, loops, relax)
 #: What /proc/cpuinfo says about the instructions a processor knows.
