@@ -13,7 +13,7 @@ from .baselines import straight
 from .criteria import constant_loss, judged, n_coefficients
 from .model import Model
 from .refit import HUGE, Problem
-from .selection import Row
+from .selection import Row, are_alike
 from .settings import Asked
 from .table import mean_loss, thinned
 
@@ -28,6 +28,8 @@ _FEWEST_STEPS = 1e8
 #: Rows from which on outliers are told, typical errors at which they begin, and the most
 #: of them; a standard deviation in median absolute deviations.
 _FEWEST_ROWS, _OUTLYING, _MOST_OUTLYING, _MAD = 20, 8.0, 0.07, 1.4826
+#: Times that they are as far off as any other row.
+_GAP = 2.0
 #: Parameters of the mixture's training.
 _OF_MIXTURES = (
     "batch_size", "classifier_weight_decay", "init_weights_function",
@@ -199,7 +201,11 @@ def _outlying(problem: Problem, model: Model, names: Sequence[str]) -> Iterator[
         size = np.abs(residual[:, q] - np.median(residual[:, q]))
         typical = _MAD * float(np.median(size))
         far = size > max(_OUTLYING * typical, 1e-6 * float(np.ptp(problem.y[:, q])))
-        if 0 < far.mean() <= _MOST_OUTLYING:
+        if not 0 < far.mean() <= _MOST_OUTLYING:
+            continue
+        # What an equation misses is alike in neighbouring rows, and of every size.
+        apart = size[far].min() > _GAP * size[~far].max()
+        if apart and not are_alike(problem.x, residual[:, q]):
             worst = problem.y[int(np.argmax(size)), q]
             yield (
                 f"{far.sum()} of {len(far)} rows lie more than {_OUTLYING:.0f} typical "
