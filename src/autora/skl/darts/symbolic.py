@@ -168,11 +168,9 @@ def readouts(model: Model, nodes: Sequence[Any]) -> list[Any]:
     return result
 
 
-def linked(
-    model: Model, etas: Sequence[Any], functions: SimpleNamespace | None = None
-) -> list[Any]:
+def linked(model: Model, etas: Sequence[Any], functions: SimpleNamespace) -> list[Any]:
     """Outputs after the link."""
-    link, functions = model.objective.link, functions or namespace()
+    link = model.objective.link
     if model.objective.competing:
         return list(link(functions, etas))
     return [link(functions, eta) for eta in etas]
