@@ -135,7 +135,7 @@ def test() -> None:
     run(python, "-m", "pytest", *WORKERS, "--ignore", CROWDED)
     run(python, "-m", "pytest", CROWDED)
     # The oldest releases that are supported, beside the real AutoRA.
-    run(environment(AUTORA), "-m", "pytest", *OLDEST)
+    run(environment(AUTORA), "-m", "pytest", *WORKERS, *OLDEST)
 
 
 def coverage() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 _REMEDIES = {
     "dates": "give the time since a first one as numbers, as in "
@@ -72,6 +73,8 @@ def _columns(table: Any) -> Iterator[tuple[str, np.ndarray]]:
             yield f"column {name!r}", np.asarray(column)
         return
     if not isinstance(table, (np.ndarray, list, tuple)) and not hasattr(table, "dtype"):
+        return
+    if issparse(table):  # scikit-learn says what to do
         return
     try:
         array = np.asarray(table)

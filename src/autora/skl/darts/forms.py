@@ -19,6 +19,7 @@ from .symbolic import (
     assignments,
     equations,
     expressions,
+    link_text,
     named,
     starts_of,
     substituted,
@@ -159,6 +160,20 @@ def headline(
             targets = named(output_names, function, output_format)
             return assignments(model, targets, flat, output_format)
     return equations(model, input_names, output_names, *arguments)
+
+
+def in_one_line(
+    model: Model,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    points: np.ndarray,
+    decimals: int = 4,
+) -> str:
+    """The right-hand sides, separated by semicolons; with latent nodes where long."""
+    flat = _flat(model, input_names, points, decimals, "console")
+    if flat is None or max(map(len, flat)) > _LONGEST:
+        return "; ".join(equations(model, input_names, output_names, decimals=decimals))
+    return "; ".join(link_text(model, eta, "console") for eta in flat)
 
 
 def _flat(

@@ -243,9 +243,10 @@ class Readings(Portable):
     def _table(self, rows: Sequence[Row]) -> Any:
         import pandas as pd
 
-        from .symbolic import one_line
+        from .forms import in_one_line
 
         names = self._labels("input_labels", None)
+        outputs, points = self._labels("output_labels", None), self._points()
         return pd.DataFrame(
             {
                 "complexity": [row.complexity for row in rows],
@@ -253,7 +254,9 @@ class Readings(Portable):
                 "criterion": [row.criterion for row in rows],
                 "holdout": [row.holdout for row in rows],
                 "score": scores(rows),
-                "equation": [one_line(row.model, names) for row in rows],
+                "equation": [
+                    in_one_line(row.model, names, outputs, points) for row in rows
+                ],
                 "architecture": [row.model.describe(names) for row in rows],
             }
         )
