@@ -57,7 +57,7 @@ def exact_after() -> Iterator[list[float]]:
     A fit goes on for a while in search of a simpler one, so its own time says less about
     who finds the law first.
     """
-    from autora.skl.darts.openfit import _Recorder
+    from autora.skl.darts.search.fit import _Recorder
 
     start, found, told = time.process_time(), [], _Recorder.__call__
 

@@ -28,16 +28,16 @@ FEW = 150
 
 
 def arena() -> Any:
-    from autora.skl.darts import bridge
-    from autora.skl.darts.primitives import SCIENCE, resolve
-    from autora.skl.darts.refit import Problem
+    from autora.skl.darts.fitting.problem import Problem
+    from autora.skl.darts.graph.primitives import SCIENCE, resolve
+    from autora.skl.darts.search import conversion
 
     rng = np.random.default_rng(0)
     x = rng.uniform(1, 5, (POINTS, INPUTS))
     y = x[:, :1] * np.sin(x[:, 1:2]) + rng.normal(size=(POINTS, 1))
     problem = Problem(x, y, np.ones(POINTS), True, True)
-    frame = bridge.Frame(resolve(SCIENCE), NODES, ("sum", "product"), SLOTS)
-    return bridge.arena_for(frame, problem, bridge.units_of(problem)), problem
+    frame = conversion.Frame(resolve(SCIENCE), NODES, ("sum", "product"), SLOTS)
+    return conversion.arena_for(frame, problem, conversion.units_of(problem)), problem
 
 
 def graphs(where: Any, count: int) -> Any:
@@ -65,18 +65,18 @@ def compiled_rate(where: Any, count: int) -> tuple[float, float]:
 
 
 def numpy_rate(where: Any, problem: Any) -> float:
-    from autora.skl.darts import bridge
-    from autora.skl.darts.objectives import OBJECTIVES
-    from autora.skl.darts.primitives import SCIENCE, resolve
-    from autora.skl.darts.refit import levenberg_marquardt
+    from autora.skl.darts.fitting.refit import levenberg_marquardt
+    from autora.skl.darts.graph.objectives import OBJECTIVES
+    from autora.skl.darts.graph.primitives import SCIENCE, resolve
+    from autora.skl.darts.search import conversion
 
     batch = graphs(where, FEW)
     batch.w[:] = 1.0
-    frame = bridge.Frame(resolve(SCIENCE), NODES, ("sum", "product"), SLOTS)
-    space = bridge.space_for(frame, INPUTS, batch)
-    units = bridge.units_of(problem)
+    frame = conversion.Frame(resolve(SCIENCE), NODES, ("sum", "product"), SLOTS)
+    space = conversion.space_for(frame, INPUTS, batch)
+    units = conversion.units_of(problem)
     models = [
-        bridge.model_of(where, batch, i, space, OBJECTIVES["real"], units)
+        conversion.model_of(where, batch, i, space, OBJECTIVES["real"], units)
         for i in range(FEW)
     ]
     begin = time.process_time()
@@ -88,9 +88,9 @@ def numpy_rate(where: Any, problem: Any) -> float:
 def start_up(cache: str) -> float:
     """Wall-clock seconds of a fresh process that makes the compiled refit ready."""
     code = (
-        "from autora.skl.darts import explore\n"
-        "from autora.skl.darts.primitives import SCIENCE, resolve\n"
-        "explore.warm_up(explore.Frame(resolve(SCIENCE)), True, True)"
+        "from autora.skl.darts.search import single_output\n"
+        "from autora.skl.darts.graph.primitives import SCIENCE, resolve\n"
+        "single_output.warm_up(single_output.Frame(resolve(SCIENCE)), True, True)"
     )
     begin = time.perf_counter()
     subprocess.run(

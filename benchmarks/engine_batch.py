@@ -29,7 +29,7 @@ PATIENCE, TOLERANCE, DEPENDENT = 12, 1e-13, 1e-10
 
 def edge(primitives: Any, op: Any, x: Any, theta: Any) -> tuple[Any, Any, Any]:
     """Value (n,) of a primitive, derivatives in x (n,) and in its coefficients (n, P)."""
-    from autora.skl.darts.elementary import JAX
+    from autora.skl.darts.graph.jax_functions import JAX
 
     value, slope = jnp.zeros_like(x), jnp.zeros_like(x)
     partials = jnp.zeros((len(x), len(theta)))

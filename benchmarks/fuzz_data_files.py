@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 
 import fuzz_model_files as shared
-from autora.skl.darts.datafile import Form, read_table
-from autora.skl.darts.datatable import DataFileError, Table
+from autora.skl.darts.cli.text_files import Form, read_table
+from autora.skl.darts.cli.text_tables import DataFileError, Table
 
 NAMES = ["dose", "delay (s)", "Größe", "y"]
 #: What takes the place of cells, and of pieces of them.

@@ -227,7 +227,7 @@ def watched() -> Iterator[list[str]]:
 def judge(content: str | bytes, X: np.ndarray, tables: bool = False) -> Outcome:
     """Load the file; use what came of it."""
     from autora.skl.darts import ModelFileError
-    from autora.skl.darts.readings import Readings
+    from autora.skl.darts.estimators.equation_mixin import Readings
 
     try:
         with watched() as events:

@@ -70,7 +70,7 @@ def parameters(nodes: int | str) -> dict[str, Any]:
     """The automatic search, with its number of latent nodes given or not."""
     if nodes == "auto":
         return {}
-    from autora.skl.darts.primitives import SCIENCE
+    from autora.skl.darts.graph.primitives import SCIENCE
 
     return {
         "num_graph_nodes": nodes,

@@ -27,7 +27,7 @@ import sympy
 from _common import provenance, table, write_results
 from _parse import latex_values, text_values
 from autora.skl.darts import DARTSClassifier, DARTSRegressor, known_primitives
-from autora.skl.darts.printing import latex_factor
+from autora.skl.darts.equations.printing import latex_factor
 
 TOLERANCE = 1e-9
 NAMES = (

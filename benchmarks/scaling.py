@@ -62,7 +62,7 @@ KINDS: dict[str, dict[str, Any]] = {
 def copies(count: int) -> list[str]:
     """A vocabulary of "none" and ``count`` names that mean the same."""
     from autora.skl.darts import register_primitive
-    from autora.skl.darts.primitives import lookup
+    from autora.skl.darts.graph.primitives import lookup
 
     names = [f"{COPIED}_{i}" for i in range(count)]
     for name in names:

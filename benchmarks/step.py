@@ -41,8 +41,9 @@ SECONDS = 0.2
 
 def started(rows: int, inputs: int, nodes: int, names: list[str] | None) -> tuple:
     """What a fit of this shape trains: a prepared start and its hyperparameters."""
-    from autora.skl.darts import DARTSRegressor, fitting
-    from autora.skl.darts.prepare import prepared
+    from autora.skl.darts import DARTSRegressor
+    from autora.skl.darts.relaxation import fit
+    from autora.skl.darts.relaxation.preparation import prepared
 
     caught = []
 
@@ -53,7 +54,7 @@ def started(rows: int, inputs: int, nodes: int, names: list[str] | None) -> tupl
         caught.append(task)
         raise Caught
 
-    run, fitting.run = fitting.run, catch
+    run, fit.run = fit.run, catch
     rng = np.random.default_rng(0)
     X = rng.uniform(0.5, 2, (rows, inputs))
     settings = TUTORIAL | {"num_graph_nodes": nodes, "batch_size": None}
@@ -64,7 +65,7 @@ def started(rows: int, inputs: int, nodes: int, names: list[str] | None) -> tupl
     except Caught:
         pass
     finally:
-        fitting.run = run
+        fit.run = run
     start = prepared(caught[0], np.random.default_rng(0))
     return start, caught[0].plan.hyper
 
@@ -87,10 +88,10 @@ def per_call(loop: Callable[[int, Any], Any], state: Any, repeats: int) -> float
 
 def step(start: Any, hyper: Any, rows: int | None, repeats: int) -> float:
     """A coefficient step on the first rows of the data."""
-    from autora.skl.darts import relax
+    from autora.skl.darts.relaxation import bilevel
 
     data = jax.tree.map(jnp.asarray, start.data)
-    seen = relax._Rows(data.x[:rows], data.y[:rows], data.train[:rows] * 0 + 1)
+    seen = bilevel._Rows(data.x[:rows], data.y[:rows], data.train[:rows] * 0 + 1)
     state = jax.tree.map(jnp.asarray, start.state)
     units = jax.tree.map(jnp.ones_like, state.coefs)
     still = jax.tree.map(jnp.zeros_like, state.coefs)
@@ -99,7 +100,7 @@ def step(start: Any, hyper: Any, rows: int | None, repeats: int) -> float:
         seen, carry = carry
 
         def body(i: Any, c: Any) -> Any:
-            return relax._param_step(
+            return bilevel._param_step(
                 start.static, hyper, state.arch, *c, units, seen, i, data.scale
             )
 
@@ -113,7 +114,7 @@ def functions(space: Any, rows: int, repeats: int) -> float:
 
     Without coefficients that is once a source, and straight ones are arithmetic.
     """
-    from autora.skl.darts.elementary import SINGLE
+    from autora.skl.darts.graph.jax_functions import SINGLE
 
     total = 0.0
     for primitive in space.primitives:

@@ -211,7 +211,7 @@ def picture(table: pd.DataFrame, state: Any, n_theorists: int) -> Any:
     from matplotlib import pyplot as plt
 
     from autora.skl.darts import FitDisplay
-    from autora.skl.darts.style import COLOURS, GRID
+    from autora.skl.darts.plotting.style import COLOURS, GRID
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     for i, (name, part) in enumerate(table.groupby("theorist", sort=False)):

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from autora.skl.darts import disk_cache, primitives
+from autora.skl.darts.graph import primitives
+from autora.skl.darts.runtime import disk_cache
 
 #: Examples per property; a fit counts for many, as its test says.
 settings.register_profile(

@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 import sympy
 
-from autora.skl.darts import Primitive, algebra, bridge, register_primitive, settle
-from autora.skl.darts.arena import Arena, Graphs
-from autora.skl.darts.criteria import complexity
-from autora.skl.darts.model import Model, in_degrees
-from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.primitives import SCIENCE, resolve
-from autora.skl.darts.random_edits import keyed
-from autora.skl.darts.refit import Problem
-from autora.skl.darts.search_space import SearchSpace
-from autora.skl.darts.symbolic import symbols
+from autora.skl.darts import Primitive, register_primitive
+from autora.skl.darts.equations.symbolic import symbols
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph.model import Model, in_degrees
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import SCIENCE, resolve
+from autora.skl.darts.graph.search_space import SearchSpace
+from autora.skl.darts.search import conversion, finalize, from_sympy
+from autora.skl.darts.search.problem import Arena, Graphs
+from autora.skl.darts.search.random_edits import keyed
+from autora.skl.darts.selection.criteria import complexity
 
-FRAME = bridge.Frame(resolve(SCIENCE))
+FRAME = conversion.Frame(resolve(SCIENCE))
 X = np.random.default_rng(0).uniform(0.5, 2, (60, 6))
 NAMES = [f"x{i}" for i in range(6)]
 x0, x1, x2, x3, x4, x5 = SYMBOLS = symbols(NAMES)
@@ -43,21 +44,23 @@ WRITTEN: dict[str, tuple[Any, int]] = {
 }
 
 
-def written(expression: Any, frame: bridge.Frame, read: Any) -> Model:
-    writer = algebra._Writer(SYMBOLS, frame)
+def written(expression: Any, frame: conversion.Frame, read: Any) -> Model:
+    writer = from_sympy._Writer(SYMBOLS, frame)
     weights, bias = read(writer, sympy.sympify(expression))
     nothing = Model(
         SearchSpace(6, 1, 1, frame.primitives), OBJECTIVES["real"], np.zeros(6, int),
         np.zeros((6, 1)), np.zeros((1, 1)), np.zeros(1),
     )  # fmt: skip
-    return algebra._model(writer, weights, bias, nothing, frame)
+    return from_sympy._model(writer, weights, bias, nothing, frame)
 
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_expressions_become_graphs(name: str) -> None:
     expression, n_edges = WRITTEN[name]
     expected = sympy.lambdify(SYMBOLS, expression, "numpy")(*X.T)
-    found = [written(expression, FRAME, r) for r in (algebra._read_out, algebra._one_node)]
+    found = [
+        written(expression, FRAME, r) for r in (from_sympy._read_out, from_sympy._one_node)
+    ]
     for model in found:
         np.testing.assert_allclose(model.predict(X)[:, 0], expected, rtol=1e-12)
         assert model.space.n_nodes <= FRAME.max_nodes
@@ -81,25 +84,25 @@ UNWRITABLE: dict[str, tuple[Any, dict[str, Any]]] = {
 @pytest.mark.parametrize("name", UNWRITABLE)
 def test_what_cannot_be_written(name: str) -> None:
     expression, bounds = UNWRITABLE[name]
-    for read in (algebra._read_out, algebra._one_node):
-        with pytest.raises(algebra._Unwritable):
+    for read in (from_sympy._read_out, from_sympy._one_node):
+        with pytest.raises(from_sympy._Unwritable):
             written(expression, FRAME._replace(**bounds), read)
 
 
 def multiplied_out() -> Model:
     """0.25·x0·x3²·(x1² + x2²), the long way."""
     expanded = sympy.expand(WRITTEN["factors"][0])
-    return written(expanded, FRAME, algebra._read_out)
+    return written(expanded, FRAME, from_sympy._read_out)
 
 
 def test_a_shorter_graph() -> None:
     model = multiplied_out()
-    found = algebra.shorter(model, FRAME, True, X)
+    found = from_sympy.shorter(model, FRAME, True, X)
     assert found is not None
     assert len(list(model.edges())) == 6 and len(list(found.edges())) == 5
     assert complexity(found, True) < complexity(model, True)
     np.testing.assert_allclose(found.predict(X), model.predict(X), rtol=1e-12)
-    assert algebra.shorter(found, FRAME, True, X) is None
+    assert from_sympy.shorter(found, FRAME, True, X) is None
 
 
 POWERS: dict[str, tuple[Any, Any, int]] = {
@@ -115,15 +118,15 @@ def test_powers_of_products_are_products_of_powers(name: str) -> None:
     inner, law, n_edges = POWERS[name]
     with sympy.evaluate(False):
         square = sympy.Pow(inner, 2)
-    model = written(square, FRAME, algebra._read_out)
-    found = algebra.shorter(model, FRAME, True, X)
+    model = written(square, FRAME, from_sympy._read_out)
+    found = from_sympy.shorter(model, FRAME, True, X)
     assert found is not None and len(list(found.edges())) == n_edges
     expected = sympy.lambdify(SYMBOLS, law, "numpy")(*X.T)
     np.testing.assert_allclose(found.predict(X)[:, 0], expected, rtol=1e-12)
 
 
 def test_a_size_that_is_needed_stays() -> None:
-    signs = algebra._Signs(SYMBOLS, X)
+    signs = from_sympy._Signs(SYMBOLS, X)
     assert signs(x0) == 1 and signs(x0 - 9) == -1 and signs(x0 - 1) == 0
     assert signs(ln(x0 - 9)) == 0
     needed = Abs(x0 - 1) * Abs(x1) * Abs(x2 - 9)
@@ -132,9 +135,9 @@ def test_a_size_that_is_needed_stays() -> None:
 
 def test_traces_of_functions_are_constants() -> None:
     """1/(1 + exp(−1e−16·x)) is one half, and goes along with a term that is there."""
-    model = written(x0 + x1 + 0.8 / (1 + exp(-1e-3 * x2)), FRAME, algebra._read_out)
+    model = written(x0 + x1 + 0.8 / (1 + exp(-1e-3 * x2)), FRAME, from_sympy._read_out)
     edge = np.where(model.edge == 1e-3, 1e-16, model.edge)
-    found = algebra.shorter(model.replace(edge=edge), FRAME, True, X)
+    found = from_sympy.shorter(model.replace(edge=edge), FRAME, True, X)
     assert found is not None and len(list(found.edges())) == 2
     np.testing.assert_allclose(found.predict(X)[:, 0], X[:, 0] + X[:, 1] + 0.4, rtol=1e-12)
 
@@ -154,7 +157,7 @@ def test_the_function_stays(seed: int) -> None:
         space, OBJECTIVES["real"], architecture, edge, rng.normal(size=(3, 1)),
         np.ones(1), rng.integers(0, 2, 3),
     )  # fmt: skip
-    found = algebra.shorter(model, frame, True, X)
+    found = from_sympy.shorter(model, frame, True, X)
     expected = model.predict(X[:, :2])
     if found is not None and np.isfinite(expected).all():
         np.testing.assert_allclose(found.predict(X[:, :2]), expected, rtol=1e-8)
@@ -165,25 +168,25 @@ def test_terms_that_cancel_but_for_rounding_are_gone() -> None:
     root = 2**0.5
     inner = x1 + x2 - root * sqrt(x1) * sqrt(x2)
     long = inner * (inner + 2 * root * sqrt(x1) * sqrt(x2)) * x0
-    model = written(long, FRAME, algebra._read_out)
-    found = algebra.shorter(model, FRAME, True, X)
+    model = written(long, FRAME, from_sympy._read_out)
+    found = from_sympy.shorter(model, FRAME, True, X)
     assert found is not None and len(list(found.edges())) == 4  # (x1² + x2²)·x0
     np.testing.assert_allclose(found.predict(X), model.predict(X), rtol=1e-12)
 
 
 def test_what_sympy_cannot_write_is_left_alone() -> None:
-    huge = written(exp(5 * x0) + sin(x1), FRAME, algebra._read_out)
+    huge = written(exp(5 * x0) + sin(x1), FRAME, from_sympy._read_out)
     huge = huge.replace(
         edge=np.where(huge.edge == 5, 1e9, huge.edge), bias=np.array([np.inf])
     )
-    assert algebra.shorter(huge, FRAME, True, X) is None
+    assert from_sympy.shorter(huge, FRAME, True, X) is None
     two = multiplied_out()
     shape = SearchSpace(6, 3, 2, FRAME.primitives, FRAME.aggregations)
     several = Model(
         shape, two.objective, np.zeros(shape.n_edges, int), np.zeros((shape.n_edges, 2)),
         np.ones((3, 2)), np.zeros(2),
     )  # fmt: skip
-    assert algebra.shorter(several, FRAME, True, X) is None
+    assert from_sympy.shorter(several, FRAME, True, X) is None
 
 
 def test_own_primitives_are_left_alone(own_table: dict[str, Any]) -> None:
@@ -196,26 +199,26 @@ def test_own_primitives_are_left_alone(own_table: dict[str, Any]) -> None:
         space, OBJECTIVES["real"], architecture, np.zeros((1, space.max_params)),
         np.ones((1, 1)), np.zeros(1),
     )  # fmt: skip
-    assert algebra.shorter(model, frame, True, X) is None
+    assert from_sympy.shorter(model, frame, True, X) is None
 
 
 def competing(model: Model, noise: float = 0.0) -> tuple[Arena, Graphs, tuple]:
     y = model.predict(X) + noise * np.random.default_rng(0).normal(size=(len(X), 1))
     problem = Problem(X, y, np.ones(len(X)), True, True)
-    units = bridge.units_of(problem)
-    arena = bridge.arena_for(FRAME, problem, units)
-    graphs = keyed(arena, bridge.graphs_of(arena, [model], units))
+    units = conversion.units_of(problem)
+    arena = conversion.arena_for(FRAME, problem, units)
+    graphs = keyed(arena, conversion.graphs_of(arena, [model], units))
     arena.fit(graphs, 40, 1e-13)
     return arena, graphs, (FRAME, model.objective, problem, units)
 
 
 def test_exact_graphs_are_written_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settle, "_LONG", 5)
+    monkeypatch.setattr(finalize, "_LONG", 5)
     arena, graphs, rest = competing(multiplied_out())
-    found = settle.with_shorter(arena, graphs, *rest)
+    found = finalize.with_shorter(arena, graphs, *rest)
     assert len(found) == 2 and (found.op[0] >= 0).sum() == 5
-    [best, other] = settle.as_candidates(
-        arena, found, bridge.space_for(FRAME, 6, found), rest[1], rest[2], rest[3]
+    [best, other] = finalize.as_candidates(
+        arena, found, conversion.space_for(FRAME, 6, found), rest[1], rest[2], rest[3]
     )
     assert best.criterion < other.criterion
     np.testing.assert_allclose(best.fit.model.predict(X), rest[2].y, rtol=1e-12)
@@ -243,16 +246,16 @@ def test_a_factor_that_is_divided_out_again() -> None:
     expected = np.exp(-5 * X[:, 0]) * X[:, 2]
     np.testing.assert_allclose(model.predict(X)[:, 0], expected, rtol=1e-12)
     arena, graphs, rest = competing(model)
-    found = settle.with_shorter(arena, graphs, *rest)
+    found = finalize.with_shorter(arena, graphs, *rest)
     assert len(found) == 2 and (found.op[0] >= 0).sum() == 2
     arena, graphs, rest = competing(model, noise=0.01)
-    assert settle.with_shorter(arena, graphs, *rest) is graphs
+    assert finalize.with_shorter(arena, graphs, *rest) is graphs
 
 
 def test_only_exact_and_long_ones() -> None:
     arena, graphs, rest = competing(multiplied_out())
-    assert settle.with_shorter(arena, graphs, *rest) is graphs  # six edges are not long
+    assert finalize.with_shorter(arena, graphs, *rest) is graphs  # six edges are not long
     arena, graphs, rest = competing(multiplied_out(), noise=0.01)
-    assert settle.with_shorter(arena, graphs, *rest) is graphs
+    assert finalize.with_shorter(arena, graphs, *rest) is graphs
     nothing = graphs.take(np.zeros(0, int))
-    assert settle.with_shorter(arena, nothing, *rest) is nothing
+    assert finalize.with_shorter(arena, nothing, *rest) is nothing

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autora.skl.darts import DARTSRegressor, bridge, settle
-from autora.skl.darts.aliases import grid, lowered
-from autora.skl.darts.model import Model
-from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.primitives import resolve
-from autora.skl.darts.random_edits import keyed
-from autora.skl.darts.refit import Problem
-from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.fitting.frequencies import grid, lowered
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph.model import Model
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import resolve
+from autora.skl.darts.graph.search_space import SearchSpace
+from autora.skl.darts.search import conversion, finalize
+from autora.skl.darts.search.random_edits import keyed
 
 GRID = np.linspace(-1, 1, 41)
 TURN = 2 * np.pi / 0.05
@@ -97,14 +98,14 @@ def test_grids() -> None:
 def test_candidates_have_no_aliases() -> None:
     fast = wave("scaled_sin", 6.0 + TURN)
     problem = problem_of(fast, GRID)
-    frame = bridge.Frame(resolve(("none", "add", "mult", "scaled_sin")))
-    units = bridge.units_of(problem)
-    arena = bridge.arena_for(frame, problem, units)
-    graphs = keyed(arena, bridge.graphs_of(arena, [fast], units))
+    frame = conversion.Frame(resolve(("none", "add", "mult", "scaled_sin")))
+    units = conversion.units_of(problem)
+    arena = conversion.arena_for(frame, problem, units)
+    graphs = keyed(arena, conversion.graphs_of(arena, [fast], units))
     arena.fit(graphs, 20, 1e-13)
     assert graphs.theta.max() > TURN
-    space = bridge.space_for(frame, 1, graphs)
-    [found] = settle.as_candidates(arena, graphs, space, fast.objective, problem, units)
+    space = conversion.space_for(frame, 1, graphs)
+    [found] = finalize.as_candidates(arena, graphs, space, fast.objective, problem, units)
     assert found.fit.model.edge.max() == pytest.approx(6.0, rel=1e-9)
 
 

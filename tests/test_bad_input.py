@@ -9,7 +9,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from autora.skl.darts import DARTSRegressor, fitting, known_primitives
+from autora.skl.darts import DARTSRegressor, known_primitives
+from autora.skl.darts.relaxation import fit
 
 X = np.random.default_rng(0).uniform(size=(20, 2))
 Y = X @ [1.0, 2.0]
@@ -32,7 +33,7 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(*_: Any, **__: Any) -> None:
         raise AssertionError("the fit went on to compute")
 
-    monkeypatch.setattr(fitting, "run", run)
+    monkeypatch.setattr(fit, "run", run)
 
 
 def refused(

@@ -13,23 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autora.skl.darts import (
-    DARTSClassifier,
-    DARTSRegressor,
-    checkpoint,
-    compiled,
-    population,
-    relax,
-    search,
-    together,
-)
-from autora.skl.darts.primitives import Primitive
+from autora.skl.darts import DARTSClassifier, DARTSRegressor
+from autora.skl.darts.graph.primitives import Primitive
+from autora.skl.darts.relaxation import bilevel, candidate_search, compilation, vmapped
+from autora.skl.darts.runtime import checkpoint
+from autora.skl.darts.search import population
 
 #: Run by a process of its own, which is killed.
 SCRIPT = """
 import sys
 import numpy as np
-from autora.skl.darts import DARTSRegressor, checkpoint
+from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.runtime import checkpoint
 checkpoint.EVERY = 0.0
 X, y = np.load(sys.argv[1]), np.load(sys.argv[2])
 DARTSRegressor(checkpoint=sys.argv[3], random_state=3, n_candidates=20_000).fit(X, y)
@@ -191,7 +186,7 @@ def counted(**changes: Any) -> DARTSRegressor:
     settings = {
         "num_graph_nodes": 2,
         "primitives": ["none", "add", "mult", "sin", "exp"],
-        "max_epochs": 5 * relax.CHUNK // 2,
+        "max_epochs": 5 * bilevel.CHUNK // 2,
         "param_updates_per_epoch": 2,
         "n_candidates": 150,
         "random_state": 3,
@@ -216,12 +211,12 @@ def counting(
 
 
 COUNTED = {
-    "mixture": ({}, compiled, "run_epochs", 2),
-    "candidates": ({}, search, "refit", 100),
-    "pruning": ({}, search, "prune", 1),
-    "a later restart": ({"n_restarts": 3}, compiled, "run_epochs", 8),
-    "restarts as one program": ({"n_restarts": 3}, together, "run_epochs", 3),
-    "draws": ({"sampling_strategy": "sample"}, compiled, "run_epochs", 3),
+    "mixture": ({}, compilation, "run_epochs", 2),
+    "candidates": ({}, candidate_search, "refit", 100),
+    "pruning": ({}, candidate_search, "prune", 1),
+    "a later restart": ({"n_restarts": 3}, compilation, "run_epochs", 8),
+    "restarts as one program": ({"n_restarts": 3}, vmapped, "run_epochs", 3),
+    "draws": ({"sampling_strategy": "sample"}, compilation, "run_epochs", 3),
 }
 
 
@@ -230,8 +225,8 @@ def test_counted_graphs_go_on(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, module, name, fatal = COUNTED[case]
-    if module is together:
-        monkeypatch.setattr(together, "worthwhile", lambda: True)
+    if module is vmapped:
+        monkeypatch.setattr(vmapped, "worthwhile", lambda: True)
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     X, y = data()
     with pytest.MonkeyPatch.context() as patch:
@@ -257,7 +252,7 @@ def test_monitors_see_every_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     X, y = data()
     with pytest.MonkeyPatch.context() as patch:
-        counting(patch, compiled, "run_epochs", 3)
+        counting(patch, compilation, "run_epochs", 3)
         with pytest.raises(RuntimeError, match="killed"):
             counted(checkpoint=tmp_path).fit(X, y)
     epochs: list[int] = []
@@ -280,7 +275,7 @@ def test_another_formula_is_another_training(
         return {"primitives": ["none", "add", bent], "n_candidates": 20}
 
     with pytest.MonkeyPatch.context() as patch:
-        counting(patch, compiled, "run_epochs", 3)
+        counting(patch, compilation, "run_epochs", 3)
         with pytest.raises(RuntimeError, match="killed"):
             counted(checkpoint=tmp_path, **own(1.0)).fit(X, y)
     resumed = counted(checkpoint=tmp_path, **own(2.0)).fit(X, y)

@@ -16,7 +16,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from autora.skl.darts import DARTSClassifier
-from autora.skl.darts.refit import Problem, levenberg_marquardt
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.fitting.refit import levenberg_marquardt
 
 Settings = dict[str, Any]
 QUICK: Settings = {
@@ -93,14 +94,14 @@ def test_standard_errors_are_those_of_logistic_regression(
 def test_multinomial_standard_errors_match_a_numerical_hessian(
     X: np.ndarray, three: np.ndarray
 ) -> None:
-    from autora.skl.darts.coefficients import (
+    from autora.skl.darts.fitting.coefficients import (
         places,
         standard_errors,
         values,
         with_values,
     )
-    from autora.skl.darts.objectives import OBJECTIVES
-    from autora.skl.darts.table import mean_loss
+    from autora.skl.darts.fitting.problem import mean_loss
+    from autora.skl.darts.graph.objectives import OBJECTIVES
 
     fit = DARTSClassifier(**LINEAR | {"primitives": ["add"]}).fit(X, three)
     objective = OBJECTIVES["probability_distribution"]

@@ -19,18 +19,13 @@ import pytest
 import sympy
 
 import autora.skl.darts as package
-from autora.skl.darts import (
-    DARTSClassifier,
-    DARTSRegressor,
-    cli,
-    commands,
-    fitting,
-    settings,
-)
-from autora.skl.darts.cli import main
-from autora.skl.darts.datafile import Form, read_table
-from autora.skl.darts.datatable import DataFileError
-from autora.skl.darts.outcome import no_history
+from autora.skl.darts import DARTSClassifier, DARTSRegressor
+from autora.skl.darts.cli.main import commands, main
+from autora.skl.darts.cli.text_files import Form, read_table
+from autora.skl.darts.cli.text_tables import DataFileError
+from autora.skl.darts.estimators import settings
+from autora.skl.darts.relaxation import fit
+from autora.skl.darts.relaxation.history import no_history
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
@@ -95,7 +90,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
         patch.setattr(settings, "CLOSED_CANDIDATES", 30)
-        patch.setattr(fitting, "_train", untrained)
+        patch.setattr(fit, "_train", untrained)
         patch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
         assert main(["fit", "data.csv", "--target", TARGET, *SMALL]) == 0
         sys.stdout.seek(0)
@@ -434,7 +429,7 @@ def test_fuzz() -> None:
 def test_help_needs_no_heavy_imports() -> None:
     script = (
         "import sys, autora.skl.darts\n"
-        "from autora.skl.darts.cli import main\n"
+        "from autora.skl.darts.cli.main import main\n"
         "try: main(['fit', '--help'])\n"
         "except SystemExit as stop: assert stop.code == 0\n"
         "print({'numpy', 'sklearn', 'jax', 'pandas'} & set(sys.modules))"
@@ -455,7 +450,7 @@ def test_as_a_program(fitted: tuple[Path, str]) -> None:
 
 def test_every_option_is_documented() -> None:
     page = (ROOT / "docs/command_line.md").read_text("utf-8")
-    [commands_] = [a for a in cli._parser()._actions if isinstance(a.choices, dict)]
+    [commands_] = [a for a in main._parser()._actions if isinstance(a.choices, dict)]
     assert isinstance(commands_.choices, dict)
     for parser in commands_.choices.values():
         options = {o for a in parser._actions for o in a.option_strings} - {"-h", "--help"}

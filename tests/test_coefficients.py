@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from scipy.optimize import curve_fit
 
-from autora.skl.darts import DARTSRegressor, coefficients, rounding
-from autora.skl.darts.constants import ROUND
-from autora.skl.darts.model import Model
-from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.primitives import resolve
-from autora.skl.darts.refit import Problem, levenberg_marquardt
-from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.fitting import coefficients, rounding
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.fitting.refit import levenberg_marquardt
+from autora.skl.darts.graph.constants import ROUND
+from autora.skl.darts.graph.model import Model
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import resolve
+from autora.skl.darts.graph.search_space import SearchSpace
 
 ROUND_VALUES = [constant.value for constant in ROUND]
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold, cross_val_score
 
-from autora.skl.darts import DARTSRegressor, disk_cache
+from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.runtime import disk_cache
 
 EVENT = "/jax/core/compile/backend_compile_duration"
 #: The listener stays registered, for jax has no public way to remove a single one.

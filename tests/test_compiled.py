@@ -19,14 +19,9 @@ import numpy as np
 import pytest
 from jax.experimental import serialize_executable
 
-from autora.skl.darts import (
-    DARTSRegressor,
-    Primitive,
-    compiled,
-    disk_cache,
-    register_primitive,
-    relax,
-)
+from autora.skl.darts import DARTSRegressor, Primitive, register_primitive
+from autora.skl.darts.relaxation import bilevel, compilation
+from autora.skl.darts.runtime import disk_cache
 
 COMPILED = "/jax/core/compile/backend_compile_duration"
 TRACED = "/jax/core/compile/jaxpr_trace_duration"
@@ -62,9 +57,9 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def new_process() -> None:
-    compiled._program.cache_clear()
-    compiled._surroundings.cache_clear()
-    relax.run_epochs.clear_cache()
+    compilation._program.cache_clear()
+    compilation._surroundings.cache_clear()
+    bilevel.run_epochs.clear_cache()
 
 
 def entries(base: Path) -> list[Path]:
@@ -252,7 +247,7 @@ def test_same_bits_without_a_cache(base: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv(disk_cache.VARIABLE, "0")
     new_process()
     assert fitted_weights() == stored
-    monkeypatch.setattr(compiled, "run_epochs", relax.run_epochs)
+    monkeypatch.setattr(compilation, "run_epochs", bilevel.run_epochs)
     assert fitted_weights() == stored
 
 
@@ -267,7 +262,7 @@ def test_another_process(base: Path) -> None:
         "bits = t.fitted_weights()\n"
         "print(hashlib.sha256(bits).hexdigest(), log.count(t.COMPILED))"
     )
-    source = str(Path(compiled.__file__).parents[3])
+    source = str(Path(compilation.__file__).parents[3])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([source, str(here)])}
     runs = [
         subprocess.run(
@@ -318,9 +313,11 @@ def test_other_surroundings_are_another_program(
     if change == "flags":
         monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_min_max=false")
     elif change == "source":
-        monkeypatch.setattr(compiled, "SOURCES", (*compiled.SOURCES, compiled))
+        monkeypatch.setattr(compilation, "SOURCES", (*compilation.SOURCES, compilation))
     elif change == "processor":
-        monkeypatch.setattr(compiled, "_processor", lambda: "one with fewer instructions")
+        monkeypatch.setattr(
+            compilation, "_processor", lambda: "one with fewer instructions"
+        )
     new_process()
     events.clear()
     if change == "setting":
@@ -393,28 +390,29 @@ def test_threads_compile_once(events: list[str]) -> None:
     assert events.count(COMPILED) == 1
 
 
-def _imports(path: Path) -> set[str]:
+def _imports(path: Path) -> set[Path]:
     """Modules of the package that a module imports."""
-    found: set[str] = set()
+    found: set[Path] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
-            names = [alias.name for alias in node.names]
-            found |= {node.module} if node.module else set(names)
+            folder = path.parents[node.level - 1] / (node.module or "").replace(".", "/")
+            named = [folder / alias.name for alias in node.names]
+            modules = named if folder.is_dir() else [folder]
+            found |= {module.with_suffix(".py") for module in modules}
     return found
 
 
 def test_all_sources_are_in_the_key() -> None:
-    folder = Path(compiled.__file__).parent
-    known, new = set(), {"relax"}
+    known, new = set(), {Path(bilevel.__file__)}
     while new:
         known |= new
-        new = set().union(*(_imports(folder / f"{m}.py") for m in new)) - known
-    assert known == {module.__name__.split(".")[-1] for module in compiled.SOURCES}
+        new = set().union(*map(_imports, new)) - known
+    assert known == {Path(str(module.__file__)) for module in compilation.SOURCES}
 
 
 def test_this_processor_is_described() -> None:
-    described = compiled._processor()
-    assert described == compiled._processor()
+    described = compilation._processor()
+    assert described == compilation._processor()
     assert "MHz" not in described
     if Path("/proc/cpuinfo").exists():
         assert "flags" in described.lower() or "features" in described.lower()

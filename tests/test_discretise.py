@@ -9,8 +9,8 @@ import jax
 import numpy as np
 import pytest
 
-from autora.skl.darts import relax
-from autora.skl.darts.discretise import (
+from autora.skl.darts.graph.architecture import (
+    Coefs,
     attempts,
     bounded,
     draw,
@@ -19,9 +19,9 @@ from autora.skl.darts.discretise import (
     probabilities,
     weights_from,
 )
-from autora.skl.darts.network import Coefs
-from autora.skl.darts.primitives import resolve
-from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts.graph.primitives import resolve
+from autora.skl.darts.graph.search_space import SearchSpace
+from autora.skl.darts.relaxation import bilevel
 
 BOTH = ("sum", "product")
 
@@ -122,9 +122,9 @@ def test_absent_edges_say_nothing_about_primitives() -> None:
     np.testing.assert_array_equal(mode(moved)[~absent], architecture[~absent])
 
 
-def hyper(epochs: int) -> relax.Hyper:
-    rates = dict.fromkeys(relax.Hyper._fields, np.float32(0))
-    return relax.Hyper(**rates)._replace(
+def hyper(epochs: int) -> bilevel.Hyper:
+    rates = dict.fromkeys(bilevel.Hyper._fields, np.float32(0))
+    return bilevel.Hyper(**rates)._replace(
         arch_updates=np.int32(1),
         param_updates=np.int32(20),
         max_epochs=np.int32(epochs),
@@ -155,14 +155,14 @@ def test_gradient_tells_products_from_sums(law: Any, aggregation: int) -> None:
     rows = np.ones(64, np.float32)
     edges, nodes = np.zeros((2, 3), "f4"), np.zeros((1, 2), "f4")
     coefs = Coefs(np.zeros((2, 3, 1), "f4"), np.ones((1, 1), "f4"), np.zeros(1, "f4"))
-    state = relax.State(
+    state = bilevel.State(
         edges, edges, edges, np.float32(0), coefs, np.int32(0), jax.random.key(0),
         nodes, nodes, nodes,
     )  # fmt: skip
-    static = relax.Static(space, "real")
-    data = relax.Data(x, y, rows, rows, np.float32(y.std()))
+    static = bilevel.Static(space, "real")
+    data = bilevel.Data(x, y, rows, rows, np.float32(y.std()))
     for _ in range(2):
-        state, history = relax.run_epochs(static, hyper(128), data, state, np.int32(64))
+        state, history = bilevel.run_epochs(static, hyper(128), data, state, np.int32(64))
     assert mode(np.asarray(state.alphas)).tolist() == [1, 2]
     assert mode(np.asarray(state.node_alphas)).tolist() == [aggregation]
     assert probabilities(np.asarray(state.node_alphas))[0, aggregation] > 0.9

@@ -34,12 +34,12 @@ from autora.skl.darts import (
     ResidualDisplay,
     SearchAnimation,
 )
-from autora.skl.darts.display_search import compact
-from autora.skl.darts.openfit import _Recorder
-from autora.skl.darts.outcome import SearchHistory
-from autora.skl.darts.plot import relaxed_weights
-from autora.skl.darts.primitives import resolve
-from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts.graph.primitives import resolve
+from autora.skl.darts.graph.search_space import SearchSpace
+from autora.skl.darts.plotting.axes import relaxed_weights
+from autora.skl.darts.plotting.search_displays import compact
+from autora.skl.darts.search.fit import _Recorder
+from autora.skl.darts.selection.result import SearchHistory
 
 #: Names that mathematics, DOT or HTML would read as something else.
 AWKWARD = ["_$a$_", "50% <b>&amp;"]
@@ -411,8 +411,8 @@ def test_animation_files(two: SimpleNamespace, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (6, 3), (3, 5)])
 def test_animation_of_every_size(shape: tuple[int, int]) -> None:
-    from autora.skl.darts.model import Model
-    from autora.skl.darts.objectives import OBJECTIVES
+    from autora.skl.darts.graph.model import Model
+    from autora.skl.darts.graph.objectives import OBJECTIVES
 
     space = SearchSpace(*shape, 2, resolve(["none", "mult", "exp", "sin"]))
     rng = np.random.default_rng(0)

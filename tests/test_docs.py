@@ -20,7 +20,7 @@ from matplotlib import pyplot as plt
 
 import autora.skl.darts as package
 from autora.skl.darts import DARTSClassifier, DARTSRegressor
-from autora.skl.darts.primitives import _BUILT_IN, SCIENCE
+from autora.skl.darts.graph.primitives import _BUILT_IN, SCIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -210,7 +210,7 @@ def test_the_primitives_page_has_every_primitive() -> None:
 
 def warning_texts() -> Iterator[tuple[str, str]]:
     """Every warning of the package: where, and its longest piece without a value."""
-    for path in SOURCE.glob("*.py"):
+    for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn":
                 parts = [p for p in ast.walk(node.args[0]) if isinstance(p, ast.Constant)]

@@ -9,15 +9,18 @@ import numba
 import numpy as np
 import pytest
 
-from autora.skl.darts import arena as arenas
-from autora.skl.darts import bridge, codegen, engine, vertex
-from autora.skl.darts.jets import differentiate
-from autora.skl.darts.model import Model
-from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.primitives import SCIENCE, Primitive, builtin, resolve
-from autora.skl.darts.random_edits import randomly_edited
-from autora.skl.darts.refit import Problem, levenberg_marquardt
-from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.fitting.refit import levenberg_marquardt
+from autora.skl.darts.graph import codegen
+from autora.skl.darts.graph.jets import differentiate
+from autora.skl.darts.graph.model import Model
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import SCIENCE, Primitive, builtin, resolve
+from autora.skl.darts.graph.search_space import SearchSpace
+from autora.skl.darts.search import conversion, gradient
+from autora.skl.darts.search import problem as arenas
+from autora.skl.darts.search.kernels import loader
+from autora.skl.darts.search.random_edits import randomly_edited
 
 PRIMITIVES = arenas.table()
 TINY = np.concatenate([-np.geomspace(1e-12, 0.3, 99), np.geomspace(1e-12, 0.3, 99)])
@@ -25,7 +28,7 @@ TINY = np.concatenate([-np.geomspace(1e-12, 0.3, 99), np.geomspace(1e-12, 0.3, 9
 
 @pytest.fixture(scope="module")
 def kernel() -> Any:
-    return engine.load(PRIMITIVES)
+    return loader.load(PRIMITIVES)
 
 
 @pytest.fixture
@@ -51,8 +54,8 @@ def mapped(function: Any) -> Any:
 
 
 def arena_of(problem: Problem) -> tuple[arenas.Arena, Any]:
-    units = bridge.units_of(problem)
-    return bridge.arena_for(bridge.Frame(resolve(SCIENCE)), problem, units), units
+    units = conversion.units_of(problem)
+    return conversion.arena_for(conversion.Frame(resolve(SCIENCE)), problem, units), units
 
 
 def test_the_table_is_complete() -> None:
@@ -167,17 +170,17 @@ def test_compiled_fit_is_the_numpy_fit(problem: Problem) -> None:
     start = graphs.take(np.arange(len(graphs)))
     arena.fit(start, 0, 0.0)
     arena.fit(graphs, 25, 1e-13)
-    space = bridge.space_for(bridge.Frame(resolve(SCIENCE)), 2, graphs)
+    space = conversion.space_for(conversion.Frame(resolve(SCIENCE)), 2, graphs)
     objective = OBJECTIVES["real"]
     agreed = tried = 0
     for i in np.flatnonzero(np.isfinite(start.loss)):
         # The oracle has no mask of the read-out: all nodes must be in use.
         if not graphs.use[i, : (graphs.op[i, :, 0] >= 0).sum()].all():
             continue
-        model = bridge.model_of(arena, graphs, i, space, objective, units)
+        model = conversion.model_of(arena, graphs, i, space, objective, units)
         square = problem.weight @ (model.predict(problem.x) - problem.y)[:, 0] ** 2
         assert square == pytest.approx(graphs.loss[i] * units.scale**2, rel=1e-6, abs=1e-18)
-        begin = bridge.model_of(arena, start, i, space, objective, units)
+        begin = conversion.model_of(arena, start, i, space, objective, units)
         fit = levenberg_marquardt(problem, begin, 25)
         tried += 1
         agreed += fit.loss * problem.weight.sum() == pytest.approx(square, rel=1e-3)
@@ -190,11 +193,11 @@ def test_models_and_graphs_are_two_spellings(problem: Problem) -> None:
     graphs = random_graphs(arena, 40, 1)
     arena.fit(graphs, 5, 1e-9)
     graphs = graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))
-    space = bridge.space_for(bridge.Frame(resolve(SCIENCE)), 2, graphs)
+    space = conversion.space_for(conversion.Frame(resolve(SCIENCE)), 2, graphs)
     for i in range(len(graphs)):
-        model = bridge.model_of(arena, graphs, i, space, OBJECTIVES["real"], units)
-        back = bridge.graphs_of(arena, [model], units)
-        again = bridge.model_of(arena, back, 0, space, OBJECTIVES["real"], units)
+        model = conversion.model_of(arena, graphs, i, space, OBJECTIVES["real"], units)
+        back = conversion.graphs_of(arena, [model], units)
+        again = conversion.model_of(arena, back, 0, space, OBJECTIVES["real"], units)
         used = model.readout != 0
         np.testing.assert_array_equal(model.architecture, again.architecture)
         np.testing.assert_allclose(model.readout[used], again.readout[used])
@@ -268,7 +271,7 @@ def test_scored_children_beat_random_ones(problem: Problem) -> None:
     arena, _ = arena_of(problem)
     rng = np.random.default_rng(0)
     graph = fitted(arena)
-    parents, edits = vertex.proposed(arena, graph.take([0, 0]), 60, rng)
+    parents, edits = gradient.proposed(arena, graph.take([0, 0]), 60, rng)
     assert set(parents) == {0, 1}
     scored = graph.take(np.zeros(len(parents), int))
     arena.apply(scored, edits)
@@ -286,9 +289,11 @@ def test_every_proposal_finds_its_room(problem: Problem) -> None:
     """With new nodes of two sources and, if they are switched off, without."""
     arena, _ = arena_of(problem)
     graph = fitted(arena)
-    _, edits = vertex.proposed(arena, graph, 100, np.random.default_rng(1), compound=False)
+    _, edits = gradient.proposed(
+        arena, graph, 100, np.random.default_rng(1), compound=False
+    )
     assert set(edits.rows[:, 7]) == {-1}
-    _, more = vertex.proposed(arena, graph, 100, np.random.default_rng(1))
+    _, more = gradient.proposed(arena, graph, 100, np.random.default_rng(1))
     assert set(more.rows[:, 7]) > {-1}
     assert len(edits.rows) == 100
     children = graph.take(np.zeros(100, int))
@@ -316,7 +321,7 @@ def test_nothing_is_compiled_twice(kernel: Any, problem: Problem) -> None:
     """A literal is a type to the compiler, and one more version of all that is called."""
     arena, _ = arena_of(problem)
     rng = np.random.default_rng(0)
-    vertex.proposed(arena, random_graphs(arena, 5, 0), 3, rng)
+    gradient.proposed(arena, random_graphs(arena, 5, 0), 3, rng)
     functions = [f for f in vars(kernel).values() if hasattr(f, "signatures")]
     assert len(functions) > 40
     types = {kind for f in functions for signature in f.signatures for kind in signature}
@@ -324,9 +329,9 @@ def test_nothing_is_compiled_twice(kernel: Any, problem: Problem) -> None:
 
 
 def test_no_cache_directory_to_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.disk_cache, "folder", lambda: None)
+    monkeypatch.setattr(loader.disk_cache, "folder", lambda: None)
     few = tuple(p for p in PRIMITIVES if p.name in ("add", "mult", "exp"))
-    module = engine.load.__wrapped__(few)
+    module = loader.load.__wrapped__(few)
     v, d = np.empty(2), np.empty((2, 2))
     called(module.evaluate)(1, np.array([1.0, 2.0]), np.array([3.0]), v, d)
     np.testing.assert_array_equal(v, [3, 6])
@@ -343,9 +348,9 @@ def test_space_holds_parallel_edges() -> None:
 
 
 def test_old_programs_are_deleted(tmp_path: Path) -> None:
-    for i in range(engine._MOST_PROGRAMS + 3):
-        engine._written(f"x = {i}\n", tmp_path)
-    assert len(list(tmp_path.glob("kernel_*.py"))) == engine._MOST_PROGRAMS
+    for i in range(loader._MOST_PROGRAMS + 3):
+        loader._written(f"x = {i}\n", tmp_path)
+    assert len(list(tmp_path.glob("kernel_*.py"))) == loader._MOST_PROGRAMS
     assert not list(tmp_path.glob("*.tmp"))
-    newest = engine._written(f"x = {engine._MOST_PROGRAMS + 2}\n", tmp_path)
+    newest = loader._written(f"x = {loader._MOST_PROGRAMS + 2}\n", tmp_path)
     assert newest.exists()

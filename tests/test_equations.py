@@ -10,18 +10,18 @@ import pytest
 import sympy
 
 from autora.skl.darts import DARTSRegressor
-from autora.skl.darts.model import Model
-from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.primitives import (
+from autora.skl.darts.equations.simplification import simplified
+from autora.skl.darts.equations.symbolic import expressions
+from autora.skl.darts.graph.model import Model
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import (
     _BUILT_IN,
     NUMPY,
     SCIENCE,
     known_primitives,
     resolve,
 )
-from autora.skl.darts.rewrite import simplified
-from autora.skl.darts.search_space import SearchSpace
-from autora.skl.darts.symbolic import expressions
+from autora.skl.darts.graph.search_space import SearchSpace
 
 NAMES = tuple(name for name in known_primitives() if name in _BUILT_IN)
 X = np.random.default_rng(0).uniform(0.2, 1.5, (25, 2))

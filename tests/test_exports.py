@@ -16,12 +16,12 @@ import pytest
 import sympy
 
 from autora.skl.darts import DARTSRegressor, Primitive, register_primitive
-from autora.skl.darts.model import Model
-from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.primitives import SCIENCE, builtin, lookup, resolve
-from autora.skl.darts.rewrite import simplified
-from autora.skl.darts.search_space import SearchSpace
-from autora.skl.darts.source import function_source, identifiers
+from autora.skl.darts.equations.python_source import function_source, identifiers
+from autora.skl.darts.equations.simplification import simplified
+from autora.skl.darts.graph.model import Model
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import SCIENCE, builtin, lookup, resolve
+from autora.skl.darts.graph.search_space import SearchSpace
 
 NAMES = tuple(primitive.name for primitive in builtin())
 X = np.random.default_rng(0).uniform(0.2, 1.5, (40, 2))

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from autora.skl.darts import DARTSRegressor, bridge, undoing
-from autora.skl.darts.factors import power_factors
-from autora.skl.darts.primitives import SCIENCE, resolve
-from autora.skl.darts.refit import Problem
+from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph.primitives import SCIENCE, resolve
+from autora.skl.darts.search import conversion, inversion
+from autora.skl.darts.search.power_factors import power_factors
 
 Law = Callable[[np.ndarray], np.ndarray]
 RNG = np.random.default_rng(0)
@@ -70,11 +71,11 @@ def test_a_weight_is_a_repetition() -> None:
     assert found(y, weight=weight.astype(float)) == found(y[rows], X[rows])
 
 
-def places(y: np.ndarray, names: tuple[str, ...] = SCIENCE) -> list[undoing.Undone]:
+def places(y: np.ndarray, names: tuple[str, ...] = SCIENCE) -> list[inversion.Undone]:
     problem = Problem(X, y[:, None], np.ones(len(y)), True, True)
-    frame = bridge.Frame(resolve(names))
-    arena = bridge.arena_for(frame, problem, bridge.units_of(problem))
-    return undoing.undone(arena)
+    frame = conversion.Frame(resolve(names))
+    arena = conversion.arena_for(frame, problem, conversion.units_of(problem))
+    return inversion.undone(arena)
 
 
 def test_factors_leave_the_search() -> None:

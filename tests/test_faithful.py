@@ -19,10 +19,11 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from autora.skl.darts import relax
-from autora.skl.darts.network import MATRIX_PRODUCT, Coefs, forward
-from autora.skl.darts.primitives import _BUILT_IN, known_primitives, resolve
-from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts.graph.architecture import Coefs
+from autora.skl.darts.graph.primitives import _BUILT_IN, known_primitives, resolve
+from autora.skl.darts.graph.search_space import SearchSpace
+from autora.skl.darts.relaxation import bilevel
+from autora.skl.darts.relaxation.mixture import MATRIX_PRODUCT, forward
 
 RECORD = json.loads((Path(__file__).parent / "data/peer_trajectory.json").read_text())
 CASES = RECORD["cases"]
@@ -52,7 +53,7 @@ def used_places(space: SearchSpace) -> np.ndarray:
     return np.broadcast_to(used, (space.n_edges, *used.shape))
 
 
-def hyper_of(case: dict[str, Any]) -> relax.Hyper:
+def hyper_of(case: dict[str, Any]) -> bilevel.Hyper:
     """The recorded hyperparameters in our terms, as arrays of double precision."""
     peer = case["hyperparameters"]
     counts = {
@@ -60,26 +61,26 @@ def hyper_of(case: dict[str, Any]) -> relax.Hyper:
         "param_updates": peer["param_updates_per_epoch"],
         "max_epochs": peer["max_epochs"],
     }
-    same = set(relax.Hyper._fields) & set(peer)
+    same = set(bilevel.Hyper._fields) & set(peer)
     rates = {key: np.float64(peer[key]) for key in same - set(counts)}
     rates["arch_learning_rate_min"] = rates["arch_learning_rate_max"]
     # The package fixes Adam's first decay rate, whatever its arch_momentum says.
     rates["arch_momentum"] = np.float64(0.5)
     rates["train_readout"] = np.float64(peer["train_classifier_coefficients"])
     rates["train_bias"] = np.float64(peer["train_classifier_bias"])
-    return relax.Hyper(
+    return bilevel.Hyper(
         **{key: np.int32(value) for key, value in counts.items()},
         **rates,
         precondition=np.bool_(False),
     )
 
 
-def initial_state(case: dict[str, Any], space: SearchSpace) -> relax.State:
+def initial_state(case: dict[str, Any], space: SearchSpace) -> bilevel.State:
     alphas = np.array(case["alphas"][0])
     # The padding is not zero, so that a leak from it would show.
     edge = np.full((*alphas.shape, space.max_params), 0.5)
     edge[used_places(space)] = case["edge"][0]
-    return relax.State(
+    return bilevel.State(
         alphas=alphas,
         adam_mean=np.zeros_like(alphas),
         adam_square=np.zeros_like(alphas),
@@ -102,17 +103,17 @@ def deviations(case: dict[str, Any], **changed: Any) -> np.ndarray:
     """Deviations of shape (epochs, arrays) over the recorded trajectory."""
     space = space_of(case)
     used = used_places(space)
-    static = relax.Static(space, case["output_type"], case["darts_type"])
+    static = bilevel.Static(space, case["output_type"], case["darts_type"])
     hyper = hyper_of(case)._replace(**changed)
     rows = np.ones(len(case["X"]))
-    data = relax.Data(
+    data = bilevel.Data(
         np.array(case["X"]), np.array(case["y"]), rows, rows, scale=np.float64(1)
     )
     result = []
     with double_precision():
         state = initial_state(case, space)
         for epoch in range(1, len(case["alphas"])):
-            state, history = relax.run_epochs(static, hyper, data, state, np.int32(1))
+            state, history = bilevel.run_epochs(static, hyper, data, state, np.int32(1))
             assert state.alphas.dtype == state.coefs.edge.dtype == np.float64
             ours = {
                 "alphas": state.alphas,
@@ -171,7 +172,7 @@ def test_comparison_notices_a_wrong_rule(changed):
 def test_gradients_match_finite_differences(names, darts_type, objective):
     """Many primitives at once, at positive arguments, in double precision."""
     space = SearchSpace(1, 2, 1, resolve(names))
-    static = relax.Static(space, objective, darts_type)
+    static = bilevel.Static(space, objective, darts_type)
     rng = np.random.default_rng(0)
     alphas = rng.normal(0, 0.5, (space.n_edges, space.n_primitives))
     coefs = Coefs(
@@ -180,13 +181,15 @@ def test_gradients_match_finite_differences(names, darts_type, objective):
         rng.uniform(-1, 1, 1),
     )
     x, y = rng.uniform(0.5, 1.5, (7, 1)), rng.uniform(0.2, 0.8, (7, 1))
-    rows = relax._Rows(x, y, rng.uniform(0.5, 1, 7))
+    rows = bilevel._Rows(x, y, rng.uniform(0.5, 1, 7))
     with double_precision():
-        point, unravel = ravel_pytree(jax.tree.map(jnp.array, (relax.Arch(alphas), coefs)))
+        point, unravel = ravel_pytree(
+            jax.tree.map(jnp.array, (bilevel.Arch(alphas), coefs))
+        )
 
         def loss(flat: jax.Array) -> jax.Array:
             arch, edge_and_readout = unravel(flat)
-            return relax._loss(static, arch, edge_and_readout, rows, np.float64(1.3))
+            return bilevel._loss(static, arch, edge_and_readout, rows, np.float64(1.3))
 
         step = 1e-5
         moves = step * np.eye(point.size)
@@ -212,7 +215,7 @@ def relaxed_products(
     names: tuple[str, ...],
     darts_type: str = "original",
     n_parallel: int = 1,
-) -> tuple[relax.Static, relax.Arch, Coefs]:
+) -> tuple[bilevel.Static, bilevel.Arch, Coefs]:
     """A random point of a relaxed graph whose nodes may multiply."""
     space = SearchSpace(2, 2, 1, resolve(names), aggregations, None, n_parallel)
     rng = np.random.default_rng(0)
@@ -223,7 +226,7 @@ def relaxed_products(
         rng.uniform(0.1, 0.5, (space.n_nodes, 1)),
         rng.uniform(-1, 1, 1),
     )
-    return relax.Static(space, "real", darts_type), relax.Arch(alphas, nodes), coefs
+    return bilevel.Static(space, "real", darts_type), bilevel.Arch(alphas, nodes), coefs
 
 
 @pytest.mark.parametrize("n_parallel", [1, 2])
@@ -254,7 +257,7 @@ def test_mixture_of_sums_and_products(aggregations, darts_type, rows, n_parallel
             values.append(share[0] * terms + share[1] * factors)
     expected = np.stack(values[2:], axis=1) @ coefs.readout + coefs.bias
     with double_precision():
-        found = relax._eta(static, *jax.tree.map(jnp.array, (arch, coefs)), x)
+        found = bilevel._eta(static, *jax.tree.map(jnp.array, (arch, coefs)), x)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
@@ -272,13 +275,13 @@ def test_gradients_through_products_match_finite_differences():
     static, arch, coefs = relaxed_products(BOTH, NAMES)
     rng = np.random.default_rng(2)
     x, y = rng.uniform(0.5, 1.5, (7, 2)), rng.uniform(0.2, 0.8, (7, 1))
-    rows = relax._Rows(x, y, np.ones(7))
+    rows = bilevel._Rows(x, y, np.ones(7))
     with double_precision():
         point, unravel = ravel_pytree(jax.tree.map(jnp.array, (arch, coefs)))
 
         @jax.jit
         def loss(flat: jax.Array) -> jax.Array:
-            return relax._loss(static, *unravel(flat), rows, np.float64(1))
+            return bilevel._loss(static, *unravel(flat), rows, np.float64(1))
 
         exact = np.asarray(jax.grad(loss)(point))
         moves = rng.normal(size=(12, point.size))
@@ -295,7 +298,7 @@ def test_products_are_finite_at_extreme_arguments(size):
     signs = np.array(list(product([1.0, -1.0, 0.0], repeat=2)))
     x = jnp.asarray(size * signs, jnp.float32)
     value, gradients = jax.value_and_grad(
-        lambda point: relax._eta(static, *point, x).mean()
+        lambda point: bilevel._eta(static, *point, x).mean()
     )(single)
     assert np.isfinite(value)
     assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradients))

@@ -12,13 +12,13 @@ import graphviz
 import numpy as np
 import pytest
 
-from autora.skl.darts import render
-from autora.skl.darts.graph import model_graph
-from autora.skl.darts.model import Model
-from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.primitives import resolve
-from autora.skl.darts.render import ModelGraph
-from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts.graph.model import Model
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import resolve
+from autora.skl.darts.graph.search_space import SearchSpace
+from autora.skl.darts.plotting import graphviz_files
+from autora.skl.darts.plotting.graph_drawing import model_graph
+from autora.skl.darts.plotting.graphviz_files import ModelGraph
 
 VOCABULARY = ["none", "add", "subtract", "mult", "linear", "linear_exp", "softplus"]
 ODD_NAMES = ['a<b & "c"', "back\\slash\\n", "two\nlines", "größe &lt; 日本", "<b>$x$</b>"]
@@ -56,7 +56,7 @@ def no_dot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def no_program(no_dot: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(render, "_find_pure", lambda: None)
+    monkeypatch.setattr(graphviz_files, "_find_pure", lambda: None)
 
 
 def label(source: str, item: str) -> str | None:
@@ -220,7 +220,7 @@ def test_without_any_program_the_remedy_is_named(drawn, no_program, tmp_path) ->
 def test_notebook_shows_svg_or_falls_back_to_text(drawn, no_dot, monkeypatch) -> None:
     assert "exp(5*x2 + 0.1)" in drawn._repr_mimebundle_()["image/svg+xml"]
     assert drawn._repr_svg_().startswith("<?xml")
-    monkeypatch.setattr(render, "_find_pure", lambda: None)
+    monkeypatch.setattr(graphviz_files, "_find_pure", lambda: None)
     assert drawn.source in drawn._repr_mimebundle_()["text/plain"]
     assert drawn._repr_svg_() is None
 
@@ -237,7 +237,8 @@ def test_dot_is_preferred(drawn: ModelGraph, monkeypatch, tmp_path) -> None:
 
 def test_package_does_not_import_drawing_libraries() -> None:
     code = (
-        "import sys, autora.skl.darts, autora.skl.darts.monitor, autora.skl.darts.plot;"
+        "import sys, autora.skl.darts, autora.skl.darts.plotting.monitor;"
+        "import autora.skl.darts.plotting.axes;"
         "print([m for m in ('graphviz', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run(

@@ -11,19 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autora.skl.darts import (
-    DARTSClassifier,
-    DARTSRegressor,
-    Primitive,
-    base,
-    compiled,
-    evolve,
-    fitting,
-    herds,
+from autora.skl.darts import DARTSClassifier, DARTSRegressor, Primitive, register_primitive
+from autora.skl.darts.estimators import base
+from autora.skl.darts.relaxation import candidate_search, compilation, fit
+from autora.skl.darts.search import (
+    fisher_scoring,
+    loop,
+    parallel,
     population,
-    register_primitive,
-    search,
-    working,
 )
 
 Plane = tuple[np.ndarray, np.ndarray]
@@ -65,8 +60,8 @@ def test_open_search(
     owner, name = {
         "watch": (base.OpenProgress, "__call__"),
         "step": (population.Population, "step"),
-        "merge": (evolve.Archive, "_merge"),
-        "polish": (evolve.Archive, "_polish"),
+        "merge": (loop.Archive, "_merge"),
+        "polish": (loop.Archive, "_polish"),
     }[place]
     model = DARTSRegressor(**OPEN)
     with monkeypatch.context() as patch:
@@ -97,7 +92,7 @@ def test_before_anything_is_found(
     before = dict(vars(model))
     stop = at_call(1, lambda *_: 0, KeyboardInterrupt)
     monkeypatch.setattr(population.Population, "step", stop)
-    monkeypatch.setattr(compiled, "run_epochs", stop)
+    monkeypatch.setattr(compilation, "run_epochs", stop)
     with pytest.raises(KeyboardInterrupt, match="now"):
         model.fit(*plane)
     assert vars(model).keys() == before.keys()
@@ -106,7 +101,7 @@ def test_before_anything_is_found(
 
 @pytest.mark.parametrize(
     ("owner", "name", "settings"),
-    [(herds, "evolve", OPEN), (fitting, "run", {"num_graph_nodes": 1, "max_epochs": 3})],
+    [(parallel, "evolve", OPEN), (fit, "run", {"num_graph_nodes": 1, "max_epochs": 3})],
 )
 def test_a_later_restart(
     plane: Plane,
@@ -131,7 +126,7 @@ def test_threads_hand_over_what_they_have(
     plane: Plane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C reaches the main thread alone, which waits, while others search."""
-    real, searching = herds.Search.seen, set[int]()
+    real, searching = parallel.Search.seen, set[int]()
 
     def seen(self: Any, *state: Any) -> Any:
         before = len(searching)
@@ -143,7 +138,7 @@ def test_threads_hand_over_what_they_have(
     X = plane[0]
     y = plane[1] + np.random.default_rng(0).normal(0, 0.3, len(X))
     model = DARTSRegressor(max_time=30, n_restarts=4, n_jobs=2, random_state=0)
-    monkeypatch.setattr(herds.Search, "seen", seen)
+    monkeypatch.setattr(parallel.Search, "seen", seen)
     # Where the tests are a background job, the shell has switched interrupts off.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -162,7 +157,7 @@ def test_classifier(
     plane: Plane, monkeypatch: pytest.MonkeyPatch, place: str, number: int
 ) -> None:
     X, y = plane[0], plane[1] + 0.3 * np.sin(40 * plane[1]) > 0
-    owner = population.Population if place == "step" else working
+    owner = population.Population if place == "step" else fisher_scoring
     # How many there are depends on how the processor rounds.
     number = min(number, {"simpler": 6, "step": 10}.get(place, number))
     model = DARTSClassifier(**OPEN | {"n_candidates": 9000})
@@ -209,8 +204,8 @@ def test_relaxed_stage(plane: Plane, quick: Settings) -> None:
 def test_search_over_counted_graphs(
     plane: Plane, quick: Settings, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    function = at_call(number, search.refit, KeyboardInterrupt)
-    monkeypatch.setattr(search, "refit", function)
+    function = at_call(number, candidate_search.refit, KeyboardInterrupt)
+    monkeypatch.setattr(candidate_search, "refit", function)
     model = DARTSRegressor(**quick)
     with pytest.raises(KeyboardInterrupt, match="now"):
         model.fit(*plane)

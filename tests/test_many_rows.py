@@ -11,20 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from autora.skl.darts import (
-    DARTSClassifier,
-    DARTSRegressor,
-    coefficients,
-    fitting,
-    observations,
-    refit,
-    relax,
-    settle,
-)
-from autora.skl.darts.batches import rows_at
-from autora.skl.darts.network import Coefs
-from autora.skl.darts.primitives import resolve
-from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts import DARTSClassifier, DARTSRegressor
+from autora.skl.darts.fitting import coefficients, refit
+from autora.skl.darts.graph import observations
+from autora.skl.darts.graph.architecture import Coefs
+from autora.skl.darts.graph.primitives import resolve
+from autora.skl.darts.graph.search_space import SearchSpace
+from autora.skl.darts.relaxation import bilevel, fit
+from autora.skl.darts.relaxation.batches import rows_at
+from autora.skl.darts.search import finalize
 
 PRIMITIVES = ["none", "add", "mult", "linear_exp"]
 COUNTED = {
@@ -77,7 +72,7 @@ def test_a_start_that_is_not_finite_in_one_block_loses(
 def test_counted_graphs_settle_on_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = table(600)
     exact = DARTSRegressor(**COUNTED).fit(X, y)
-    monkeypatch.setattr(fitting, "_FEW_ROWS", 150)
+    monkeypatch.setattr(fit, "_FEW_ROWS", 150)
     sampled = DARTSRegressor(**COUNTED).fit(X, y)
     np.testing.assert_array_equal(sampled.model_.architecture, exact.model_.architecture)
     np.testing.assert_allclose(sampled.predict(X), exact.predict(X), rtol=1e-6)
@@ -87,7 +82,7 @@ def test_open_searches_settle_on_samples(monkeypatch: pytest.MonkeyPatch) -> Non
     X, y = table(600)
     settings = {"random_state": 0, "primitives": PRIMITIVES, "n_candidates": 1500}
     exact = DARTSRegressor(**settings).fit(X, y)
-    monkeypatch.setattr(settle, "_SAMPLES", ((150, 100), (300, 8)))
+    monkeypatch.setattr(finalize, "_SAMPLES", ((150, 100), (300, 8)))
     sampled = DARTSRegressor(**settings).fit(X, y)
     assert len(sampled.equations_) >= 2
     best = np.mean((exact.predict(X) - y) ** 2)
@@ -116,24 +111,26 @@ def results(jaxpr: Any) -> Iterator[tuple[str, tuple[int, ...]]]:
                 yield from results(inner.jaxpr)
 
 
-def numbered_rows(n: int, n_valid: int, size: int) -> relax.Data:
+def numbered_rows(n: int, n_valid: int, size: int) -> bilevel.Data:
     """Rows that know their number; what is after row ``n`` is padding."""
     x = np.arange(size, dtype="f4")[:, None]
     train = (np.arange(size) < n - n_valid).astype("f4")
     valid = ((np.arange(size) >= n - n_valid) & (np.arange(size) < n)).astype("f4")
     spans = np.array([[0, n - n_valid], [n - n_valid, n_valid]], np.int32)
-    return relax.Data(x, x, train, valid, np.float32(1), spans)
+    return bilevel.Data(x, x, train, valid, np.float32(1), spans)
 
 
-def batched(batch: int) -> relax.Static:
-    return relax.Static(SearchSpace(1, 1, 1, resolve(("add",))), "real", batch_size=batch)
+def batched(batch: int) -> bilevel.Static:
+    return bilevel.Static(SearchSpace(1, 1, 1, resolve(("add",))), "real", batch_size=batch)
 
 
 @pytest.mark.parametrize("level, offset", [(0, 0), (0, 55), (1, 0), (1, 17)])
 def test_batches_are_a_walk_through_the_rows_of_a_level(level: int, offset: int) -> None:
     data = numbered_rows(n=100, n_valid=20, size=128)
     first, count = data.spans[level]
-    steps = [relax._batch(batched(10), data, level, offset, s) for s in range(count // 10)]
+    steps = [
+        bilevel._batch(batched(10), data, level, offset, s) for s in range(count // 10)
+    ]
     seen = np.concatenate([np.asarray(rows.x[:, 0]) for rows in steps])
     assert sorted(seen.tolist()) == list(range(first, first + count))
     assert all(np.all(np.asarray(rows.weight) == 1) for rows in steps)
@@ -141,7 +138,7 @@ def test_batches_are_a_walk_through_the_rows_of_a_level(level: int, offset: int)
 
 def test_a_level_smaller_than_a_batch_counts_every_row_once() -> None:
     data = numbered_rows(n=100, n_valid=20, size=128)
-    rows = relax._batch(batched(64), data, 1, 7, 3)
+    rows = bilevel._batch(batched(64), data, 1, 7, 3)
     counted = np.asarray(rows.x[:, 0])[np.asarray(rows.weight) > 0]
     assert sorted(counted.tolist()) == list(range(80, 100))
 
@@ -150,14 +147,14 @@ def test_the_program_of_a_batched_step_does_not_see_all_rows() -> None:
     """Nothing as long as the data is computed, neither in an epoch nor in a step."""
     rows, static = 1 << 15, batched(64)
     data = numbered_rows(n=rows, n_valid=rows // 4, size=rows)
-    state = relax.State(
+    state = bilevel.State(
         *(np.zeros((1, 1), "f4"),) * 3, np.float32(0),
         Coefs(np.zeros((1, 1, 1), "f4"), np.ones((1, 1), "f4"), np.zeros(1, "f4")),
         np.int32(0), np.zeros(2, np.uint32),
     )  # fmt: skip
-    hyper = relax.Hyper(*(np.float32(0.1),) * len(relax.Hyper._fields))
+    hyper = bilevel.Hyper(*(np.float32(0.1),) * len(bilevel.Hyper._fields))
     hyper = hyper._replace(arch_updates=1, param_updates=2, max_epochs=2)
-    program = jax.make_jaxpr(partial(relax._epoch, static))(hyper, data, state)
+    program = jax.make_jaxpr(partial(bilevel._epoch, static))(hyper, data, state)
     made = list(results(program.jaxpr))
     assert ("gather", (64, 1)) in made
     assert [found for found in made if rows in found[1]] == []

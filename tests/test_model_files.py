@@ -22,21 +22,21 @@ from autora.skl.darts import (
     DARTSRegressor,
     ModelFileError,
     Primitive,
-    fitting,
     known_primitives,
     register_primitive,
-    untrusted,
 )
-from autora.skl.darts.document import model_read, model_written
-from autora.skl.darts.model import Model
-from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.outcome import no_history
-from autora.skl.darts.primitives import builtin, resolve
-from autora.skl.darts.readings import Readings
-from autora.skl.darts.relax import History
-from autora.skl.darts.search_space import SearchSpace
-from autora.skl.darts.symbolic import one_line
-from autora.skl.darts.untrusted import Field
+from autora.skl.darts.equations.symbolic import one_line
+from autora.skl.darts.estimators.equation_mixin import Readings
+from autora.skl.darts.graph.model import Model
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import builtin, resolve
+from autora.skl.darts.graph.search_space import SearchSpace
+from autora.skl.darts.persistence import fields
+from autora.skl.darts.persistence.documents import model_read, model_written
+from autora.skl.darts.persistence.fields import Field
+from autora.skl.darts.relaxation import fit
+from autora.skl.darts.relaxation.bilevel import History
+from autora.skl.darts.relaxation.history import no_history
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
@@ -91,13 +91,13 @@ def untrained(start: Any, plan: Any, observer: Any, keeper: Any) -> tuple:
 @pytest.fixture
 def quick_training(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.getfixturevalue("case") != TRAINED:
-        monkeypatch.setattr(fitting, "_train", untrained)
+        monkeypatch.setattr(fit, "_train", untrained)
 
 
 @pytest.fixture(scope="module")
 def plain() -> DARTSRegressor:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "_train", untrained)
+        patch.setattr(fit, "_train", untrained)
         return fitted(*CASES["plain"])
 
 
@@ -205,12 +205,12 @@ def random_model(seed: int, name: str) -> Model:
 def test_every_primitive_to_the_last_bit(name: str) -> None:
     for seed in range(3):
         model = random_model(seed, name)
-        text = untrusted.pretty(model_written(model, 0))
-        same(model_read(untrusted.parse(text), [model.space]), model)
+        text = fields.pretty(model_written(model, 0))
+        same(model_read(fields.parse(text), [model.space]), model)
 
 
 def test_names_of_columns_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "_train", untrained)
+    monkeypatch.setattr(fit, "_train", untrained)
     names = ["x[0]", "__import__('os')", 'a "quote" \\ $x^2$ <b> \u2028 é 数', ""]
     table = pd.DataFrame(np.column_stack([X, X[:, ::-1] ** 2]), columns=names)
     model = fitted(pd.Series(CURVE, name="lambda\n"), {"num_graph_nodes": 1}, table)
@@ -250,7 +250,7 @@ def test_parameters_that_are_code_are_left_out(
 def test_a_long_history_is_left_out(
     plain: DARTSRegressor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autora.skl.darts.document_weights.MOST_HISTORY", 10)
+    monkeypatch.setattr("autora.skl.darts.persistence.weight_documents.MOST_HISTORY", 10)
     with pytest.warns(UserWarning, match="history_ has more than"):
         loaded = DARTSRegressor.from_json(plain.to_json())
     assert len(loaded.history_.train_loss) == 0
@@ -259,7 +259,7 @@ def test_a_long_history_is_left_out(
 def test_primitives_of_your_own(
     own_table: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fitting, "_train", untrained)
+    monkeypatch.setattr(fit, "_train", untrained)
     register_primitive(Primitive("bump", lambda m, x, a: m.exp(-a * x * x), ("shape",)))
     model = fitted(CURVE, {"primitives": ["none", "bump", "mult"]})
     text = model.to_json()
@@ -314,7 +314,7 @@ def test_subclasses(plain: DARTSRegressor) -> None:
     ],
 )
 def test_classifiers(labels: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "_train", untrained)
+    monkeypatch.setattr(fit, "_train", untrained)
     y = labels[np.digitize(CURVE, [0.25, 0.4][: len(labels) - 1])]
     model = DARTSClassifier(
         num_graph_nodes=1, primitives=VOCABULARY, n_candidates=20, random_state=0
@@ -407,7 +407,7 @@ def test_large_and_binary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ModelFileError, match="no UTF-8"):
         DARTSRegressor.load(path)
-    monkeypatch.setattr(untrusted, "MOST_BYTES", 1000)
+    monkeypatch.setattr(fields, "MOST_BYTES", 1000)
     path.write_text(" " * 1001)
     with pytest.raises(ModelFileError, match="larger than"):
         DARTSRegressor.load(path)
@@ -631,7 +631,7 @@ def test_the_hook_sees_code_that_is_run(audited: None) -> None:
 
 def test_fuzz(audited: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """`benchmarks/fuzz_model_files.py` is the long run."""
-    monkeypatch.setattr(fitting, "_train", untrained)
+    monkeypatch.setattr(fit, "_train", untrained)
     valid = fuzz.texts()
     x = np.random.default_rng(1).uniform(-2, 2, (8, 2))
     for text in valid:

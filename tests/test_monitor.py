@@ -13,10 +13,10 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 from autora.skl.darts import DARTSRegressor
-from autora.skl.darts.monitor import DARTSExecutionMonitor
-from autora.skl.darts.plot import plot_architecture_weights, plot_loss
-from autora.skl.darts.primitives import known_primitives, resolve
-from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts.graph.primitives import known_primitives, resolve
+from autora.skl.darts.graph.search_space import SearchSpace
+from autora.skl.darts.plotting.axes import plot_architecture_weights, plot_loss
+from autora.skl.darts.plotting.monitor import DARTSExecutionMonitor
 
 
 @pytest.fixture(autouse=True)

@@ -11,24 +11,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autora.skl.darts import (
-    DARTSClassifier,
-    DARTSRegressor,
-    Primitive,
-    engine,
-    fitting,
-    register_primitive,
-    selection,
-)
-from autora.skl.darts.cautions import DataWarning
-from autora.skl.darts.criteria import fits_exactly
-from autora.skl.darts.model import Model, same_equation
-from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.outcome import Result
-from autora.skl.darts.primitives import NUMPY, resolve
-from autora.skl.darts.refit import Problem
-from autora.skl.darts.search_space import SearchSpace
-from autora.skl.darts.selection import Row
+from autora.skl.darts import DARTSClassifier, DARTSRegressor, Primitive, register_primitive
+from autora.skl.darts.estimators.diagnostics import DataWarning
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph.model import Model, same_equation
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import NUMPY, resolve
+from autora.skl.darts.graph.search_space import SearchSpace
+from autora.skl.darts.relaxation import fit
+from autora.skl.darts.search.kernels import loader
+from autora.skl.darts.selection.criteria import fits_exactly
+from autora.skl.darts.selection.pareto import Row, pareto
+from autora.skl.darts.selection.result import Result
 
 rng = np.random.default_rng(0)
 X = rng.uniform(0.5, 3, (60, 2))
@@ -58,11 +52,11 @@ def two_outputs() -> tuple[Problem, list[Row]]:
 def test_aic_counts_all_outputs() -> None:
     """Two outputs of sixty rows are 120 numbers, not sixty."""
     problem, rows = two_outputs()
-    one = selection.values(rows, "aic", problem)
+    one = pareto.values(rows, "aic", problem)
     doubled = problem._replace(
         x=np.tile(X, (2, 1)), y=np.tile(problem.y, (2, 1)), weight=np.ones(120)
     )
-    twice = selection.values(rows, "aic", doubled)
+    twice = pareto.values(rows, "aic", doubled)
     gained = np.log(rows[0].loss / rows[1].loss)
     # What a hundred and twenty more numbers of the same kind add to the difference.
     np.testing.assert_allclose((twice - one)[0] - (twice - one)[1], 120 * gained, rtol=1e-6)
@@ -199,7 +193,7 @@ def test_one_warning_names_all_that_is_not_used() -> None:
 
 def test_restarts_are_ranked_by_the_selection(monkeypatch: pytest.MonkeyPatch) -> None:
     """With "loss" the restart of least loss counts, however long its equation."""
-    run, losses = fitting.run, []
+    run, losses = fit.run, []
 
     def spy(task: Any, *args: Any, **settings: Any) -> Result:
         result = run(task, *args, **settings)
@@ -207,7 +201,7 @@ def test_restarts_are_ranked_by_the_selection(monkeypatch: pytest.MonkeyPatch) -
         losses.append(float(np.mean((value - task.problem.y) ** 2)))
         return result
 
-    monkeypatch.setattr(fitting, "run", spy)
+    monkeypatch.setattr(fit, "run", spy)
     y = np.sin(3 * X[:, 0]) + 0.3 * np.random.default_rng(5).normal(size=60)
     model = DARTSRegressor(
         **(COUNTED | {"n_candidates": 3, "num_graph_nodes": 2}),
@@ -304,15 +298,16 @@ def test_outliers_are_told() -> None:
 
 def test_keys_of_graphs_have_room_for_all_sources() -> None:
     """op · 4096 + source was the same for (1, 0) and (0, 4096)."""
-    kernel = engine.load(resolve(["add", "mult", "sin"]))
+    kernel = loader.load(resolve(["add", "mult", "sin"]))
     assert kernel.SOURCES > 20_000
     assert len(resolve(["add"])) * kernel.SOURCES * 1000 < 2**62
 
 
 def test_the_compiler_is_announced(tmp_path: Any) -> None:
     code = (
-        "from autora.skl.darts import engine, primitives\n"
-        "engine.load(primitives.resolve(['add', 'mult']))"
+        "from autora.skl.darts.graph import primitives\n"
+        "from autora.skl.darts.search.kernels import loader\n"
+        "loader.load(primitives.resolve(['add', 'mult']))"
     )
     environment = {"DARTS_COMPILATION_CACHE": str(tmp_path), "PATH": ""}
     done = subprocess.run(

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autora.skl.darts import bridge, herds, population
-from autora.skl.darts.arena import Arena, Graphs
-from autora.skl.darts.breed import Options
-from autora.skl.darts.evolve import _is_coarse, evolve
-from autora.skl.darts.population import Population
-from autora.skl.darts.primitives import SCIENCE, resolve
-from autora.skl.darts.random_edits import keyed, randomly_edited
-from autora.skl.darts.refit import Problem
-from autora.skl.darts.search import Budget
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph.primitives import SCIENCE, resolve
+from autora.skl.darts.runtime.budget import Budget
+from autora.skl.darts.search import conversion, parallel, population
+from autora.skl.darts.search.loop import _is_coarse, evolve
+from autora.skl.darts.search.population import Population
+from autora.skl.darts.search.problem import Arena, Graphs
+from autora.skl.darts.search.proposals import Options
+from autora.skl.darts.search.random_edits import keyed, randomly_edited
 
 X = np.random.default_rng(0).uniform(0.5, 2.0, (100, 3))
 NOISE = np.random.default_rng(1).normal(size=len(X))
@@ -26,8 +26,8 @@ def arena_of(
     y: np.ndarray, names: Any = SCIENCE, most_nodes: int = 5, inputs: np.ndarray = X
 ) -> Arena:
     problem = Problem(inputs, y[:, None], np.ones(len(y)), True, True)
-    frame = bridge.Frame(resolve(names), most_nodes)
-    return bridge.arena_for(frame, problem, bridge.units_of(problem))
+    frame = conversion.Frame(resolve(names), most_nodes)
+    return conversion.arena_for(frame, problem, conversion.units_of(problem))
 
 
 def population_of(y: np.ndarray, options: Options = Options()) -> Population:  # noqa: B008
@@ -53,7 +53,7 @@ def scored_only(monkeypatch: pytest.MonkeyPatch) -> None:
         raise Drawn
 
     monkeypatch.setattr(population, "from_nothing", drawn)
-    monkeypatch.setattr("autora.skl.darts.breed.randomly_edited", drawn)
+    monkeypatch.setattr("autora.skl.darts.search.proposals.randomly_edited", drawn)
 
 
 @pytest.mark.parametrize("gradient", [True, False])
@@ -77,7 +77,7 @@ def test_random_edits_stand_in_for_the_gradient(
         edited.append(len(graphs))
         randomly_edited(arena, graphs, rng)
 
-    monkeypatch.setattr("autora.skl.darts.breed.randomly_edited", watched)
+    monkeypatch.setattr("autora.skl.darts.search.proposals.randomly_edited", watched)
     found = population_of(NOISE, Options(gradient=gradient))
     for _ in range(population._OPENING + 2):
         found.step()
@@ -124,9 +124,9 @@ def test_beside_an_exact_graph_only_simpler_ones_are_fitted(
 def test_nothing_more_complicated_than_an_exact_graph_is_handed_on() -> None:
     archive = exact().archive
     assert archive.arena.size(archive.graphs).max() > archive.least
-    sizes = archive.arena.size(archive.graphs.take(herds._handed_on(archive)))
+    sizes = archive.arena.size(archive.graphs.take(parallel._handed_on(archive)))
     assert sizes.max() == archive.least
-    assert len(sizes) == len(np.unique(herds._handed_on(archive)))
+    assert len(sizes) == len(np.unique(parallel._handed_on(archive)))
 
 
 def products(arena: Arena, rows: list[list[tuple[str, int]]]) -> Graphs:
@@ -146,7 +146,7 @@ def sums(*inputs: int) -> list[tuple[str, int]]:
 
 def test_a_class_keeps_what_the_criterion_prefers(monkeypatch: pytest.MonkeyPatch) -> None:
     """An edge more that fits a little better, in the same class."""
-    monkeypatch.setattr("autora.skl.darts.archive._PER_SIZE", 1)
+    monkeypatch.setattr("autora.skl.darts.search.archive._PER_SIZE", 1)
     law, more = X[:, 0] * X[:, 1], X.prod(axis=1)
     arena = arena_of(law / law.std() + 1.02 * more / more.std())
     graphs = products(arena, [sums(0, 1, 2), sums(0, 1)])
@@ -179,7 +179,7 @@ def test_only_the_best_is_simplified_when_it_is_late(
         told.append(float(arena.criterion(graph)[0]))
         return graph
 
-    monkeypatch.setattr("autora.skl.darts.archive.simplified", watched)
+    monkeypatch.setattr("autora.skl.darts.search.archive.simplified", watched)
     best = float(found.archive.criterion.min())
     found.archive.simplify(3, lambda: late)
     assert (len(told) == 1) == late and told[0] == pytest.approx(best)
@@ -212,8 +212,8 @@ def test_a_long_exact_graph_gets_a_second_opinion_where_levels_are_few(
             super().__init__(*args)
             made.append(self)
 
-    monkeypatch.setattr("autora.skl.darts.evolve.Population", Watched)
-    monkeypatch.setattr("autora.skl.darts.evolve._DOUBTFUL", doubtful)
+    monkeypatch.setattr("autora.skl.darts.search.loop.Population", Watched)
+    monkeypatch.setattr("autora.skl.darts.search.loop._DOUBTFUL", doubtful)
     options, rng = Options(restarts=restarts), np.random.default_rng(0)
     arena = arena_of(levels[:, 0] * levels[:, 1] / levels[:, 2], inputs=levels)
     assert evolve(arena, Budget(), options, rng).exact
@@ -234,8 +234,8 @@ def test_a_second_opinion_that_finds_nothing_changes_nothing(
     arena = arena_of(GRID[:, 0] * GRID[:, 1] / GRID[:, 2], inputs=GRID)
     budget, options = Budget(), Options()
     first = evolve(arena, budget, options, np.random.default_rng(0))
-    monkeypatch.setattr("autora.skl.darts.evolve._DOUBTFUL", 0.0)
-    monkeypatch.setattr("autora.skl.darts.evolve._SECOND_OPINION", 1)
+    monkeypatch.setattr("autora.skl.darts.search.loop._DOUBTFUL", 0.0)
+    monkeypatch.setattr("autora.skl.darts.search.loop._SECOND_OPINION", 1)
     again = evolve(arena, budget, options, np.random.default_rng(0))
     assert again.exact and again.graphs.key[again.best] == first.graphs.key[first.best]
     assert not again.out_of_budget

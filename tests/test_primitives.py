@@ -15,9 +15,10 @@ import sympy
 from scipy.special import expit
 
 from autora.skl.darts import Primitive, known_primitives, register_primitive
-from autora.skl.darts.elementary import JAX, SINGLE
-from autora.skl.darts.jets import differentiate
-from autora.skl.darts.primitives import (
+from autora.skl.darts.equations.symbolic import namespace
+from autora.skl.darts.graph.jax_functions import JAX, SINGLE
+from autora.skl.darts.graph.jets import differentiate
+from autora.skl.darts.graph.primitives import (
     _BUILT_IN,
     ARGUMENTS,
     NUMPY,
@@ -26,7 +27,6 @@ from autora.skl.darts.primitives import (
     resolve,
     variants,
 )
-from autora.skl.darts.symbolic import namespace
 
 EVERYWHERE = np.linspace(-2, 2, 40)  # neither 0 nor a kink of relu(1.3·x + 0.4)
 POSITIVE = np.linspace(0.05, 3, 40)

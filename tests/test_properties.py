@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
 
 from autora.skl.darts import DARTSRegressor
-from autora.skl.darts.model import Model
-from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.primitives import NUMPY, builtin, resolve
-from autora.skl.darts.refit import Problem, levenberg_marquardt
-from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.fitting.refit import levenberg_marquardt
+from autora.skl.darts.graph.model import Model
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import NUMPY, builtin, resolve
+from autora.skl.darts.graph.search_space import SearchSpace
 
 NAMES = tuple(p.name for p in builtin())
 #: Powers of ten by which data and coefficients are scaled.

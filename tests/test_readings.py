@@ -16,10 +16,10 @@ import pytest
 import sympy
 
 from autora.skl.darts import DARTSRegressor
-from autora.skl.darts.model import Model
-from autora.skl.darts.objectives import OBJECTIVES, Objective
-from autora.skl.darts.primitives import resolve
-from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts.graph.model import Model
+from autora.skl.darts.graph.objectives import OBJECTIVES, Objective
+from autora.skl.darts.graph.primitives import resolve
+from autora.skl.darts.graph.search_space import SearchSpace
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import readings

@@ -7,13 +7,8 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from autora.skl.darts import objectives
-from autora.skl.darts.elementary import JAX
-from autora.skl.darts.model import Model
-from autora.skl.darts.objectives import OBJECTIVES, Objective
-from autora.skl.darts.primitives import SCIENCE, resolve
-from autora.skl.darts.refit import (
-    Problem,
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.fitting.refit import (
     _nodes,
     _project,
     _slots,
@@ -21,7 +16,12 @@ from autora.skl.darts.refit import (
     tamed,
     without_traces,
 )
-from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts.graph import objectives
+from autora.skl.darts.graph.jax_functions import JAX
+from autora.skl.darts.graph.model import Model
+from autora.skl.darts.graph.objectives import OBJECTIVES, Objective
+from autora.skl.darts.graph.primitives import SCIENCE, resolve
+from autora.skl.darts.graph.search_space import SearchSpace
 
 NAMES = (
     "none",

@@ -17,11 +17,11 @@ import joblib
 import numpy as np
 import pytest
 
-from autora.skl.darts import DARTSRegressor, herds
-from autora.skl.darts.refit import Problem
-from autora.skl.darts.restarts import Restarts, WorkersDied
-from autora.skl.darts.search import Budget
-from autora.skl.darts.table import mean_loss
+from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.fitting.problem import Problem, mean_loss
+from autora.skl.darts.runtime.budget import Budget
+from autora.skl.darts.runtime.restarts import Restarts, WorkersDied
+from autora.skl.darts.search import parallel
 
 
 def restarted(search, seeds, n_jobs, enough):
@@ -153,7 +153,7 @@ def test_restarts_are_searches_of_their_own(kind: str) -> None:
 
 
 def test_threads_end_with_the_first_that_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, heard = herds.evolve, threading.Event()
+    real, heard = parallel.evolve, threading.Event()
 
     def evolve(*task: Any) -> Any:
         archive, (_, _, _, rng, watch, *_) = real(*task), task
@@ -163,12 +163,12 @@ def test_threads_end_with_the_first_that_is_exact(monkeypatch: pytest.MonkeyPatc
                 while time.monotonic() < begin + 120:
                     watch(archive, 1)
                     time.sleep(0.01)
-            except herds._Needless:
+            except parallel._Needless:
                 heard.set()
                 raise
         return archive
 
-    monkeypatch.setattr(herds, "evolve", evolve)
+    monkeypatch.setattr(parallel, "evolve", evolve)
     X = law()[0]
     model = DARTSRegressor(n_restarts=2, n_jobs=2, n_candidates=1500, random_state=0)
     model.fit(X, X[:, 0] * X[:, 1])
@@ -184,12 +184,12 @@ def test_short_searches_do_not_wait_for_processes(
 ) -> None:
     frame = SimpleNamespace(primitives=())
     search = SimpleNamespace(frame=frame, budget=SimpleNamespace(seconds=seconds))
-    assert herds._in_threads(search, Restarts(8, workers)) is threads
+    assert parallel._in_threads(search, Restarts(8, workers)) is threads
 
 
 def test_the_start_of_a_worker_is_part_of_the_time() -> None:
     unused: Any = None
-    search = herds.Search(*[unused] * 3, Budget(seconds=10.0), *[unused] * 2)
+    search = parallel.Search(*[unused] * 3, Budget(seconds=10.0), *[unused] * 2)
     left = {10.0: np.inf, 7.0: 7.0, 5.0: -60.0}  # the last worker's clock is wrong
     for seconds, ahead in left.items():
         late = replace(search, deadline=time.time() + ahead)

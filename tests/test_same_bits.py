@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autora.skl.darts import DARTSClassifier, DARTSRegressor, coefficients
-from autora.skl.darts.model import Model
-from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.primitives import resolve
-from autora.skl.darts.refit import Problem
-from autora.skl.darts.search_space import SearchSpace
+from autora.skl.darts import DARTSClassifier, DARTSRegressor
+from autora.skl.darts.fitting import coefficients
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph.model import Model
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import resolve
+from autora.skl.darts.graph.search_space import SearchSpace
 
 
 def bits(model: Model) -> str:

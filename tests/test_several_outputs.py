@@ -9,13 +9,14 @@ import pytest
 import sympy
 
 from autora.skl.darts import DARTSRegressor
-from autora.skl.darts.assemble import Part, assembled, space_for, upright, whole
-from autora.skl.darts.model import Model
-from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.primitives import lookup
-from autora.skl.darts.refit import Problem, levenberg_marquardt
-from autora.skl.darts.search_space import SearchSpace
-from autora.skl.darts.working import response
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.fitting.refit import levenberg_marquardt
+from autora.skl.darts.graph.model import Model
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import lookup
+from autora.skl.darts.graph.search_space import SearchSpace
+from autora.skl.darts.search.assembly import Part, assembled, space_for, upright, whole
+from autora.skl.darts.search.fisher_scoring import response
 
 Outputs = tuple[np.ndarray, np.ndarray]
 
@@ -177,7 +178,7 @@ def test_the_working_response_is_a_newton_step(kind: str) -> None:
     design = np.column_stack([X, np.ones(60)])
     root = np.sqrt(made.weight)[:, None]
     found = np.linalg.lstsq(design * root, made.y * root, rcond=None)[0][:, 0]
-    from autora.skl.darts import objectives
+    from autora.skl.darts.graph import objectives
 
     slope, curvature = objective.slopes(objectives.NUMPY, eta, y)
     weight = problem.weight[:, None]

@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autora.skl.darts import bridge
-from autora.skl.darts.arena import Arena, Graphs
-from autora.skl.darts.primitives import SCIENCE, resolve
-from autora.skl.darts.random_edits import from_nothing, keyed
-from autora.skl.darts.refit import Problem
-from autora.skl.darts.signs import upright
-from autora.skl.darts.simplify import simplified
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph.primitives import SCIENCE, resolve
+from autora.skl.darts.search import conversion
+from autora.skl.darts.search.canonical_signs import upright
+from autora.skl.darts.search.problem import Arena, Graphs
+from autora.skl.darts.search.random_edits import from_nothing, keyed
+from autora.skl.darts.search.simplification import simplified
 
 X = np.random.default_rng(0).uniform(0.5, 2.0, (50, 2))
 
 
 def arena_of(y: np.ndarray) -> Arena:
     problem = Problem(X, y, np.ones(len(X)), True, True)
-    return bridge.arena_for(
-        bridge.Frame(resolve(SCIENCE)), problem, bridge.units_of(problem)
+    return conversion.arena_for(
+        conversion.Frame(resolve(SCIENCE)), problem, conversion.units_of(problem)
     )
 
 

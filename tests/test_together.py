@@ -11,15 +11,8 @@ import jax
 import numpy as np
 import pytest
 
-from autora.skl.darts import (
-    DARTSClassifier,
-    DARTSRegressor,
-    compiled,
-    devices,
-    fitting,
-    loops,
-    together,
-)
+from autora.skl.darts import DARTSClassifier, DARTSRegressor
+from autora.skl.darts.relaxation import compilation, devices, fit, loops, vmapped
 
 SETTINGS: dict[str, Any] = {
     "num_graph_nodes": 1,
@@ -48,7 +41,7 @@ def fitted(kind: type = DARTSRegressor, **settings: Any) -> Any:
 @pytest.fixture
 def accelerator(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Fits train their restarts as they would on a GPU."""
-    monkeypatch.setattr(together, "worthwhile", lambda: True)
+    monkeypatch.setattr(vmapped, "worthwhile", lambda: True)
     return monkeypatch
 
 
@@ -69,7 +62,7 @@ class Sizes:
 
     def __init__(self, patch: pytest.MonkeyPatch, most: float = np.inf) -> None:
         self.seen: list[int] = []
-        run = together.run_epochs
+        run = vmapped.run_epochs
 
         def counted(static: Any, shared: bool, hyper: Any, data: Any, *rest: Any) -> Any:
             size = len(data.train)
@@ -78,7 +71,7 @@ class Sizes:
                 raise jax.errors.JaxRuntimeError(OUT_OF_MEMORY)
             return run(static, shared, hyper, data, *rest)
 
-        patch.setattr(together, "run_epochs", counted)
+        patch.setattr(vmapped, "run_epochs", counted)
 
 
 def same_bits(one: Any, other: Any) -> bool:
@@ -102,13 +95,13 @@ def test_side_by_side_is_one_after_another(
     kind: type, settings: dict[str, Any], accelerator: pytest.MonkeyPatch
 ) -> None:
     sizes, trained = Sizes(accelerator), []
-    finish = fitting.finish
+    finish = fit.finish
     accelerator.setattr(
-        fitting, "finish", lambda *args: trained.append(args[3]) or finish(*args)
+        fit, "finish", lambda *args: trained.append(args[3]) or finish(*args)
     )
     fitted(kind, **settings)
     assert sizes.seen == [4] and len(trained) == 3
-    accelerator.setattr(together, "worthwhile", lambda: False)
+    accelerator.setattr(vmapped, "worthwhile", lambda: False)
     fitted(kind, **settings)
     assert sizes.seen == [4] and len(trained) == 6
     for at_once, alone in zip(trained[:3], trained[3:], strict=True):
@@ -126,7 +119,7 @@ def test_chunks_change_no_bit(accelerator: pytest.MonkeyPatch, workers: int) -> 
     whole = fitted()
     for most in (1, 2):
         with accelerator.context() as patch:
-            patch.setattr(together, "_MOST", most)
+            patch.setattr(vmapped, "_MOST", most)
             sizes = Sizes(patch)
             assert same_bits(fitted(n_jobs=workers), whole)
             assert sizes.seen == [most] * -(-3 // most)
@@ -158,7 +151,7 @@ def test_not_even_one_fits(accelerator: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
         raise jax.errors.JaxRuntimeError(OUT_OF_MEMORY)
 
-    accelerator.setattr(compiled, "run_epochs", full)
+    accelerator.setattr(compilation, "run_epochs", full)
     with pytest.raises(MemoryError, match="16 rows at once"):
         model.set_params(n_restarts=1, batch_size=16).fit(*law())
 
@@ -167,7 +160,7 @@ def test_other_errors_are_not_mistaken(accelerator: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> None:
         raise jax.errors.JaxRuntimeError("INTERNAL: something else")
 
-    accelerator.setattr(together, "run_epochs", broken)
+    accelerator.setattr(vmapped, "run_epochs", broken)
     with pytest.raises(jax.errors.JaxRuntimeError, match="something else"):
         fitted()
 
@@ -178,7 +171,7 @@ def test_interruptions_keep_what_was_trained(
 ) -> None:
     calls = 0
 
-    run = together.run_epochs
+    run = vmapped.run_epochs
 
     def stopped(*args: Any) -> Any:
         nonlocal calls
@@ -187,13 +180,13 @@ def test_interruptions_keep_what_was_trained(
             raise KeyboardInterrupt("now")
         return run(*args)
 
-    accelerator.setattr(together, "_MOST", most)
-    accelerator.setattr(together, "run_epochs", stopped)
+    accelerator.setattr(vmapped, "_MOST", most)
+    accelerator.setattr(vmapped, "run_epochs", stopped)
     model = DARTSRegressor(**SETTINGS | {"max_epochs": 70 if most == 4 else 3})
     with pytest.raises(KeyboardInterrupt, match="now"):
         model.fit(*law())
     assert np.isfinite(model.predict(law()[0])).all()
-    accelerator.setattr(together, "run_epochs", lambda *_: stopped())
+    accelerator.setattr(vmapped, "run_epochs", lambda *_: stopped())
     calls = at
     again = DARTSRegressor(**SETTINGS)
     with pytest.raises(KeyboardInterrupt, match="now"):
@@ -213,7 +206,7 @@ SEVERAL_DEVICES = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import jax, numpy as np
-from autora.skl.darts import compiled, devices, fitting, together
+from autora.skl.darts.relaxation import compilation, devices, fit, vmapped
 from test_together import DARTSRegressor, SETTINGS, law
 import test_together
 

@@ -19,13 +19,17 @@ import pytest
 import sympy
 from sklearn.exceptions import ConvergenceWarning
 
-from autora.skl.darts import DARTSRegressor, cautions, compiled, disk_cache, engine
-from autora.skl.darts.network import guarded
-from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.openfit import _improves
-from autora.skl.darts.outcome import SearchHistory
-from autora.skl.darts.primitives import Primitive, builtin
-from autora.skl.darts.refit import Problem
+from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.estimators import diagnostics
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import Primitive, builtin
+from autora.skl.darts.relaxation import compilation
+from autora.skl.darts.relaxation.mixture import guarded
+from autora.skl.darts.runtime import disk_cache
+from autora.skl.darts.search.fit import _improves
+from autora.skl.darts.search.kernels import loader
+from autora.skl.darts.selection.result import SearchHistory
 
 X = np.random.default_rng(0).uniform(0.5, 2, (30, 2))
 Y = 2 * X[:, 0] - X[:, 1] ** 2
@@ -108,7 +112,7 @@ def test_sizes_beyond_all_bounds(kind: Any, scales: tuple[float, float]) -> None
     assert model.from_json(model.to_json()).predict(x).tobytes() == (
         model.predict(x).tobytes()
     )
-    first = next(w for w in caught if w.category is cautions.DataWarning)
+    first = next(w for w in caught if w.category is diagnostics.DataWarning)
     named = "'x1'" if scales[0] != 1 else "'y'"
     assert named in str(first.message) and "other units" in str(first.message)
     assert sum(w.category is ConvergenceWarning for w in caught) <= 1
@@ -116,7 +120,7 @@ def test_sizes_beyond_all_bounds(kind: Any, scales: tuple[float, float]) -> None
 
 def test_undefined_parts_are_undefined_equations() -> None:
     """SymPy's Max of an undefined number raises."""
-    from autora.skl.darts.symbolic import namespace
+    from autora.skl.darts.equations.symbolic import namespace
 
     for number in (sympy.nan, sympy.zoo):
         assert namespace().maximum(number, 0) is sympy.nan
@@ -237,7 +241,7 @@ def test_a_disk_that_takes_nothing_costs_no_fit(
         monkeypatch.setattr(disk_cache.tempfile, "mkstemp", full)
     else:
         monkeypatch.setattr(Path, "mkdir", full)
-    compiled._program.cache_clear()
+    compilation._program.cache_clear()
     model, caught = fit_with_warnings(X, Y, **COUNTED)
     assert model.converged_ and not caught
     assert not list(tmp_path.rglob("*.xla*"))
@@ -247,7 +251,7 @@ def test_the_compiled_search_does_without_a_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(disk_cache.VARIABLE, str(tmp_path))
-    write, seen = engine._written, []
+    write, seen = loader._written, []
 
     def written(text: str, folder: Path) -> Path:
         if folder.is_relative_to(tmp_path):
@@ -255,10 +259,10 @@ def test_the_compiled_search_does_without_a_disk(
         seen.append(folder)
         return write(text, folder)
 
-    monkeypatch.setattr(engine, "_written", written)
-    monkeypatch.setattr(engine, "_imported", lambda path: path)  # compiles nothing
-    monkeypatch.setattr(engine, "load", engine.load.__wrapped__)
-    program: Any = engine.load(builtin()[1:3])
+    monkeypatch.setattr(loader, "_written", written)
+    monkeypatch.setattr(loader, "_imported", lambda path: path)  # compiles nothing
+    monkeypatch.setattr(loader, "load", loader.load.__wrapped__)
+    program: Any = loader.load(builtin()[1:3])
     assert program.exists() and [program.parent] == seen
     assert "cache=False" in program.read_text("utf-8")
 
@@ -303,7 +307,7 @@ def test_a_line_that_is_as_good() -> None:
 def test_the_line_is_the_best_one(name: str) -> None:
     y = LINE if name == "real" else (RNG.normal(size=40) < LINE).astype(float)
     problem = Problem(Z, y[:, None], np.ones(40), False, True)
-    line = cautions.straight(problem, OBJECTIVES[name])
+    line = diagnostics.straight(problem, OBJECTIVES[name])
     residual = line.predict(Z)[:, 0] - y  # orthogonal to every column at the optimum
     design = np.column_stack([np.ones(40), Z])
     np.testing.assert_allclose(design.T @ residual, 0, atol=1e-5)
@@ -314,7 +318,7 @@ def test_the_line_does_without_a_column_that_has_no_mean() -> None:
     y, weight = Z @ [2.0, -1.0, 0.5] + 0.3, np.linspace(0.5, 1.5, 40)
     with np.errstate(all="ignore"):
         problem = Problem(huge, y[:, None], weight, False, True)
-        line = cautions.straight(problem, OBJECTIVES["real"])
+        line = diagnostics.straight(problem, OBJECTIVES["real"])
     np.testing.assert_allclose(line.edge[line.architecture == 1, 0], [2, -1, 0.5, 0])
     np.testing.assert_allclose(line.bias, 0.3)
 
@@ -339,7 +343,7 @@ def test_time_is_said_to_be_short() -> None:
 
 def test_outside_the_domain() -> None:
     model = DARTSRegressor(**COUNTED | {"primitives": ["ln"]}).fit(X, np.log(X[:, 0]))
-    with pytest.warns(cautions.DomainWarning, match="row 0"):
+    with pytest.warns(diagnostics.DomainWarning, match="row 0"):
         model.predict(-X)
     with warnings.catch_warnings():  # far from the data, but defined: nothing to say
         warnings.simplefilter("error")
@@ -353,12 +357,14 @@ def test_a_rare_value_makes_a_column_neither_constant_nor_dependent() -> None:
     x = x[np.argsort(x[:, 0])]
     problem = Problem(x, x[:, :1] ** 2, np.ones(len(x)))
     names = ["a", "b", "c"]
-    with pytest.warns(cautions.DataWarning) as caught:
-        cautions.about_data(problem, names, ["y"], 1)
+    with pytest.warns(diagnostics.DataWarning) as caught:
+        diagnostics.about_data(problem, names, ["y"], 1)
     assert len(caught) == 2  # b is constant, c twice a
-    sample = cautions.thinned(problem, cautions._MOST_ROWS, np.random.default_rng(0)).x
+    sample = diagnostics.thinned(
+        problem, diagnostics._MOST_ROWS, np.random.default_rng(0)
+    ).x
     unseen = np.flatnonzero(~np.isin(x[:, 0], sample[:, 0]))
     x[unseen[0], 1], x[unseen[1], 2] = 1, 9
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        cautions.about_data(problem, names, ["y"], 1)
+        diagnostics.about_data(problem, names, ["y"], 1)

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autora.skl.darts import DARTSRegressor, bridge, undoing
-from autora.skl.darts import evolve as evolve_module
-from autora.skl.darts.archive import Archive
-from autora.skl.darts.arena import Arena, Graphs
-from autora.skl.darts.breed import Options
-from autora.skl.darts.evolve import _Excursions, _Hunt, evolve
-from autora.skl.darts.objectives import OBJECTIVES
-from autora.skl.darts.primitives import NUMPY, SCIENCE, resolve
-from autora.skl.darts.random_edits import keyed
-from autora.skl.darts.refit import Problem
-from autora.skl.darts.search import Budget
+from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import NUMPY, SCIENCE, resolve
+from autora.skl.darts.runtime.budget import Budget
+from autora.skl.darts.search import conversion, inversion
+from autora.skl.darts.search import loop as evolve_module
+from autora.skl.darts.search.archive import Archive
+from autora.skl.darts.search.loop import _Excursions, _Hunt, evolve
+from autora.skl.darts.search.problem import Arena, Graphs
+from autora.skl.darts.search.proposals import Options
+from autora.skl.darts.search.random_edits import keyed
 
 X = np.random.default_rng(0).uniform(0.5, 2.0, (80, 3))
 NOISE = np.random.default_rng(4).normal(size=len(X))
@@ -28,8 +29,8 @@ INSIDE = X[:, 0] ** 2 + X[:, 1] * X[:, 2] + 0.2 * X[:, 0] * np.sin(X[:, 1])
 def arena_of(y: np.ndarray, names: Any = SCIENCE, trained: bool = True) -> Arena:
     weight = np.random.default_rng(1).uniform(0.5, 1.5, len(y))
     problem = Problem(X, y[:, None], weight, trained, trained)
-    frame = bridge.Frame(resolve(names))
-    return bridge.arena_for(frame, problem, bridge.units_of(problem))
+    frame = conversion.Frame(resolve(names))
+    return conversion.arena_for(frame, problem, conversion.units_of(problem))
 
 
 def searched(arena: Arena, candidates: int) -> Archive:
@@ -38,10 +39,10 @@ def searched(arena: Arena, candidates: int) -> Archive:
 
 
 def bases(arena: Arena) -> list[str]:
-    return [there.outer.base for there in undoing.undone(arena)]
+    return [there.outer.base for there in inversion.undone(arena)]
 
 
-OUTER = {outer.base: outer for outer in undoing.OUTER}
+OUTER = {outer.base: outer for outer in inversion.OUTER}
 
 
 def apply(base: str, value: np.ndarray) -> np.ndarray:
@@ -51,10 +52,10 @@ def apply(base: str, value: np.ndarray) -> np.ndarray:
 
 def values(arena: Arena, graphs: Graphs, i: int) -> np.ndarray:
     """What one graph computes, in the units of y."""
-    frame = bridge.Frame(resolve(SCIENCE), arena.n_nodes)
-    space = bridge.space_for(frame, arena.n_inputs, graphs)
+    frame = conversion.Frame(resolve(SCIENCE), arena.n_nodes)
+    space = conversion.space_for(frame, arena.n_inputs, graphs)
     real = OBJECTIVES["real"]
-    model = bridge.model_of(arena, graphs, i, space, real, arena.units)
+    model = conversion.model_of(arena, graphs, i, space, real, arena.units)
     return model.predict(X)[:, 0]
 
 
@@ -100,13 +101,13 @@ def test_what_comes_back_is_the_function_of_what_was_found(base: str, sign: int)
     if base == "logistic" and sign < 0:
         pytest.skip("not undone there")
     arena = arena_of(sign * apply(base, INSIDE))
-    there = next(u for u in undoing.undone(arena) if u.outer.base == base)
+    there = next(u for u in inversion.undone(arena) if u.outer.base == base)
     archive = searched(there.arena, 900)
     graphs = archive.graphs
-    back = undoing.put_back(arena, there, graphs)
+    back = inversion.put_back(arena, there, graphs)
     assert len(back) > 0.5 * len(graphs)
     one_by_one = [
-        undoing.put_back(arena, there, graphs.take([i])) for i in range(len(graphs))
+        inversion.put_back(arena, there, graphs.take([i])) for i in range(len(graphs))
     ]
     same = []
     for i, alone in enumerate(one_by_one):
@@ -127,13 +128,13 @@ def test_what_comes_back_is_the_function_of_what_was_found(base: str, sign: int)
 def test_every_way_back_is_taken() -> None:
     """One node, a sum that takes the others in, a node of its own, and no room."""
     arena = arena_of(np.sqrt(INSIDE))
-    there = undoing.undone(arena)[0]
+    there = inversion.undone(arena)[0]
     archive = searched(there.arena, 1500)
     nodes = (archive.graphs.op[:, :, 0] >= 0).sum(axis=1)
     ways = set()
     for i in range(len(archive.graphs)):
         graph = archive.graphs.take([i])
-        back = undoing.put_back(arena, there, graph)
+        back = inversion.put_back(arena, there, graph)
         if not len(back):
             ways.add("no room")
         else:

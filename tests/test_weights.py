@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autora.skl.darts import DARTSRegressor, fitting
-from autora.skl.darts.observations import canonical
+from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.graph.observations import canonical
+from autora.skl.darts.relaxation import fit
 
 Plane = tuple[np.ndarray, np.ndarray]
 Settings = dict[str, Any]
@@ -147,7 +148,7 @@ def test_bad_weights(
     def run(*_: Any, **__: Any) -> None:
         raise AssertionError("the fit went on to compute")
 
-    monkeypatch.setattr(fitting, "run", run)
+    monkeypatch.setattr(fit, "run", run)
     with pytest.raises(ValueError, match=message):
         model.fit(*plane, sample_weight=weight)
     assert all(vars(model)[key] is value for key, value in before.items())

@@ -7,16 +7,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .animation import SearchAnimation
-    from .cautions import DataWarning, DomainWarning
-    from .classifier import DARTSClassifier
-    from .display_fit import FitDisplay, ResidualDisplay
-    from .display_search import ArchitectureDisplay, EquationsDisplay, HistoryDisplay
-    from .estimator import DARTSRegressor
-    from .monitor import DARTSExecutionMonitor
-    from .primitives import PRIMITIVES, SCIENCE, Primitive, known_primitives
-    from .registration import register_primitive
-    from .untrusted import ModelFileError
+    from .estimators.classifier import DARTSClassifier
+    from .estimators.diagnostics import DataWarning, DomainWarning
+    from .estimators.registration import register_primitive
+    from .estimators.regressor import DARTSRegressor
+    from .graph.primitives import PRIMITIVES, SCIENCE, Primitive, known_primitives
+    from .persistence.fields import ModelFileError
+    from .plotting.animation import SearchAnimation
+    from .plotting.fit_displays import FitDisplay, ResidualDisplay
+    from .plotting.monitor import DARTSExecutionMonitor
+    from .plotting.search_displays import (
+        ArchitectureDisplay,
+        EquationsDisplay,
+        HistoryDisplay,
+    )
 
 __all__ = [
     "PRIMITIVES",
@@ -50,23 +54,23 @@ class DARTSType(StrEnum):
 #: Where the names live. They are imported when asked for: scikit-learn and JAX take
 #: seconds, for which the command line's help need not wait.
 _HOMES = {
-    "PRIMITIVES": "primitives",
-    "SCIENCE": "primitives",
-    "ArchitectureDisplay": "display_search",
-    "DARTSClassifier": "classifier",
-    "DARTSExecutionMonitor": "monitor",
-    "DARTSRegressor": "estimator",
-    "DataWarning": "cautions",
-    "DomainWarning": "cautions",
-    "EquationsDisplay": "display_search",
-    "FitDisplay": "display_fit",
-    "HistoryDisplay": "display_search",
-    "ModelFileError": "untrusted",
-    "Primitive": "primitives",
-    "ResidualDisplay": "display_fit",
-    "SearchAnimation": "animation",
-    "known_primitives": "primitives",
-    "register_primitive": "registration",
+    "PRIMITIVES": "graph.primitives",
+    "SCIENCE": "graph.primitives",
+    "ArchitectureDisplay": "plotting.search_displays",
+    "DARTSClassifier": "estimators.classifier",
+    "DARTSExecutionMonitor": "plotting.monitor",
+    "DARTSRegressor": "estimators.regressor",
+    "DataWarning": "estimators.diagnostics",
+    "DomainWarning": "estimators.diagnostics",
+    "EquationsDisplay": "plotting.search_displays",
+    "FitDisplay": "plotting.fit_displays",
+    "HistoryDisplay": "plotting.search_displays",
+    "ModelFileError": "persistence.fields",
+    "Primitive": "graph.primitives",
+    "ResidualDisplay": "plotting.fit_displays",
+    "SearchAnimation": "plotting.animation",
+    "known_primitives": "graph.primitives",
+    "register_primitive": "estimators.registration",
 }
 
 

@@ -1,0 +1,305 @@
+"""What the command line does: fit, predict, show.
+
+Everything here is imported after the arguments have been understood, so that help and
+mistakes need not wait for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import builtins
+import keyword
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..graph.primitives import PRIMITIVES, resolve
+from ..persistence.fields import ModelFileError, read_text, write_text
+from .report import (
+    FORMATS,
+    PICTURES,
+    UsageError,
+    draw,
+    draw_graph,
+    note,
+    print_table,
+    say,
+    warnings_as_notes,
+)
+from .text_files import Form, read_content, read_table
+from .text_tables import DataFileError, Table, listing
+
+#: What a fit leaves in its folder, beside the pictures.
+MODEL, TABLE = "model.json", "equations.csv"
+INTERRUPTED = 130  #: the exit code after Ctrl-C
+
+
+@contextmanager
+def _about(path: str) -> Iterator[None]:
+    """Errors say which file they are about."""
+    name = "standard input" if path == "-" else path
+    try:
+        yield
+    except DataFileError as error:
+        raise DataFileError(f"{name}: {error}") from None
+    except ModelFileError as error:
+        raise ModelFileError(f"{name}: {error}") from None
+
+
+def _read(asked: argparse.Namespace, path: str) -> Table:
+    form = Form(asked.separator, asked.decimal, asked.encoding, not asked.no_header)
+    return read_table(read_content(path), form)
+
+
+def _load(path: str) -> Any:
+    """The estimator of a model file, whichever class it is of."""
+    with _about(path):
+        try:
+            text = read_content(path).decode("utf-8") if path == "-" else read_text(path)
+        except UnicodeDecodeError as error:
+            raise ModelFileError(f"no UTF-8 text: {error}") from None
+        from ..estimators import classifier, regressor  # noqa: F401  (both are known then)
+        from ..estimators.equation_mixin import Readings
+
+        return Readings.from_json(text)
+
+
+# fit
+
+
+def fit(asked: argparse.Namespace) -> int:
+    """Read, search, write; 130 where Ctrl-C ended the search."""
+    _check(asked)
+    with _about(asked.data):
+        X, y, notes = _columns(_read(asked, asked.data), asked)
+    for text in () if asked.quiet else notes:
+        note(text)
+    folder = _folder(asked)
+    model, interrupted = _estimator(asked), False
+    with warnings_as_notes(asked.quiet):
+        try:
+            model.fit(X, y)
+        except KeyboardInterrupt:
+            interrupted = True
+            if not hasattr(model, "model_"):
+                note("interrupted before anything was found")
+                return INTERRUPTED
+        written = _write(model, folder)
+        if not interrupted:
+            written += draw(model, X, y, folder, asked.format)
+    _report(model, asked.quiet)
+    if not asked.quiet:
+        say(f"\n{', '.join(written)} in {folder}")
+    if interrupted:
+        note(f"interrupted; the best equation so far is in {folder / MODEL}")
+    return INTERRUPTED if interrupted else 0
+
+
+def _check(asked: argparse.Namespace) -> None:
+    """What is wrong with the arguments, whatever the data are."""
+    if asked.classify and len(asked.target) > 1:
+        raise UsageError("--classify takes one --target")
+    try:
+        resolve(asked.primitives or PRIMITIVES)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"--primitives: {error}") from None
+
+
+def _estimator(asked: argparse.Namespace) -> Any:
+    from ..estimators.classifier import DARTSClassifier
+    from ..estimators.regressor import DARTSRegressor
+
+    return (DARTSClassifier if asked.classify else DARTSRegressor)(
+        num_graph_nodes=asked.nodes,
+        train_classifier_coefficients=asked.train_readout or "auto",
+        train_classifier_bias=asked.train_readout or "auto",
+        primitives=asked.primitives or "auto",
+        max_time=asked.time,
+        n_restarts=asked.restarts,
+        n_jobs=asked.jobs,
+        model_selection=asked.selection,
+        random_state=asked.seed,
+        verbose=int(not asked.quiet and sys.stderr.isatty()),
+    )
+
+
+def _columns(
+    table: Table, asked: argparse.Namespace
+) -> tuple[pd.DataFrame, Any, list[str]]:
+    """Inputs and target, complete, and what the reader should know."""
+    targets = table.find(asked.target)
+    inputs = table.find(asked.inputs or [n for n in table.names if n not in targets])
+    if both := [name for name in inputs if name in targets]:
+        raise DataFileError(f"column {both[0]!r} cannot be an input and the target")
+    if not inputs:
+        raise DataFileError(
+            f"{targets[0]!r} is its only column, so that nothing is left to explain it "
+            "by; is it the right --separator?"
+        )
+    try:
+        labels = targets if asked.classify else []
+        numeric = inputs if asked.classify else [*inputs, *targets]
+        table = table.complete(numeric, labels, asked.drop_missing)
+        X = table.numbers(inputs)
+    except DataFileError as error:
+        raise DataFileError(f"{error}{_better_inputs(table, inputs, targets)}") from None
+    if asked.classify:
+        return X, table.labels(targets[0]), table.notes
+    try:
+        y = table.numbers(targets)
+    except DataFileError as error:
+        raise DataFileError(f"{error}; --classify finds equations of classes") from None
+    return X, y if len(targets) > 1 else y[targets[0]], table.notes
+
+
+def _better_inputs(table: Table, inputs: list[str], targets: list[str]) -> str:
+    """Which columns could be inputs, where some of those asked for cannot."""
+    numeric = [name for name in table.numeric_names() if name not in targets]
+    if not numeric or set(inputs) <= set(numeric):
+        return ""
+    return f"; columns of numbers, for --inputs: {listing(numeric)}"
+
+
+def _folder(asked: argparse.Namespace) -> Path:
+    """Where results go; made before the search, not to fail after it."""
+    stem = "stdin" if asked.data == "-" else Path(asked.data).stem
+    folder = Path(asked.output or f"{stem}-darts")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _write(model: Any, folder: Path) -> list[str]:
+    if (folder / MODEL).exists():
+        # Pictures of an earlier fit must not stand beside this one's model.
+        for name in PICTURES:
+            for suffix in FORMATS:
+                (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+    model.save(folder / MODEL)
+    write_text(folder / TABLE, model.equations_.to_csv(lineterminator="\n"))
+    return [MODEL, TABLE]
+
+
+def _report(model: Any, quiet: bool) -> None:
+    if not quiet:
+        print_table(model)
+        say("")
+    say("\n".join(model.model_repr().split("\n")[1:]))
+
+
+# predict
+
+
+def predict(asked: argparse.Namespace) -> int:
+    """The rows of a file with the model's answers beside them, written as they were."""
+    if asked.model == asked.data == "-":
+        raise UsageError("the model and the data cannot both come from standard input")
+    model = _load(asked.model)
+    with _about(asked.data):
+        table = _read(asked, asked.data)
+        inputs = _inputs(model, table)
+        table = table.complete(inputs, [], asked.drop_missing)
+        X = table.numbers(inputs)
+    for text in table.notes:
+        note(text)
+    if not hasattr(model, "feature_names_in_"):
+        X = X.to_numpy()
+    with warnings_as_notes():
+        answers = _answers(model, X)
+    found = table.cells.copy()
+    for name, values in answers.items():
+        found[_free(name, table.names)] = values
+    text = found.to_csv(
+        sep=table.separator, decimal=table.decimal, index=False, lineterminator="\n"
+    )
+    if asked.output in (None, "-"):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+        return 0
+    try:
+        write_text(asked.output, text)
+    except OSError as error:
+        error.filename = asked.output  # not that of the unfinished file
+        raise
+    return 0
+
+
+def _inputs(model: Any, table: Table) -> list[str]:
+    """The columns that the model needs: by name where it knows names, else by place."""
+    known, count = getattr(model, "feature_names_in_", None), model.n_features_in_
+    if known is not None:
+        return table.find(str(name) for name in known)
+    numbered = [f"x{i + 1}" for i in range(count)]
+    if set(numbered) <= set(table.names):
+        return numbered
+    if len(table.names) != count:
+        raise DataFileError(
+            f"the model was fitted without names of columns and needs {count}, got "
+            f"{listing(table.names)}; keep only those, in their order, or call them "
+            f"{listing(numbered, 3)}"
+        )
+    return table.names
+
+
+def _answers(model: Any, X: Any) -> dict[str, np.ndarray]:
+    if hasattr(model, "classes_"):
+        chances = model.predict_proba(X).T
+        names = [f"probability_{label}" for label in model.classes_]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it has been said
+            classes = model.predict(X)
+        return {"predicted_class": classes, **dict(zip(names, chances, strict=True))}
+    values = model.predict(X).reshape(len(X), -1).T
+    names = [f"predicted_{name}" for name in model._labels("output_labels", None)]
+    return dict(zip(names, values, strict=True))
+
+
+def _free(name: str, taken: list[str]) -> str:
+    return _free(f"{name}_", taken) if name in taken else name
+
+
+# show
+
+
+def show(asked: argparse.Namespace) -> int:
+    """The equation of a model file in the form asked for."""
+    model = _load(asked.model)
+    if asked.row is not None:
+        model.select_equation(asked.row)
+    if asked.graph is not None:
+        draw_graph(model, Path(asked.graph))
+    if asked.latex:
+        say(model.latex(asked.digits, simplify=asked.simplify))
+    elif asked.sympy:
+        say(_sympy_text(model, asked.simplify))
+    elif asked.python:
+        say(model.python().rstrip("\n"))
+    elif asked.table:
+        print_table(model)
+    elif asked.graph is None:
+        lines = model.model_repr(decimals_to_display=asked.digits).split("\n")[1:]
+        say("\n".join(lines))
+    return 0
+
+
+def _sympy_text(model: Any, simplify: bool) -> str:
+    """Text from which SymPy makes the same expression.
+
+    SymPy evaluates what it reads: a name that is no plain symbol would be run, or taken
+    for one of SymPy's own.
+    """
+    import sympy
+
+    found = model.sympy(simplify=simplify)
+    names = model._labels("input_labels", None)
+    safe = all(n.isidentifier() and n.isascii() and _is_free(n, sympy) for n in names)
+    return str(found) if safe else sympy.srepr(found)
+
+
+def _is_free(name: str, sympy: Any) -> bool:
+    return not (keyword.iskeyword(name) or hasattr(sympy, name) or hasattr(builtins, name))

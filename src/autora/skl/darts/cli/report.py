@@ -1,0 +1,144 @@
+"""What the command line shows: lines, the table of candidates, pictures."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..persistence.fields import write_text
+from ..plotting.style import plain, shortened
+
+#: What a fit may draw, and how.
+PICTURES = ("graph", "equations", "fit", "residuals", "confusion")
+FORMATS = ("png", "svg", "pdf")
+#: Characters of a line of the table: at least, and where no terminal sets a limit.
+_NARROW, _WIDE = 60, 10_000
+
+
+class UsageError(Exception):
+    """An argument that no parser can know to be wrong."""
+
+
+def visible(text: str) -> str:
+    """Text whose characters cannot command a terminal; names may come from strangers."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode()
+        for c in text
+    )
+
+
+def say(text: str) -> None:
+    print(visible(text))
+
+
+def note(text: str) -> None:
+    print(f"autora-darts: {visible(' '.join(text.split()))}", file=sys.stderr)
+
+
+@contextmanager
+def warnings_as_notes(quiet: bool = False) -> Iterator[None]:
+    """Warnings as one line each, without the place in our code."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        if not quiet:
+            note(f"warning: {message}")
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("default")
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        warnings.showwarning = show
+        yield
+
+
+def print_table(model: Any) -> None:
+    """The candidates, simplest first; an arrow at the model."""
+    rows = model.equations_
+    columns = shutil.get_terminal_size((_NARROW, 0)).columns
+    width = max(_NARROW, columns) - 38 if sys.stdout.isatty() else _WIDE
+    say(f"{'':5} {'complexity':>10} {'loss':>9} {'criterion':>10}  equation")
+    for i, row in rows.iterrows():
+        mark = "→" if row["selected"] else " "
+        say(
+            f"{mark} {i:>3} {row['complexity']:>10.1f} {row['loss']:>9.3g} "
+            f"{row['criterion']:>10.1f}  {shortened(row['equation'], width)}"
+        )
+
+
+# Pictures
+
+
+def draw(model: Any, X: Any, y: Any, folder: Path, suffix: str) -> list[str]:
+    """The pictures; one that cannot be drawn does not keep the others away."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    done = []
+    for name, draw in _pictures(model, X, y).items():
+        where = folder / f"{name}.{suffix}"
+        try:
+            draw(where)
+        except Exception as error:
+            warnings.warn(f"{where.name} could not be drawn: {error}", stacklevel=2)
+        else:
+            done.append(where.name)
+    return done
+
+
+def _pictures(model: Any, X: Any, y: Any) -> dict[str, Callable[[Path], None]]:
+    from ..plotting.fit_displays import FitDisplay, ResidualDisplay
+    from ..plotting.search_displays import EquationsDisplay
+
+    pictures: dict[str, Callable[[Path], None]] = {
+        "graph": lambda path: draw_graph(model, path),
+        "equations": lambda path: _saved(EquationsDisplay.from_estimator(model), path),
+    }
+    if not hasattr(model, "classes_"):
+        pictures["fit"] = lambda path: _saved(FitDisplay.from_estimator(model, X, y), path)
+        pictures["residuals"] = lambda path: _saved(
+            ResidualDisplay.from_estimator(model, X, y), path
+        )
+        return pictures
+    pictures["confusion"] = lambda path: _saved(_confusion(model, X, y), path)
+    if X.shape[1] == 1 or (X.shape[1] == 2 and len(model.classes_) == 2):
+        pictures["fit"] = lambda path: _saved(FitDisplay.from_estimator(model, X, y), path)
+    return pictures
+
+
+def _confusion(model: Any, X: Any, y: Any) -> Any:
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    names = [plain(label) for label in model.classes_]
+    return ConfusionMatrixDisplay.from_estimator(
+        model, X, y, display_labels=names, colorbar=False, cmap="Blues"
+    )
+
+
+def _saved(display: Any, path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    try:
+        display.figure_.savefig(path, dpi=150)
+    finally:
+        plt.close(display.figure_)
+
+
+def draw_graph(model: Any, path: Path) -> None:
+    """The graph of a model as a picture, or as DOT text."""
+    graph = model.visualize_model()
+    suffix = path.suffix.lstrip(".").lower()
+    if str(path) == "-":
+        say(graph.source)
+    elif suffix in ("dot", "gv"):
+        write_text(path, graph.source)
+    elif suffix in FORMATS:
+        path.write_bytes(graph.pipe(suffix))
+    else:
+        raise UsageError(f"--graph FILE must end in .svg, .png, .pdf or .dot, got {path}")

@@ -1,0 +1,213 @@
+"""The forms in which a model's equation may be written, checked against the model.
+
+Algebra in double precision can go wrong: numbers cancel, exponentials overflow. A form
+whose values differ from those of the model on the rows that it was fitted to is not shown.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph.model import Model
+from .printing import text, with_known_numbers
+from .simplification import factored, simplified, values, without_traces
+from .symbolic import (
+    assignments,
+    equations,
+    expressions,
+    link_text,
+    named,
+    starts_of,
+    substituted,
+    symbols,
+)
+
+#: Largest difference from predictions, as a share of them and of their largest.
+_AGREEMENT = 1e-9
+#: Numbers below are looked at as what is left of terms that cancel.
+_TRACE = 1e-13
+#: Characters of an equation beyond which it is written node by node.
+_LONGEST = 240
+#: Between which values inputs are taken to lie where that is not known.
+_UNKNOWN = [[-2.0], [2.0]]
+#: Rows that a fitted estimator keeps to check its equations with.
+_MOST_ROWS = 64
+
+
+def rows_to_check(x: np.ndarray) -> np.ndarray:
+    """Some rows of the data (n, inputs): evenly spaced ones and those at the edges."""
+    ends = np.concatenate([x.argmin(axis=0), x.argmax(axis=0)])[: _MOST_ROWS // 2]
+    even = np.linspace(0, len(x) - 1, min(len(x), _MOST_ROWS)).astype(int)
+    return x[np.unique(np.concatenate([ends, even]))[: _MOST_ROWS + len(ends)]]
+
+
+def points_between(ranges: np.ndarray | None, n_inputs: int) -> np.ndarray:
+    """Points between the least and largest inputs (2, inputs) of the data, where known."""
+    low, high = np.broadcast_to(_UNKNOWN, (2, n_inputs)) if ranges is None else ranges
+    inside = np.random.default_rng(0).uniform(low, high, (_MOST_ROWS, n_inputs))
+    return np.vstack([low, high, inside])
+
+
+def checked(
+    model: Model, input_names: Sequence[str], points: np.ndarray, simplify: bool = False
+) -> list[Any]:
+    """The outputs as expressions in the inputs: 2.0 is 2, and what was rounded to π is π.
+
+    Inputs are counted from the model's origin (see `symbolic.from_origin`).
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, inputs)
+        Where every form must have the values of the model.
+    simplify : bool, default=False
+        Prefer a shorter form.
+
+    Raises
+    ------
+    ValueError
+        If the equation is too long without its latent nodes.
+    """
+    local, points = _counted_from_origin(model, points)
+    plain = expressions(local, input_names)
+    found, expected = symbols(input_names), local.predict(points)
+    steady = substituted(local, input_names, steady=True) or plain
+    result = []
+    for q, (expression, other) in enumerate(zip(plain, steady, strict=True)):
+        best = _first_right(
+            _forms(expression, other, simplify), found, points, expected[:, q]
+        )
+        if best is None:
+            warnings.warn(
+                "in double precision the equation differs from the predictions of the "
+                "model, as its numbers cancel or overflow; use predict() or python()",
+                UserWarning,
+                stacklevel=4,
+            )
+        result.append(expression if best is None else best)
+    return result
+
+
+def _counted_from_origin(model: Model, points: np.ndarray) -> tuple[Model, np.ndarray]:
+    """The same model of inputs that are counted from its origin, and such points."""
+    return model.replace(origin=None), points - model.origin
+
+
+def _forms(plain: Any, steady: Any, simplify: bool) -> Iterator[Any]:
+    trimmed = without_traces(plain, _TRACE)
+    if simplify:
+        yield with_known_numbers(simplified(trimmed))
+    if trimmed != plain:
+        yield with_known_numbers(trimmed)
+    yield with_known_numbers(plain)
+    yield plain
+    if steady != plain:
+        yield with_known_numbers(steady)
+
+
+def _first_right(
+    forms: Iterator[Any], inputs: Sequence[Any], points: np.ndarray, expected: np.ndarray
+) -> Any:
+    return next((e for e in forms if _agrees(e, inputs, points, expected)), None)
+
+
+def _agrees(
+    expression: Any, inputs: Sequence[Any], points: np.ndarray, expected: np.ndarray
+) -> bool:
+    """Whether the expression has the expected values wherever these are finite."""
+    import sympy
+
+    finite = np.isfinite(expected)
+    if not finite.any():
+        return True
+    if expression.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
+        return False
+    try:
+        found = values([expression], inputs, points)[finite, 0]
+    except (TypeError, ValueError, OverflowError):  # numbers beyond double precision
+        return False
+    expected = expected[finite]
+    allowed = _AGREEMENT * (np.abs(expected) + np.abs(expected).max(initial=0.0)) / 2
+    with np.errstate(invalid="ignore"):
+        return bool((np.abs(found - expected) <= allowed).all())
+
+
+def headline(
+    model: Model,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    points: np.ndarray,
+    function: str = "",
+    decimals: int = 2,
+    output_format: str = "console",
+    latent_nodes: bool | str = "auto",
+) -> list[str]:
+    """The equations of a model in lines; see `Readings.model_repr`."""
+    arguments = (function, decimals, output_format)
+    if latent_nodes is not True:
+        flat = _flat(model, input_names, points, decimals, output_format)
+        if flat is None and latent_nodes is False:
+            expressions(model, input_names)  # says why where it is too long
+            raise ValueError(
+                "latent_nodes=False: without them the equation differs from the model in "
+                "double precision, as its numbers cancel or overflow; leave it at 'auto'"
+            )
+        short = flat is not None and max(map(len, flat)) <= _LONGEST
+        if flat is not None and (short or latent_nodes is False):
+            targets = named(output_names, function, output_format)
+            return assignments(model, targets, flat, output_format)
+    return equations(model, input_names, output_names, *arguments)
+
+
+def in_one_line(
+    model: Model,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    points: np.ndarray,
+    decimals: int = 4,
+) -> str:
+    """The right-hand sides, separated by semicolons; with latent nodes where long."""
+    flat = _flat(model, input_names, points, decimals, "console")
+    if flat is None or max(map(len, flat)) > _LONGEST:
+        return "; ".join(equations(model, input_names, output_names, decimals=decimals))
+    return "; ".join(link_text(model, eta, "console") for eta in flat)
+
+
+def _flat(
+    model: Model,
+    input_names: Sequence[str],
+    points: np.ndarray,
+    decimals: int,
+    output_format: str,
+) -> list[str] | None:
+    """The shortest text of every read-out; None where one is too long or none is right."""
+    local, points = _counted_from_origin(model, points)
+    plain = substituted(local, input_names, link=False)
+    if plain is None:
+        return None
+    steady = substituted(local, input_names, link=False, steady=True) or plain
+    inputs, expected = symbols(input_names), local.eta(points)
+    result = []
+    for q, (expression, other) in enumerate(zip(plain, steady, strict=True)):
+
+        def shown(form: Any) -> str:
+            return text(form, decimals, output_format, starts_of(model, input_names))
+
+        best = _first_right(
+            _shortest_first(expression, other, shown), inputs, points, expected[:, q]
+        )
+        if best is None:
+            return None
+        result.append(shown(best))
+    return result
+
+
+def _shortest_first(plain: Any, steady: Any, shown: Callable[[Any], str]) -> Iterator[Any]:
+    trimmed = without_traces(plain, _TRACE)
+    short = simplified(trimmed)
+    forms = dict.fromkeys((short, factored(short), factored(trimmed), trimmed, plain))
+    yield from sorted(forms, key=lambda form: len(shown(form)))
+    yield with_known_numbers(steady)

@@ -1,0 +1,81 @@
+"""The model as a JAX function of its coefficients and of data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax.numpy as jnp
+
+from ..fitting.coefficients import Place, term, values
+from ..graph.jax_functions import JAX
+from ..graph.model import Edge, Model
+
+Coefficients = dict[str, Any]
+
+
+def _names(
+    model: Model, where: Sequence[Place], columns: Sequence[str], outputs: Sequence[str]
+) -> list[str]:
+    """What every coefficient belongs to, each name once."""
+    found: list[str] = []
+    for place in where:
+        base = term(model, place, columns)
+        if place.kind != "edge" and len(outputs) > 1:
+            base += f" for {outputs[place.column]}"
+        name, number = base, 1
+        while name in found:
+            number += 1
+            name = f"{base} ({number})"
+        found.append(name)
+    return found
+
+
+def jax_function(
+    model: Model,
+    where: Sequence[Place],
+    columns: Sequence[str],
+    outputs: Sequence[str],
+) -> tuple[Callable[[Coefficients, Any], Any], Coefficients]:
+    """A pure function and its coefficients; see `Readings.jax`.
+
+    ``where`` names the coefficients that are free; the others are constants.
+    """
+    live = model.live_nodes()
+    kept = [edge for edge in model.edges() if edge.target in live]
+    used = {edge.index for edge in kept}
+    free = [p for p in where if p.kind != "edge" or p.row in used]
+    names = dict(zip(free, _names(model, free, columns, outputs), strict=True))
+    fitted = zip(names.values(), values(model, free), strict=True)
+    coefficients = {name: jnp.asarray(value, float) for name, value in fitted}
+
+    def filled(given: Coefficients, kind: str, array: Any) -> Any:
+        result = jnp.asarray(array, float)
+        for place, name in names.items():
+            if place.kind == kind:
+                at = place.column if kind == "bias" else (place.row, place.column)
+                result = result.at[at].set(given[name])
+        return result
+
+    def with_coefficients(given: Coefficients, edge: Edge) -> Edge:
+        spots = [Place("edge", edge.index, i) for i in range(len(edge.coefs))]
+        coefs = [
+            given[names[spot]] if spot in names else value
+            for spot, value in zip(spots, edge.coefs, strict=True)
+        ]
+        return replace(edge, coefs=tuple(coefs))
+
+    def function(coefficients: Coefficients, X: Any) -> Any:
+        x = jnp.asarray(X, float)
+        edges = [with_coefficients(coefficients, edge) for edge in kept]
+        nodes = model.evaluate(JAX, list(x.T), jnp.zeros(x.shape[0], x.dtype), edges)
+        readout = filled(coefficients, "readout", model.readout)
+        eta = filled(coefficients, "bias", model.bias)
+        for k in sorted(live):
+            eta = eta + nodes[k][:, None] * readout[k]
+        eta = jnp.broadcast_to(eta, (x.shape[0], len(model.bias)))
+        answer = model.objective.link(JAX, eta)
+        return answer[:, 0] if len(model.bias) == 1 else answer
+
+    return function, coefficients

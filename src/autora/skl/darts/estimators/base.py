@@ -1,0 +1,395 @@
+"""What the estimators share: validate, call, store."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from html import escape
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..equations.forms import rows_to_check
+from ..fitting.coefficients import Place, with_errors
+from ..fitting.problem import FEWEST_ROWS_TO_SPLIT, Problem
+from ..graph.model import Model
+from ..graph.objectives import Objective
+from ..graph.observations import Rows, canonical, mean, per_output
+from ..graph.specification import Specification
+from ..relaxation import fit as relaxed_fit
+from ..relaxation import vmapped
+from ..relaxation.history import Observer, Trained
+from ..relaxation.preparation import Task, prepared
+from ..runtime.checkpoint import Keeper
+from ..runtime.restarts import Restarts
+from ..search import fit as open_fit
+from ..selection.criteria import TRIED, constant_loss
+from ..selection.pareto import Row, chosen, elbow
+from ..selection.result import Network, Result, warn_constant
+from ..selection.table import is_systematic, row_of, updated
+from . import diagnostics
+from .columns import named
+from .equation_mixin import Readings
+from .origin import Origin, origin_of
+from .progress import OpenProgress, Progress
+from .settings import (
+    closed_plan,
+    keeps_weights,
+    open_plan,
+    restarts_of,
+    specified,
+    vocabulary,
+)
+from .validation import check_parameters
+
+
+class Observed(NamedTuple):
+    """Data as a fit sees them."""
+
+    x: np.ndarray  #: (n, inputs)
+    targets: np.ndarray  #: (n, outputs)
+    weight: np.ndarray  #: (n,), as it was given
+    error: np.ndarray | None  #: (n,), standard deviations of y that are known
+    objective: Objective
+    output_labels: list[str]
+
+
+def _problem(
+    data: Rows, what: Specification, tolerance: float | str, measured: bool
+) -> Problem:
+    """The rows, what may be fitted to them and what is good enough."""
+    tried = what.searches_openly and what.objective.least_squares
+    return Problem(
+        data.x,
+        data.y,
+        data.weight,
+        what.train_readout,
+        what.train_bias,
+        distinct=data.distinct,
+        floor=tuple(data.floor.tolist()),
+        measured=measured,
+        tried=TRIED if tried else 0.0,
+        tolerance=0.0 if isinstance(tolerance, str) else float(tolerance),
+    )
+
+
+def _moved(
+    errors: list[tuple[Place, float, float]], origin: Origin
+) -> list[tuple[Place, float, float]]:
+    """Coefficients with their errors, intercepts as those of the data."""
+    return [
+        (p, value + origin.outputs[p.column] if p.kind == "bias" else value, error)
+        for p, value, error in errors
+    ]
+
+
+def _defaults(kind: type) -> dict[str, Any]:
+    return {n: p.default for n, p in inspect.signature(kind).parameters.items()}
+
+
+class BaseDARTS(Readings, BaseEstimator):
+    """The fit; a subclass adds its parameters and how its model answers."""
+
+    #: Ingredients that benchmarks switch off; see `breed.Options`.
+    _search_options: ClassVar[dict[str, Any]] = {}
+    _STAND_IN: ClassVar[str] = "means of the training targets"
+    arch_updates_per_epoch: int
+    execution_monitor: Any
+    max_epochs: int
+    model_selection: Any
+    random_state: Any
+    verbose: int
+    warm_start: bool
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Whatever is raised inside, the estimator stays as it was."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = before
+            raise
+
+    def _settings(self) -> dict[str, Any]:
+        """The parameters as the fit takes them."""
+        return self.get_params(deep=False)
+
+    def _observed(self, X: Any, y: Any, sample_weight: Any, y_error: Any) -> Observed:
+        """Validated data; also what the output means."""
+        raise NotImplementedError
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, y_error: Any = None
+    ) -> KeyboardInterrupt | None:
+        """Fit and store; what interrupted it is for the caller to raise."""
+        params = self._settings()
+        check_parameters(params)
+        vocabulary(params)
+        earlier = self._earlier()
+        seen = self._observed(X, y, sample_weight, y_error)
+        self._output_labels = seen.output_labels
+        what = specified(params, seen.objective, seen.x.shape[1], seen.targets.shape[1])
+        self._warn_if_outputs_are_equal(what)
+        data = canonical(seen.x, seen.targets, seen.weight, seen.error)
+        diagnostics.about_unused(params, _defaults(type(self)), what, stacklevel=3)
+        problem = _problem(data, what, params["tolerance"], seen.error is not None)
+        self._check_enough_rows(problem)
+        kept = self._kept(earlier, what)
+        self._rows_to_check = rows_to_check(problem.x)
+        self._input_ranges = np.stack([problem.x.min(axis=0), problem.x.max(axis=0)])
+        inputs = self._labels("input_labels", None)
+        diagnostics.about_data(problem, inputs, seen.output_labels, stacklevel=3)
+        result = self._fitted(params, what, problem, kept)
+        real = not seen.objective.likelihood
+        self.y_step_ = per_output(data.step * real)
+        self.noise_floor_ = per_output(np.sqrt(data.floor) * real)
+        if not result.converged:
+            warn_constant(stacklevel=3)
+        elif result.interruption is None:
+            names, model, rows = seen.output_labels, result.model, result.rows
+            diagnostics.about_model(problem, model, rows, names, stacklevel=3)
+        return result.interruption
+
+    def _fitted(
+        self,
+        params: dict[str, Any],
+        what: Specification,
+        problem: Problem,
+        kept: tuple[Network, Model] | None,
+    ) -> Result:
+        """Search where columns are counted from near them, store in terms of the data."""
+        before = [] if kept is None else self._rows
+        earlier = None if kept is None else kept[1]
+        origin = origin_of(problem, earlier, what.objective.least_squares)
+        problem = origin.problem(problem)
+        if kept is not None:
+            kept = kept[0], origin.inward(kept[1])
+        result = self._run(params, what, problem, kept, origin)
+        rows = result.rows or origin.rows(before, inward=True)
+        rows = [updated(row, result.model, problem) for row in rows]
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            self._errors = _moved(with_errors(problem, result.model), origin)
+            self._row_errors = [
+                _moved(with_errors(problem, row.model), origin) for row in rows
+            ]
+        result = origin.result(result._replace(rows=rows))
+        self._store(result, what, fresh=kept is None)
+        self._y_mean = mean(problem.y, problem.weight) + origin.outputs
+        return result
+
+    def _check_enough_rows(self, problem: Problem) -> None:
+        if self.model_selection == "holdout" and len(problem.x) < FEWEST_ROWS_TO_SPLIT:
+            raise ValueError(
+                f"model_selection='holdout' needs {FEWEST_ROWS_TO_SPLIT} different rows at "
+                f"least, to keep some from the search, got {len(problem.x)}; take 'auto'"
+            )
+
+    def _run(
+        self,
+        params: dict[str, Any],
+        what: Specification,
+        problem: Problem,
+        earlier: tuple[Network, Model] | None,
+        origin: Origin,
+    ) -> Result:
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        rng = np.random.default_rng(seed)
+
+        def choose(rows: Sequence[Row]) -> int:
+            return self._choice(rows, problem, params["tolerance"], origin)
+
+        if what.searches_openly:
+            plan = open_plan(
+                params, what, choose, self._search_options, earlier is not None
+            )
+            names = origin.names(self._labels("input_labels", None))
+            with OpenProgress(self.verbose, plan.budget, names) as watch:
+                return open_fit.run(plan, what.objective, problem, earlier, rng, watch)
+        counted = closed_plan(params, what, choose, earlier is not None)
+        space, restarts = what.space(), restarts_of(params)
+        if self.execution_monitor is not None:
+            restarts = Restarts(restarts.count, 1)
+        limit = counted.max_time / restarts.waves
+        counted = counted._replace(max_time=limit)
+        with Progress(self, space) as progress:
+            # Neither a bar nor a monitor can travel to another process.
+            observer = progress.observer() if restarts.workers == 1 else Observer()
+            task = Task(space, what.objective, problem, counted, earlier)
+            keeper = relaxed_fit.keeper_of(params["checkpoint"], task, restarts.count, rng)
+            if restarts.count == 1:
+                result = relaxed_fit.run(task, rng, observer, keeper)
+            else:
+                observers = (progress.observer(), observer)
+                result = self._restarted(task, restarts, rng, observers, keeper)
+        if keeper is not None and result.interruption is None:
+            keeper.clear()
+        return result
+
+    def _restarted(
+        self,
+        task: Task,
+        restarts: Restarts,
+        rng: np.random.Generator,
+        watch: tuple[Observer, Observer],
+        keeper: Keeper | None,
+    ) -> Result:
+        """The restart whose model ``model_selection`` takes. Threads share the compiler.
+
+        An accelerator trains all mixtures at once; the workers then refit. ``watch`` is
+        told of what happens here and there.
+        """
+        here, there = watch
+        rngs = rng.spawn(restarts.count)
+        trained: list[Trained | None] = [None] * restarts.count
+        stopped = None
+        watched = self.execution_monitor is not None
+        if not watched and not restarts.forks and vmapped.worthwhile():
+            prepare = partial(prepared, task)
+            found, stopped = vmapped.train(prepare, rngs, task.plan, here, keeper)
+            trained = [*found]
+
+        def once(start: tuple[np.random.Generator, Trained | None]) -> Result:
+            rng, mixture = start
+            if mixture is None:
+                return relaxed_fit.run(task, rng, there, keeper)
+            return relaxed_fit.finish(task, rng, there, mixture, keeper)
+
+        results, interruption = restarts.run(
+            once,
+            list(zip(rngs, trained, strict=False)),
+            lambda result: result.interruption is not None,
+            "threads",
+        )
+        rows = [row_of(result.rows, result.model, task.problem) for result in results]
+        order = sorted(range(len(rows)), key=lambda i: rows[i].complexity)
+        assert task.plan.choose is not None
+        best = results[order[task.plan.choose([rows[i] for i in order])]]
+        interruption = interruption or results[-1].interruption or stopped
+        return best._replace(interruption=interruption)
+
+    def _store(self, result: Result, what: Specification, fresh: bool) -> None:
+        self.network_, self.model_ = result.network, result.model
+        self.history_, self.converged_ = result.history, result.converged
+        if result.candidates or fresh:
+            self.candidates_ = [c.fit.model for c in result.candidates[:50]]
+        self._rows = result.rows
+        self._asked = what
+
+    def _choice(
+        self,
+        rows: Sequence[Row],
+        problem: Problem,
+        tolerance: float | str,
+        origin: Origin,
+    ) -> int:
+        """The row that ``model_selection`` takes."""
+        selection = self.model_selection
+        if not callable(selection):
+            best = chosen(rows, selection, problem)
+            small = selection == "auto" and isinstance(tolerance, str)
+            if small and is_systematic(rows[best].model, rows[best].loss, problem):
+                return elbow(rows, best, constant_loss(problem))
+            return best
+        table = self._table(origin.rows([*rows]))
+        label = self.model_selection(table)
+        if label not in table.index:
+            raise ValueError(
+                "model_selection must return a label of the table's index, "
+                f"{list(table.index)}, got {label!r}"
+            )
+        return int(table.index.get_loc(label))
+
+    def _warn_if_outputs_are_equal(self, what: Specification) -> None:
+        if what.n_outputs > 1 and not what.train_readout:
+            warnings.warn(
+                f"all {what.n_outputs} outputs share one read-out while "
+                "train_classifier_coefficients=False, so their predictions are equal; set "
+                "it to True to tell them apart",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _earlier(self) -> tuple[Network, Model, Specification] | None:
+        if not hasattr(self, "network_"):
+            return None
+        return self.network_, self.model_, self._asked
+
+    def _kept(
+        self, earlier: tuple[Network, Model, Specification] | None, what: Specification
+    ) -> tuple[Network, Model] | None:
+        """The earlier fit if this one builds on it."""
+        keeps = keeps_weights(self.get_params(deep=False))
+        if earlier is not None and earlier[2].weights_apply == what.weights_apply:
+            return earlier[:2] if keeps or self.warm_start else None
+        if keeps:
+            why = (
+                "the estimator is not fitted"
+                if earlier is None
+                else "it was fitted on another search space, whose weights do not apply"
+            )
+            then = (
+                "they are searched for"
+                if what.searches_openly
+                else "the architecture is sampled from initial, random weights"
+            )
+            warnings.warn(
+                f"max_epochs={self.max_epochs} and arch_updates_per_epoch="
+                f"{self.arch_updates_per_epoch} ask to keep the architecture weights, "
+                f"but {why}: {then}. Fit with both above 0 first.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return None
+
+    def _repr_html_inner(self) -> str:
+        return self._equations_html() + super()._repr_html_inner()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        """The equations of a fitted estimator above scikit-learn's own diagram."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] = self._equations_html() + bundle["text/html"]
+        return bundle
+
+    def _equations_html(self) -> str:
+        if not hasattr(self, "model_"):
+            return ""
+        lines = self.model_repr().splitlines()[1:]
+        return f"<pre>{escape(chr(10).join(lines))}</pre>"
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """What the equation says, shape (n, outputs), finite everywhere."""
+        check_is_fitted(self, "model_")
+        X = validate_data(self, named(X), dtype=np.float64, reset=False)
+        prediction = self._read(X)
+        undefined = ~np.isfinite(prediction).all(axis=1)
+        if undefined.any():
+            warnings.warn(
+                f"the equation has no finite value on {undefined.sum()} of {len(X)} rows "
+                f"(first: row {np.argmax(undefined)}), which lie outside its domain; "
+                f"{self._STAND_IN} stand in for them",
+                diagnostics.DomainWarning,
+                stacklevel=3,
+            )
+            prediction[undefined] = self._stand_in()
+        return prediction
+
+    def _read(self, X: np.ndarray) -> np.ndarray:
+        """Outputs of shape (n, outputs), not finite where the equation is undefined."""
+        return self.model_.predict(X)
+
+    def _stand_in(self) -> np.ndarray:
+        """Outputs, shape (outputs,), where the equation is undefined."""
+        return self._y_mean

@@ -1,0 +1,280 @@
+"""How a fitted estimator is read: equations, SymPy, LaTeX, graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ..equations.printing import distinct, numbered
+from ..fitting.coefficients import Place, term
+from ..graph.model import same_equation
+from ..selection.pareto import Row, scores
+from ..selection.result import Network
+from .export_mixin import Portable
+
+
+class Readings(Portable):
+    """Methods that read the ``model_`` of a fitted estimator."""
+
+    network_: Network
+    _rows: list[Row]
+    _errors: list[tuple[Place, float, float]]
+    _row_errors: list[list[tuple[Place, float, float]]]
+    _rows_to_check: np.ndarray
+    _input_ranges: np.ndarray
+    n_features_in_: int
+    _output_labels: list[str]
+
+    def model_repr(
+        self,
+        input_labels: Sequence[str] | None = None,
+        output_labels: Sequence[str] | None = None,
+        output_function_label: str = "",
+        decimals_to_display: int = 2,
+        output_format: str = "console",
+        latent_nodes: bool | str = "auto",
+    ) -> str:
+        """The equations of the model as text, one line per output.
+
+        Names that are no plain words stand in backticks. Numbers that are known to the
+        last digit, such as 2 or π/2, are written so, others with decimals.
+
+        Parameters
+        ----------
+        input_labels, output_labels : sequence of str, default=None
+            Names of the columns of X and y; None takes those of the data.
+        output_function_label : str, default=""
+            Put around the name of every output, such as "P" for P(y).
+        decimals_to_display : int, default=2
+            Rounding of the coefficients; predictions are not affected.
+        output_format : {"console", "latex"}, default="console"
+        latent_nodes : bool or "auto", default="auto"
+            True shows the equations node by node, as the graph has them; False the
+            shortest form that was found without latent nodes; "auto" does so unless a
+            line would have more than 240 characters.
+
+        Raises
+        ------
+        ValueError
+            If an argument is none of these, or the equation cannot be written without
+            its latent nodes though ``latent_nodes=False``.
+        """
+        from ..equations.forms import headline
+
+        check_is_fitted(self, "model_")
+        if output_format not in ("console", "latex"):
+            raise ValueError(
+                f"output_format must be 'console' or 'latex', got {output_format!r}"
+            )
+        if latent_nodes != "auto" and not isinstance(latent_nodes, bool):
+            raise ValueError(
+                f"latent_nodes must be True, False or 'auto', got {latent_nodes!r}"
+            )
+        lines = headline(
+            self.model_,
+            self._labels("input_labels", input_labels),
+            self._labels("output_labels", output_labels),
+            self._points(),
+            output_function_label,
+            decimals_to_display,
+            output_format,
+            latent_nodes,
+        )
+        return "\n".join(["Model:", *lines])
+
+    def sympy(self, simplify: bool = False) -> Any:
+        """The equation as a SymPy expression at full precision.
+
+        2.0 is 2, and a number that was rounded to π/2 or 1/3 is that.
+
+        Parameters
+        ----------
+        simplify : bool, default=False
+            Rewrite it in a shorter form, with cheap steps only; long equations stay as
+            they are. Predictions are not affected.
+
+        Returns
+        -------
+        sympy.Expr, or a list of them for several outputs
+        """
+        from ..equations.symbolic import from_origin
+
+        found = self._expressions(simplify)
+        names = self._labels("input_labels", None)
+        found = [from_origin(self.model_, expression, names) for expression in found]
+        return found[0] if len(found) == 1 else found
+
+    def latex(self, decimals_to_display: int = 2, simplify: bool = False) -> str:
+        """The equation as LaTeX, latent nodes substituted; several outputs in lines.
+
+        Parameters
+        ----------
+        decimals_to_display : int, default=2
+        simplify : bool, default=False
+            As in `sympy`.
+        """
+        from ..equations.printing import latex_name, text
+        from ..equations.symbolic import starts_of
+
+        found = self._expressions(simplify)
+        names = self._labels("output_labels", None)
+        starts = starts_of(self.model_, self._labels("input_labels", None))
+        return r" \\ ".join(
+            f"{latex_name(name)} = {text(e, decimals_to_display, 'latex', starts)}"
+            for name, e in zip(names, found, strict=True)
+        )
+
+    def _expressions(self, simplify: bool) -> list[Any]:
+        from ..equations.forms import checked
+
+        check_is_fitted(self, "model_")
+        names = self._labels("input_labels", None)
+        return checked(self.model_, names, self._points(), simplify)
+
+    def _points(self) -> np.ndarray:
+        """Where forms of the equation are compared with the model."""
+        from ..equations.forms import points_between
+
+        known = getattr(self, "_rows_to_check", None)  # a file has their ranges alone
+        if known is not None:
+            return known
+        return points_between(getattr(self, "_input_ranges", None), self.n_features_in_)
+
+    def visualize_model(
+        self,
+        input_labels: Sequence[str] | None = None,
+        output_labels: Sequence[str] | None = None,
+        decimals_to_display: int = 2,
+    ) -> Any:
+        """The model as a graph that shows itself in a notebook.
+
+        Parameters
+        ----------
+        input_labels, output_labels : sequence of str, default=None
+            Names of the columns of X and y; None takes those of the data.
+        decimals_to_display : int, default=2
+
+        Returns
+        -------
+        graphviz.Digraph
+            ``.render(name, format="svg" | "png" | "pdf")`` saves it, ``.source`` is the
+            DOT text. The ``dot`` program is not needed.
+        """
+        from ..plotting.graph_drawing import model_graph
+
+        check_is_fitted(self, "model_")
+        return model_graph(
+            self.model_,
+            self._labels("input_labels", input_labels),
+            self._labels("output_labels", output_labels),
+            decimals_to_display,
+        )
+
+    @property
+    def equations_(self) -> Any:
+        """The best model per complexity, simplest first, as a DataFrame.
+
+        Row 0 is the best constant. Columns: ``selected`` (whether the row is the model),
+        ``complexity`` (coefficients, half an edge, half a bend), ``loss`` (training),
+        ``criterion`` (what decides, see "How it works"), ``holdout`` (loss on rows kept
+        from the search, NaN unless ``model_selection="holdout"``), ``score`` (what the row
+        gains over the one before: the fall of the logarithm of the loss per complexity),
+        ``equation`` and ``architecture``.
+        """
+        check_is_fitted(self, "model_")
+        table = self._table(self._rows)
+        table.insert(0, "selected", [i == self.selected_ for i in range(len(table))])
+        return table
+
+    @property
+    def selected_(self) -> int | None:
+        """The label of the row of ``equations_`` that is the model.
+
+        None where the model is no row, as an architecture that was drawn may be.
+        """
+        check_is_fitted(self, "model_")
+        rows = enumerate(self._rows)
+        same = [i for i, row in rows if same_equation(row.model, self.model_)]
+        return same[0] if same else None
+
+    @property
+    def coefficients_(self) -> Any:
+        """The fitted coefficients with their standard errors, as a DataFrame.
+
+        Columns: ``term`` (where the coefficient stands), ``coefficient`` and
+        ``standard_error``, from the curvature of the squared error or the likelihood at
+        the fit; infinite where the data do not determine a coefficient, NaN where squared
+        errors of probabilities were fitted. They take the equation's structure as given.
+        """
+        import pandas as pd
+
+        check_is_fitted(self, "model_")
+        names = self._labels("input_labels", None), self._labels("output_labels", None)
+        return pd.DataFrame(
+            {
+                "term": [term(self.model_, place, *names) for place, _, _ in self._errors],
+                "coefficient": [value for _, value, _ in self._errors],
+                "standard_error": [error for _, _, error in self._errors],
+            }
+        )
+
+    def select_equation(self, row: int) -> Self:
+        """Make a row of ``equations_`` the model.
+
+        The architecture weights move to it, so that "max" means this row from now on.
+
+        Parameters
+        ----------
+        row : int
+            A label of the table's index.
+        """
+        check_is_fitted(self, "model_")
+        if row not in range(len(self._rows)):
+            raise ValueError(
+                f"row must be one of 0 … {len(self._rows) - 1}, got {row!r}; see equations_"
+            )
+        self.model_, self._errors = self._rows[row].model, self._row_errors[row]
+        self.network_ = self.network_.moved_to(self.model_)
+        return self
+
+    def _table(self, rows: Sequence[Row]) -> Any:
+        import pandas as pd
+
+        from ..equations.forms import in_one_line
+
+        names = self._labels("input_labels", None)
+        outputs, points = self._labels("output_labels", None), self._points()
+        return pd.DataFrame(
+            {
+                "complexity": [row.complexity for row in rows],
+                "loss": [row.loss for row in rows],
+                "criterion": [row.criterion for row in rows],
+                "holdout": [row.holdout for row in rows],
+                "score": scores(rows),
+                "equation": [
+                    in_one_line(row.model, names, outputs, points) for row in rows
+                ],
+                "architecture": [row.model.describe(names) for row in rows],
+            }
+        )
+
+    def _labels(self, name: str, labels: Sequence[str] | None) -> list[str]:
+        inputs = getattr(self, "feature_names_in_", None)
+        if inputs is None:
+            inputs = numbered("x", self.n_features_in_)
+        known = [str(label) for label in inputs]
+        if name == "output_labels":
+            known = distinct(self._output_labels, known, "y")
+        if labels is None:
+            return known
+        if isinstance(labels, str) or len(labels) != len(known):
+            raise ValueError(
+                f"{name} needs {len(known)} names, one per column, got {labels!r}"
+            )
+        given = [str(label) for label in labels]
+        if name == "input_labels" and len(set(given)) < len(given):
+            raise ValueError(f"{name} must be different names, got {labels!r}")
+        return given

@@ -1,0 +1,209 @@
+"""What of a fitted estimator can be taken along: source text, a JAX function, a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
+
+from ..equations.python_source import function_source
+from ..fitting.coefficients import places
+from ..graph.model import Model
+from ..persistence.fields import Field, ModelFileError, parse, pretty, read_text, write_text
+from ..persistence.model_file import class_read, restored, scalar_read, written
+
+#: Kinds of class labels: what a label is in the file, and the type of the array.
+_LABELS: dict[str, tuple[tuple[type, ...], Any]] = {
+    "b": ((bool,), bool),
+    "i": ((int,), np.int64),
+    "u": ((int,), np.uint64),
+    "f": ((float,), np.float64),
+    "U": ((str,), str),
+    "O": ((bool, int, float, str), object),
+}
+
+
+class Portable:
+    """Methods that carry the ``model_`` of a fitted estimator out of the process."""
+
+    model_: Model
+    classes_: np.ndarray
+    _y_ndim: int
+
+    def python(self, function_name: str = "predict") -> str:
+        """The equation as the source text of a function that needs NumPy alone.
+
+        Coefficients have full precision, the output link is included. The function takes
+        one argument per column of X, ``predict(*X.T)``; columns whose names are no Python
+        names get similar ones, and its docstring says which argument is which.
+
+        Parameters
+        ----------
+        function_name : str, default="predict"
+
+        Returns
+        -------
+        str
+            A module with one public function. It returns an array of the arguments'
+            shape; several outputs are the last axis. Where the equation is undefined the
+            value is NaN or infinite (`predict` puts the mean of the targets there). A
+            classifier's equations are those of its log-odds.
+
+        Raises
+        ------
+        ValueError
+            If the name is no identifier, or the formula of a primitive that you registered
+            is more than arithmetic and functions of its ``m``.
+        """
+        check_is_fitted(self, "model_")
+        return function_source(self.model_, *self._names(), function_name)
+
+    def jax(self) -> tuple[Callable[[dict[str, Any], Any], Any], dict[str, Any]]:
+        """The equation as a JAX function and its coefficients as a pytree.
+
+        The function is pure, can be compiled and vectorised, and can be differentiated in
+        both arguments. A step of gradient descent on your own loss is one line:
+        ``c = jax.tree.map(lambda c, g: c - rate * g, c, jax.grad(loss)(c))``.
+
+        Returns
+        -------
+        function : callable
+            ``function(coefficients, X)`` with X of shape (n, inputs) returns predictions
+            of shape (n,), or (n, outputs) for several outputs; log-odds of a classifier.
+            Where the equation is undefined they are not finite.
+        coefficients : dict of str to scalar array
+            The fitted coefficients, named as in ``coefficients_``. Double precision where
+            JAX has it switched on, else single; the setting is left as it is.
+        """
+        from ..equations.jax_function import jax_function
+
+        check_is_fitted(self, "model_")
+        asked: Any = getattr(self, "_asked", _AllTrained)
+        where = places(self.model_, asked)
+        return jax_function(self.model_, where, *self._names())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to a JSON file, whole or not at all.
+
+        The file holds no code and every number to the last bit; `load` reads it. Its
+        ``equation`` is for people and is not read.
+        Parameters that are code or a generator (``execution_monitor``,
+        ``init_weights_function``, a function as ``model_selection``, a ``RandomState``)
+        are left out, a warning names them, and the loaded estimator has their defaults.
+        Sequences come back as lists, your own primitives by name: register them before
+        you load.
+
+        Parameters
+        ----------
+        path : str or path
+            An earlier file of that name is replaced.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; an earlier one stays as it was.
+        ModelFileError
+            If the estimator cannot be stored, such as with a primitive that is not
+            registered. It is a ValueError.
+        """
+        write_text(path, self._json())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """A fitted estimator from a file that `save` wrote.
+
+        Files from strangers are safe to load: nothing in them is run, and sizes are checked
+        before memory is taken.
+
+        Parameters
+        ----------
+        path : str or path
+            At most 16 MiB.
+
+        Returns
+        -------
+        estimator
+            Of the class that the file names, which must be the class that ``load`` is
+            called on or one derived from it.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be opened.
+        ModelFileError
+            If anything in it is not as it must be; the message says what and where. It is
+            a ValueError.
+        """
+        return cls.from_json(read_text(path))
+
+    def to_json(self) -> str:
+        """The text that `save` writes, to be kept in a document of your own."""
+        return self._json()
+
+    def _json(self) -> str:
+        check_is_fitted(self, "model_")
+        text = pretty(written(self))
+        try:
+            type(self).from_json(text)
+        except ModelFileError as error:
+            raise ModelFileError(f"the estimator cannot be stored: {error}") from None
+        return text
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """A fitted estimator from the text of `to_json`; see `load`.
+
+        Parameters
+        ----------
+        text : str
+        """
+        field = parse(text)
+        return restored(class_read(field, cls), field)
+
+    def _answers(self) -> dict[str, Any]:
+        """What a class needs, beside its model, to answer: names to JSON values.
+
+        A subclass with fitted state of its own adds it here and takes it in
+        `_set_answers`.
+        """
+        if is_classifier(self):
+            return {"classes": [self.classes_.dtype.kind, self.classes_.tolist()]}
+        return {"dimensions": self._y_ndim}
+
+    def _set_answers(self, answers: Field) -> None:
+        """Check and take what `_answers` returned; the other state is there already."""
+        if is_classifier(self):
+            (classes,) = answers.record("classes")
+            self.classes_ = _classes_read(classes, len(self.model_.bias))
+        else:
+            (dimensions,) = answers.record("dimensions")
+            self._y_ndim = dimensions.whole(min(2, len(self.model_.bias)), 2)
+
+    def _names(self) -> tuple[list[str], list[str]]:
+        labels: Any = self
+        return labels._labels("input_labels", None), labels._labels("output_labels", None)
+
+
+class _AllTrained:
+    """Stands in for what a fit was asked where a model came without a fit."""
+
+    train_readout = train_bias = True
+
+
+def _classes_read(field: Field, n_outputs: int) -> np.ndarray:
+    """Class labels; two classes have one output, more have one each."""
+    kind, members = field.each(2, 2)
+    allowed, dtype = _LABELS[kind.one_of(tuple(_LABELS))]
+    count = 2 if n_outputs == 1 else n_outputs
+    labels = []
+    for place in members.each(count, count):
+        labels.append(scalar_read(place))
+        if type(labels[-1]) not in allowed or (kind.value == "u" and labels[-1] < 0):
+            place.fail(f"is no class label of kind {kind.value!r}")
+    if len(set(labels)) < count:
+        members.fail("names a class twice")
+    return np.array(labels, dtype)

@@ -1,0 +1,404 @@
+"""The scikit-learn regressor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import validate_data
+
+from ..equations.printing import numbered
+from ..graph.objectives import OBJECTIVES
+from ..graph.observations import checked_errors, checked_weights
+from ..graph.primitives import Primitive
+from .base import BaseDARTS, Observed
+from .columns import named, require_numbers
+from .validation import check_targets, choice
+
+
+class DARTSRegressor(RegressorMixin, BaseDARTS):
+    """Find an interpretable equation by differentiable architecture search.
+
+    An equation is a graph: every latent node combines primitives of the inputs and of
+    earlier latent nodes; the output is a linear read-out of the latent nodes.
+
+    Several outputs share the latent nodes; each has its own read-out.
+
+    With ``num_graph_nodes="auto"`` the search decides about the size of the graph: elites
+    of every complexity are improved by the architecture gradient at discrete graphs, whose
+    coefficients are refitted exactly, until the equation is exact, nothing improves or the
+    budget is spent; parameters of the mixture, its steps and its epochs do not apply. With
+    an integer, the graph is that of DARTS: every node is the sum of
+    one primitive from every source, relaxed into a softmax mixture whose architecture
+    weights and coefficients are trained in alternation; architectures are then sampled,
+    refitted exactly and compared.
+
+    Parameters
+    ----------
+    batch_size : int, "auto" or None, default="auto"
+        Rows per step of the relaxed search. None takes all; "auto" all up to 512 rows,
+        else 512. In batches, losses in ``history_`` are those of 2,048 rows.
+    num_graph_nodes : int or "auto", default="auto"
+        Number of latent nodes. "auto" searches graphs of any size: up to five nodes for
+        each output, as many as the criterion pays for (several outputs with
+        ``train_classifier_coefficients=False`` get two counted nodes). With products and
+        one real output a number is the largest number of nodes of such a search.
+    output_type : {"real", "sigmoid", "probability", "probability_sample", \
+"probability_distribution"}, default="real"
+        What the output means. "sigmoid" and "probability": logistic link, squared error;
+        "probability_sample": logistic link, Bernoulli likelihood of 0/1 outcomes;
+        "probability_distribution": softmax over the columns of y, cross-entropy. An
+        ``autora.variable.ValueType`` serves as well.
+    classifier_weight_decay : float, default=1e-2
+        Decay of the trained read-out per unit of learning rate (relaxed search only).
+    darts_type : {"original", "fair"}, default="original"
+        Softmax over the primitives of an edge (arXiv 1806.09055) or a sigmoid for each
+        (arXiv 1911.12126).
+    init_weights_function : callable or None, default=None
+        ``f(rng, shape)`` returns the starting coefficients of the mixture, of shape
+        (edges, primitives, max_params).
+    param_updates_per_epoch : int, default=100
+        Momentum-SGD steps on the coefficients per epoch.
+    param_updates_for_sampled_model : int, default=100
+        Largest number of Levenberg–Marquardt steps in which the sampled model's
+        coefficients are refitted; it stops sooner when they have converged.
+    param_learning_rate_max, param_learning_rate_min : float, default=2.5e-2, 1e-2
+        Range of the cosine schedule within an epoch, in the coefficients' own units (see
+        ``precondition``).
+    param_momentum : float in [0, 1), default=0.9
+        Momentum of the coefficient steps.
+    param_weight_decay : float, default=3e-4
+        L2 decay of the coefficients (relaxed search only).
+    arch_updates_per_epoch : int, default=1
+        Adam steps on the architecture weights per epoch. 0 keeps them.
+    arch_learning_rate_max : float, default=3e-3
+        Learning rate of the architecture weights in the first epoch.
+    arch_learning_rate_min : float or None, default=None
+        In the last epoch, along a cosine; None keeps it constant.
+    arch_weight_decay : float, default=1e-4
+        L2 decay of the architecture weights.
+    arch_weight_decay_df : float, default=3e-4
+        Decay per architecture step, in units of the learning rate, of every primitive but
+        "none", times 1 + the number of its coefficients: favours simple primitives.
+    arch_weight_decay_base : float, default=0
+        Decay of every primitive but "none", times the number of nodes.
+    arch_momentum : float in [0, 1), default=0.5
+        Adam's first decay rate β₁ of the architecture weights.
+    fair_darts_loss_weight : float, default=1
+        Push of fair DARTS weights towards 0 or 1.
+    max_epochs : int, default=100
+        Epochs of the relaxed search. 0 on a fitted estimator keeps the architecture
+        weights, samples again and refits.
+    grad_clip : float, default=5
+        Largest norm of a coefficient gradient.
+    primitives : sequence of str or Primitive, or "auto", default="auto"
+        The vocabulary; see `known_primitives`. "zero" is a spelling of "none". "auto"
+        takes `SCIENCE` where graphs of any size are searched, else `PRIMITIVES`.
+    train_classifier_coefficients, train_classifier_bias : bool or "auto", default="auto"
+        Train the read-out of the latent nodes and its bias; else they stay 1 and 0.
+        "auto" trains them with ``num_graph_nodes="auto"`` and always for classes.
+    execution_monitor : callable or None, default=None
+        Called for every epoch, in their order (up to 64 are trained before they are
+        reported), with the keywords epoch, train_loss, valid_loss, alphas, space and
+        darts_type; see `DARTSExecutionMonitor`.
+    sampling_strategy : {"max", "sample"}, default="max"
+        Take the strongest primitive of every edge or draw one from the weights.
+    aggregations : sequence of {"sum", "product"} or "auto", default="auto"
+        How a latent node may combine its edges. "auto": both with
+        ``num_graph_nodes="auto"``, else the sums of DARTS.
+    max_in_degree : int or None, default=None
+        Most edges into a latent node. None: 4 where the graph's size is searched, else no
+        bound.
+    n_candidates : int or "auto", default="auto"
+        Graphs that are refitted exactly. "auto": 500 after the relaxed search; where the
+        graph's size is searched 200,000, or fewer once 20,000 bring no improvement and the
+        errors that are left look like noise. 0 leaves the choice among counted graphs to
+        the relaxed weights alone, as in the original DARTS.
+    n_restarts : int, default=1
+        Searches with random numbers of their own, of which the best counts; where the
+        graph's size is searched their tables are joined, and the first exact equation
+        ends them. Each has its ``n_candidates``; they share ``max_time``.
+    n_jobs : int or None, default=None
+        Workers for the restarts, as in joblib: None is 1 unless
+        ``joblib.parallel_config`` says otherwise (there it also names "dask" or "ray"), −1
+        all cores. The result does not depend on it, unless ``max_time`` is given. With an
+        ``execution_monitor``, restarts follow one another.
+    max_time : float or None, default=None
+        Seconds after which the search over graphs ends if nothing else has ended it (a
+        larger ``n_candidates`` searches longer). The epochs of a counted graph come before
+        it and are not limited; the best equation is simplified and refitted after
+        it, for a second or two where it is long. Results then depend on the speed of the
+        machine; None keeps them reproducible. Compiling, once per machine, does not count.
+    checkpoint : str, path or None, default=None
+        A folder in which a fit keeps its state, every 30 seconds. The same fit goes on
+        there after its process was killed, and finds what it would have found
+        (with ``max_time``: what it finds in the time that is left). Needs an integer
+        ``random_state``; workers on other machines must see the folder. When the fit has
+        ended its files are deleted.
+    model_selection : {"auto", "ebic", "bic", "aic", "score", "best", "loss", "holdout"} \
+or callable, default="auto"
+        Which row of ``equations_`` becomes the model. "auto": the one with the smallest
+        ``criterion``, in which n observations and k coefficients leave n − k; of squared
+        errors that are small but systematic, the row at which they stop falling steeply. By
+        name: "bic" with log n per unit of complexity, "ebic" with 4 more for the many
+        equations of a size that were tried, "aic" with 2; "score" the row that gains most
+        over the one before, "best" the same among those whose loss is at most 1.5 times the
+        least, as PySR has it; "loss" the least loss; "holdout" the least loss on a quarter
+        of the rows kept from the search; a callable the label that ``f(equations_)``
+        returns.
+    tolerance : float in [0, 1) or "auto", default="auto"
+        Error, as a share of the standard deviation of y, that is good enough: the search
+        may stop there, and of equations below it the shortest wins. "auto": only an exact
+        equation is good enough; but where the errors that are left are systematic, those of
+        neighbouring rows alike or too small for any measurement, as those of derivatives by
+        differences, the equation is the one at which the error has fallen steeply to less
+        than a hundredth, and what follows is not explained term by term. 0: everything is.
+        Not for likelihoods.
+    round_coefficients : bool, "exact" or "auto", default="auto"
+        Whether coefficients that may be round numbers become these. True: where the data
+        cannot tell the difference and estimates are so precise that they would hardly be
+        so near to round numbers by chance, the nearest first; "exact": only in equations
+        that are exact; False: never. "auto": True where the graph's size is searched, else
+        False. For real outputs only.
+    validation_fraction : float in [0, 1), default=0.3
+        Share of the rows that train the architecture weights while the others train the
+        coefficients. 0, or fewer than 16 rows: both levels see all rows.
+    unrolled : bool, default=False
+        Second-order architecture gradient, through one coefficient step
+        (arXiv 1806.09055, equation 6).
+    precondition : bool, default=True
+        Measure every coefficient in the change that moves the output by the spread of y.
+        Learning rates then suit data in any units. False is the plain SGD of DARTS.
+    random_state : int, RandomState or None, default=None
+        Same value, same data: same bits.
+    warm_start : bool, default=False
+        Continue from the last fit's architecture weights and coefficients when the
+        search space is the same.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    model_ : Model
+        The discovered equation: architecture and coefficients.
+    network_ : Network
+        The relaxed graph; ``network_.alphas`` are the architecture weights.
+    history_ : History or SearchHistory
+        Training loss, validation loss and architecture weights, one row per epoch; where
+        the graph's size is searched, the error of the best equation so far over the
+        number of graphs refitted. See `HistoryDisplay`.
+    candidates_ : list of Model
+        The best distinct architectures found by the last search, best first.
+    equations_ : DataFrame
+        The best model per complexity (see `Readings.equations_`).
+    selected_ : int or None
+        The label of the row of ``equations_`` that is the model.
+    y_step_ : float or ndarray of shape (outputs,)
+        Step of the grid that y was found to lie on, as after rounding; 0 without one.
+    noise_floor_ : float or ndarray of shape (outputs,)
+        Standard deviation below which errors of y do not count, in units of y: that of
+        ``y_error``, of the rounding of y, or what repeated rows of X show at least; 0
+        where nothing is known.
+    converged_ : bool
+        False when no architecture was finite and the model is a constant.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autora.skl.darts import DARTSRegressor
+    >>> X = np.linspace(-1, 1, 30).reshape(-1, 1)
+    >>> y = 3 * X[:, 0] + 2
+    >>> model = DARTSRegressor(num_graph_nodes=1, random_state=0).fit(X, y)
+    >>> print(model.model_repr())
+    Model:
+    k_1 = 3.00*x1 + 2.00
+    y = k_1
+    """
+
+    def __init__(
+        self,
+        batch_size: int | str | None = "auto",
+        num_graph_nodes: int | str = "auto",
+        output_type: str = "real",
+        classifier_weight_decay: float = 1e-2,
+        darts_type: str = "original",
+        init_weights_function: Callable[..., Any] | None = None,
+        param_updates_per_epoch: int = 100,
+        param_updates_for_sampled_model: int = 100,
+        param_learning_rate_max: float = 2.5e-2,
+        param_learning_rate_min: float = 0.01,
+        param_momentum: float = 0.9,
+        param_weight_decay: float = 3e-4,
+        arch_updates_per_epoch: int = 1,
+        arch_learning_rate_max: float = 3e-3,
+        arch_learning_rate_min: float | None = None,
+        arch_weight_decay: float = 1e-4,
+        arch_weight_decay_df: float = 3e-4,
+        arch_weight_decay_base: float = 0.0,
+        arch_momentum: float = 0.5,
+        fair_darts_loss_weight: float = 1,
+        max_epochs: int = 100,
+        grad_clip: float = 5,
+        primitives: Sequence[str | Primitive] | str = "auto",
+        train_classifier_coefficients: bool | str = "auto",
+        train_classifier_bias: bool | str = "auto",
+        execution_monitor: Callable[..., Any] | None = None,
+        sampling_strategy: str = "max",
+        *,
+        aggregations: Sequence[str] | str = "auto",
+        max_in_degree: int | None = None,
+        n_candidates: int | str = "auto",
+        n_restarts: int = 1,
+        n_jobs: int | None = None,
+        max_time: float | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        model_selection: str | Callable[..., Any] = "auto",
+        tolerance: float | str = "auto",
+        round_coefficients: bool | str = "auto",
+        validation_fraction: float = 0.3,
+        unrolled: bool = False,
+        precondition: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        self.batch_size = batch_size
+        self.num_graph_nodes = num_graph_nodes
+        self.output_type = output_type
+        self.classifier_weight_decay = classifier_weight_decay
+        self.darts_type = darts_type
+        self.init_weights_function = init_weights_function
+        self.param_updates_per_epoch = param_updates_per_epoch
+        self.param_updates_for_sampled_model = param_updates_for_sampled_model
+        self.param_learning_rate_max = param_learning_rate_max
+        self.param_learning_rate_min = param_learning_rate_min
+        self.param_momentum = param_momentum
+        self.param_weight_decay = param_weight_decay
+        self.arch_updates_per_epoch = arch_updates_per_epoch
+        self.arch_learning_rate_max = arch_learning_rate_max
+        self.arch_learning_rate_min = arch_learning_rate_min
+        self.arch_weight_decay = arch_weight_decay
+        self.arch_weight_decay_df = arch_weight_decay_df
+        self.arch_weight_decay_base = arch_weight_decay_base
+        self.arch_momentum = arch_momentum
+        self.fair_darts_loss_weight = fair_darts_loss_weight
+        self.max_epochs = max_epochs
+        self.grad_clip = grad_clip
+        self.primitives = primitives
+        self.train_classifier_coefficients = train_classifier_coefficients
+        self.train_classifier_bias = train_classifier_bias
+        self.execution_monitor = execution_monitor
+        self.sampling_strategy = sampling_strategy
+        self.aggregations = aggregations
+        self.max_in_degree = max_in_degree
+        self.n_candidates = n_candidates
+        self.n_restarts = n_restarts
+        self.n_jobs = n_jobs
+        self.max_time = max_time
+        self.checkpoint = checkpoint
+        self.model_selection = model_selection
+        self.tolerance = tolerance
+        self.round_coefficients = round_coefficients
+        self.validation_fraction = validation_fraction
+        self.unrolled = unrolled
+        self.precondition = precondition
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, y_error: Any = None) -> Self:
+        """Search for an equation of y in the columns of X.
+
+        Without architecture updates (``max_epochs=0`` or ``arch_updates_per_epoch=0``) an
+        estimator that is already fitted on the same search space keeps its architecture
+        weights, samples again and refits the coefficients.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n, inputs)
+        y : array-like, Series or DataFrame of shape (n,) or (n, outputs)
+        sample_weight : array-like of shape (n,), default=None
+            How much every row counts: 2 is the same as the row twice, 0 the same as no
+            such row. A common factor changes nothing. Where repeated rows of X never
+            differ in y, the number of observations, on which criteria and standard errors
+            depend, is that of the distinct rows; else weights that are multiples of one
+            number say how often a row was observed, and others only compare rows. Weights
+            like 1/σ² compare rows: give σ as ``y_error``, which says more.
+        y_error : float or array-like of shape (n,), default=None
+            Standard deviation of the error of y, for all rows or each, in units of y and
+            larger than zero. Rows weigh 1/y_error²; errors of that size are expected, so
+            that explaining them gains little (χ²), and nothing is exact. Not for
+            likelihoods.
+
+        Raises
+        ------
+        ValueError, TypeError
+            On a bad parameter or bad data, before anything is computed. Whatever is
+            raised, an earlier fit stays as it was.
+        KeyboardInterrupt
+            On Ctrl-C, once the best model found so far is stored, with which
+            ``warm_start=True`` can go on. Where nothing has been found yet, an earlier
+            fit stays as it was.
+        """
+        with self._all_or_nothing():
+            interruption = self._fit(X, y, sample_weight, y_error)
+        if interruption is not None:
+            raise interruption
+        return self
+
+    def _observed(self, X: Any, y: Any, sample_weight: Any, y_error: Any) -> Observed:
+        objective = OBJECTIVES[choice("output_type", self.output_type)]
+        labels = _output_labels(y)
+        X = named(X)
+        require_numbers("y", y)
+        X, y = validate_data(
+            self, X, y, dtype=np.float64, multi_output=True, y_numeric=True
+        )
+        targets = np.asarray(y, float).reshape(len(X), -1)
+        check_targets(targets, objective)
+        self._y_ndim = np.ndim(y)
+        weight = checked_weights(sample_weight, len(X))
+        if y_error is not None and objective.likelihood:
+            raise ValueError(
+                f"y_error is for squared errors; output_type={objective.name!r} has a "
+                "likelihood of its own; leave y_error out"
+            )
+        error = checked_errors(y_error, targets, weight)
+        labels = labels or numbered("y", targets.shape[1])
+        return Observed(X, targets, weight, error, objective, labels)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predictions in double precision, shaped like the y of the fit.
+
+        Where the equation is undefined (a logarithm of a negative number) or overflows,
+        the mean of the training targets stands in and a warning says so.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, inputs)
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, outputs)
+        """
+        prediction = self._outputs(X)
+        return prediction[:, 0] if self._y_ndim == 1 else prediction
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _output_labels(y: Any) -> list[str] | None:
+    """Names that y brings along: a DataFrame's columns or a Series' name."""
+    if hasattr(y, "columns"):
+        return [str(column) for column in y.columns]
+    if isinstance(getattr(y, "name", None), str):
+        return [y.name]
+    return None

@@ -1,0 +1,211 @@
+"""From the estimator's parameters to plans: every "auto" is decided here.
+
+``num_graph_nodes="auto"`` asks for a search space of open size: latent nodes that add or
+multiply, as many as the data deserve, with a trained read-out, over a vocabulary of the
+usual functions of science. An integer asks for exactly the graph that DARTS was published
+with: that many sums over the primitives named and, unless asked for, a fixed read-out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph.objectives import Objective
+from ..graph.primitives import (
+    PRIMITIVES,
+    SCIENCE,
+    Primitive,
+    is_registered,
+    lookup,
+    resolve,
+)
+from ..graph.specification import Specification
+from ..relaxation import bilevel
+from ..relaxation.preparation import Plan
+from ..runtime.budget import Budget
+from ..runtime.restarts import Restarts
+from ..search.conversion import DEFAULT_IN_DEGREE, DEFAULT_NODES, Frame
+from ..search.fit import OpenPlan
+from ..search.proposals import Options
+from ..selection.pareto import Row
+from .registration import check_primitive
+from .validation import choice
+
+#: Candidates of a fit when n_candidates="auto": in a counted graph, in an open one, and
+#: those without an improvement that end the latter.
+CLOSED_CANDIDATES, OPEN_CANDIDATES, OPEN_STALL = 500, 200_000, 20_000
+#: Latent nodes where the automatic search does not reach (see `is_open`).
+_FALLBACK_NODES = 2
+
+
+def is_open(params: dict[str, Any], n_outputs: int) -> bool:
+    """Whether the search decides about the size of the graph.
+
+    Several outputs of one read-out that is not trained would all be the same.
+    """
+    trains = params["train_classifier_coefficients"] in ("auto", True)
+    return params["num_graph_nodes"] == "auto" and (n_outputs == 1 or trains)
+
+
+def vocabulary(params: dict[str, Any], opens: bool = False) -> tuple[Primitive, ...]:
+    """The primitives named, or the default ones."""
+    names = params["primitives"]
+    if isinstance(names, str) and names == "auto":
+        names = SCIENCE if opens else PRIMITIVES
+    found = resolve(names)
+    for primitive in found:
+        if not is_registered(primitive):
+            check_primitive(primitive)
+    return found
+
+
+def specified(
+    params: dict[str, Any], objective: Objective, n_inputs: int, n_outputs: int
+) -> Specification:
+    """Decide every "auto" that concerns the search space."""
+    opens = is_open(params, n_outputs)
+    automatic = params["num_graph_nodes"] == "auto"
+    n_nodes = None if opens else params["num_graph_nodes"]
+    aggregations = params["aggregations"]
+    if isinstance(aggregations, str):
+        aggregations = ("sum", "product") if opens else ("sum",)
+    primitives = vocabulary(params, opens)
+    known = Specification(
+        primitives,
+        n_inputs,
+        n_outputs,
+        objective,
+        choice("darts_type", params["darts_type"]),
+        _FALLBACK_NODES if n_nodes == "auto" else n_nodes,
+        tuple(aggregations),
+        params["max_in_degree"],
+        _flag(params["train_classifier_coefficients"], automatic),
+        _flag(params["train_classifier_bias"], automatic),
+    )
+    if known.searches_openly and "none" not in [p.name for p in primitives]:
+        # Open graphs leave edges out by nature; the record only gives that a name.
+        known = known._replace(primitives=(lookup("none"), *primitives))
+    return known
+
+
+def _flag(value: Any, automatic: bool) -> bool:
+    return automatic if isinstance(value, str) else bool(value)
+
+
+def keeps_weights(params: dict[str, Any]) -> bool:
+    """Whether no architecture updates are asked for."""
+    return params["max_epochs"] == 0 or params["arch_updates_per_epoch"] == 0
+
+
+def _candidates(params: dict[str, Any], automatic: int) -> int:
+    count = params["n_candidates"]
+    return automatic if isinstance(count, str) else int(count)
+
+
+def open_plan(
+    params: dict[str, Any],
+    what: Specification,
+    choose: Callable[[Sequence[Row]], int],
+    options: dict[str, Any],
+    has_earlier: bool,
+) -> OpenPlan:
+    """The plan of a search over open graphs."""
+    automatic, limit = params["n_candidates"] == "auto", params["max_time"]
+    budget = Budget(
+        _candidates(params, OPEN_CANDIDATES),
+        np.inf if limit is None else limit,
+        OPEN_STALL if automatic else np.inf,
+    )
+    return OpenPlan(
+        frame=Frame(
+            what.primitives,
+            what.n_nodes or DEFAULT_NODES,
+            what.aggregations,
+            what.max_in_degree or DEFAULT_IN_DEGREE,
+            what.max_in_degree,
+        ),
+        budget=budget,
+        options=Options(**options),
+        darts_type=what.darts_type,
+        sampling_strategy=choice("sampling_strategy", params["sampling_strategy"]),
+        choose=choose,
+        holds_out=params["model_selection"] == "holdout",
+        search_architecture=not keeps_weights(params),
+        continues=has_earlier and bool(params["warm_start"]),
+        restarts=restarts_of(params),
+        checkpoint=params["checkpoint"],
+        rounds=_rounding(params, True),
+    )
+
+
+def _rounding(params: dict[str, Any], automatic: bool) -> bool | str:
+    """Whether coefficients are rounded; "exact": in exact fits alone."""
+    rounds = params["round_coefficients"]
+    if isinstance(rounds, str):
+        return rounds if rounds == "exact" else automatic
+    return bool(rounds)
+
+
+def restarts_of(params: dict[str, Any]) -> Restarts:
+    n_jobs = params["n_jobs"]
+    return Restarts(int(params["n_restarts"]), None if n_jobs is None else int(n_jobs))
+
+
+def closed_plan(
+    params: dict[str, Any],
+    what: Specification,
+    choose: Callable[[Sequence[Row]], int],
+    has_earlier: bool,
+) -> Plan:
+    """The plan of a fit whose graph is counted beforehand."""
+    return Plan(
+        hyper=_hyper(params, what),
+        darts_type=what.darts_type,
+        unrolled=bool(params["unrolled"]),
+        batch_size=params["batch_size"],
+        validation_fraction=float(params["validation_fraction"]),
+        sampling_strategy=choice("sampling_strategy", params["sampling_strategy"]),
+        n_candidates=_candidates(params, CLOSED_CANDIDATES),
+        refit_steps=int(params["param_updates_for_sampled_model"]),
+        search_architecture=not keeps_weights(params),
+        continues=has_earlier and bool(params["warm_start"]),
+        init_weights_function=params["init_weights_function"],
+        max_time=np.inf if params["max_time"] is None else float(params["max_time"]),
+        choose=choose,
+        holds_out=params["model_selection"] == "holdout",
+        rounds=_rounding(params, False),
+    )
+
+
+def _hyper(params: dict[str, Any], what: Specification) -> bilevel.Hyper:
+    f = np.float32
+    smallest = params["arch_learning_rate_min"]
+    if smallest is None:
+        smallest = params["arch_learning_rate_max"]
+    rates = (
+        "arch_learning_rate_max",
+        "arch_momentum",
+        "arch_weight_decay",
+        "arch_weight_decay_df",
+        "arch_weight_decay_base",
+        "fair_darts_loss_weight",
+        "param_learning_rate_max",
+        "param_learning_rate_min",
+        "param_momentum",
+        "param_weight_decay",
+        "classifier_weight_decay",
+        "grad_clip",
+    )
+    return bilevel.Hyper(
+        arch_updates=np.int32(params["arch_updates_per_epoch"]),
+        param_updates=np.int32(params["param_updates_per_epoch"]),
+        max_epochs=np.int32(params["max_epochs"]),
+        arch_learning_rate_min=f(smallest),
+        train_readout=f(what.train_readout),
+        train_bias=f(what.train_bias),
+        precondition=np.bool_(params["precondition"]),
+        **{name: f(params[name]) for name in rates},
+    )

@@ -1,0 +1,1 @@
+"""The coefficients of one graph: exact refit, standard errors, rounding."""

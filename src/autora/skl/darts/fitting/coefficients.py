@@ -1,0 +1,247 @@
+"""All coefficients of a model as one vector, with their errors.
+
+The edges' coefficients, the read-out and the bias are estimated together; the covariance is
+that of non-linear least squares, s² (JᵀJ)⁻¹ (Seber & Wild 1989, Nonlinear Regression,
+section 2.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from ..graph import objectives
+from ..graph.model import Model
+from ..graph.observations import typical_size
+from ..graph.primitives import Primitive
+from .problem import Problem
+from .refit import blocks, tangents
+
+#: Times that an argument may exceed its natural size, and terms that cancel their sum.
+LARGEST = 1e6
+#: The same of an exponential, whose values then span more than a hundred powers of ten.
+_LARGEST_EXPONENT = 200.0
+
+
+class Place(NamedTuple):
+    """Where a coefficient lives: an edge's, the read-out's (node) or the bias."""
+
+    kind: str  #: "edge", "readout" or "bias"
+    row: int = 0
+    column: int = 0
+
+
+def places(model: Model, problem: Problem) -> list[Place]:
+    """The coefficients that were fitted."""
+    found = [Place("edge", e, i) for e, n in enumerate(model.sizes) for i in range(int(n))]
+    if problem.train_readout:
+        found += [Place("readout", int(k), int(q)) for k, q in np.argwhere(model.readout)]
+    if problem.train_bias:
+        found += [Place("bias", 0, int(q)) for q in np.flatnonzero(model.bias)]
+    return found
+
+
+def term(
+    model: Model,
+    place: Place,
+    input_names: Sequence[str],
+    output_names: Sequence[str] = (),
+) -> str:
+    """What a coefficient belongs to, in words; of several outputs also to which."""
+    belongs = f" in {output_names[place.column]}" if len(output_names) > 1 else ""
+    if place.kind == "bias":
+        return f"intercept{belongs}"
+    if place.kind == "readout":
+        return f"read-out of k_{place.row + 1}{belongs}"
+    space = model.space
+    starts = model.origin.tolist()
+    inputs = [
+        f"{name} - {start:.10g}" if start else name
+        for name, start in zip(input_names, starts, strict=True)
+    ]
+    names = [*inputs, *(f"k_{k + 1}" for k in range(space.n_nodes))]
+    primitive = space.primitives[model.architecture[place.row]]
+    kind = primitive.params[place.column]
+    target = f"k_{space.targets[place.row] + 1}"
+    return f"{kind} of {primitive.name}({names[space.sources[place.row]]}) in {target}"
+
+
+def with_errors(problem: Problem, model: Model) -> list[tuple[Place, float, float]]:
+    """Every fitted coefficient with its standard error."""
+    where = places(model, problem)
+    if model.objective.least_squares or model.objective.likelihood:
+        errors = standard_errors(problem, model)
+    else:
+        errors = np.full(len(where), np.nan)
+    pairs = zip(where, values(model, where), errors, strict=True)
+    return [(place, float(value), float(error)) for place, value, error in pairs]
+
+
+def values(model: Model, where: Sequence[Place]) -> np.ndarray:
+    return np.array([_array(model, p)[_index(p)] for p in where], float)
+
+
+def with_values(model: Model, where: Sequence[Place], new: np.ndarray) -> Model:
+    arrays = {kind: getattr(model, kind).copy() for kind in ("edge", "readout", "bias")}
+    for place, value in zip(where, new, strict=True):
+        arrays[place.kind][_index(place)] = value
+    return model.replace(**arrays)
+
+
+def _array(model: Model, place: Place) -> np.ndarray:
+    return getattr(model, place.kind)
+
+
+def _index(place: Place) -> tuple[int, ...]:
+    return (place.column,) if place.kind == "bias" else (place.row, place.column)
+
+
+def jacobian(problem: Problem, model: Model, where: Sequence[Place]) -> np.ndarray:
+    """Derivatives of the read-out, shape (n · outputs, coefficients)."""
+    n, q = len(problem.x), model.space.n_outputs
+    nodes, slopes, slots = tangents(model, problem.x)
+    edges = np.einsum("kpn,kq->pnq", slopes, model.readout)
+    columns = []
+    for place in where:
+        column = np.zeros((n, q))
+        if place.kind == "edge":
+            column = edges[slots.index((place.row, place.column))]
+        elif place.kind == "readout":
+            column[:, place.column] = nodes[place.row]
+        else:
+            column[:, place.column] = 1.0
+        columns.append(column.ravel())
+    return np.array(columns).reshape(len(where), n * q).T
+
+
+def is_carried(problem: Problem, model: Model) -> bool:
+    """Whether double precision carries the coefficients.
+
+    A coefficient inside of a function that turns its argument into millions, as a wave of
+    that many turns, means nothing, and one whose relative change moves the read-out by
+    millions of its size loses nine digits of it to rounding.
+    """
+    for edge in model.edges():
+        if edge.source < model.space.n_inputs and not edge.primitive.straight:
+            size = typical_size(problem.x[:, edge.source])
+            limits = largest_coefficients(edge.primitive, size)
+            if not (np.abs(edge.coefs) <= limits).all():
+                return False
+    where = places(model, problem)
+    with np.errstate(all="ignore"):
+        columns = jacobian(problem, model, where) * values(model, where)
+        eta = model.eta(problem.x)
+        unit = max(float(np.abs(eta).max()), float(np.abs(problem.y).max()))
+        return not len(where) or bool(np.abs(columns).max() <= LARGEST * unit)
+
+
+def largest_coefficients(primitive: Primitive, size: float) -> np.ndarray:
+    """Largest sizes of a primitive's coefficients that still mean something.
+
+    ``size`` is that of its source.
+    """
+    slope = (_LARGEST_EXPONENT if primitive.base == "exp" else LARGEST) / size
+    with np.errstate(all="ignore"):
+        free = LARGEST * max(1.0, float(np.float64(size) ** -2))
+    exponent = 100.0 if primitive.base == "power" else free
+    limits = {"slope": slope, "shift": LARGEST * max(1.0, size), "shape": exponent}
+    return np.array([limits[kind] for kind in primitive.params])
+
+
+def _residual(problem: Problem, model: Model) -> np.ndarray:
+    root = np.sqrt(problem.weight)[:, None]
+    return ((model.eta(problem.x) - problem.y) * root).ravel()
+
+
+def standard_errors(problem: Problem, model: Model) -> np.ndarray:
+    """Standard error of every place; infinite where the data do not determine it."""
+    where = places(model, problem)
+    if not len(where):
+        return np.zeros(0)
+    with np.errstate(all="ignore"):
+        information = sum(_information(part, model, where) for part in blocks(problem))
+        size = np.sqrt(np.diag(information))
+        unit = np.where((size > 0) & np.isfinite(size), size, 1.0)
+        information = information / unit / unit[:, None]
+    scale = _variance(problem, model, len(where))
+    if scale is None or not np.isfinite(information).all():
+        return np.full(len(where), np.inf)
+    values_, vectors = np.linalg.eigh(information)
+    floor = 1e-12 * max(values_.max(), 1e-300)
+    undetermined = (vectors[:, values_ < floor] ** 2).sum(axis=1) > 1e-6
+    with np.errstate(all="ignore"):  # a coefficient of 1e200 may overflow: infinite
+        inverse = (vectors**2 / np.maximum(values_, floor)).sum(axis=1)
+        errors = np.sqrt(scale * inverse) / unit
+    return np.where(undetermined | (size == 0), np.inf, errors)
+
+
+def _variance(problem: Problem, model: Model, count: int) -> float | None:
+    """What scales the inverse information: the residual variance, 1 of a likelihood.
+
+    It is no less than that of an error of y that is known. None where there are not more
+    observations than coefficients.
+    """
+    if model.objective.likelihood:
+        return 1.0
+    free = problem.weight.sum() * model.space.n_outputs - count
+    with np.errstate(all="ignore"):
+        residual = _residual(problem, model)
+        found = float(residual @ residual / free) if free > 0 else None
+    if problem.measured and found is not None:
+        found = max(found, float(np.mean(problem.floor)))
+    return found
+
+
+def _information(problem: Problem, model: Model, where: Sequence[Place]) -> np.ndarray:
+    """Fisher information of the rows, up to the variance of least squares."""
+    jac = jacobian(problem, model, where)
+    q = model.space.n_outputs
+    weight = problem.weight.repeat(q)
+    if not model.objective.likelihood:
+        return (jac * weight[:, None]).T @ jac
+    eta = model.eta(problem.x)
+    _, curvature = model.objective.slopes(objectives.NUMPY, eta, problem.y)
+    found = (jac * (weight * curvature.ravel())[:, None]).T @ jac
+    if model.objective.competing:
+        mean = np.einsum("nqp,nq->np", jac.reshape(len(eta), q, -1), curvature)
+        found -= (mean * (problem.weight / curvature.sum(axis=1))[:, None]).T @ mean
+    return found
+
+
+def refitted(
+    problem: Problem, model: Model, where: Sequence[Place], steps: int = 60
+) -> Model:
+    """The model with only some of its coefficients fitted again."""
+    start = values(model, where)
+    if not len(start) or len(problem.x) * model.space.n_outputs < len(start):
+        return model
+    root = np.sqrt(problem.weight).repeat(model.space.n_outputs)[:, None]
+
+    def residual(new: np.ndarray) -> np.ndarray:
+        found = _residual(problem, with_values(model, where, new))
+        return np.where(np.isfinite(found), found, 1e100)
+
+    def slopes(new: np.ndarray) -> np.ndarray:
+        found = jacobian(problem, with_values(model, where, new), where) * root
+        return np.where(np.isfinite(found), found, 0.0)
+
+    with np.errstate(all="ignore"):
+        # Not "lm": where columns depend on others, MINPACK's steps follow what happens to
+        # be in memory, and the same fit would end in other bits. Its test of the gradient
+        # is relative, that of "trf" is not and would end exact fits too soon.
+        answer = least_squares(
+            residual, start, slopes, method="trf", x_scale="jac", gtol=None, max_nfev=steps
+        )
+    found = with_values(model, where, answer.x)
+    better = sum_of_squares(problem, found) <= sum_of_squares(problem, model)
+    return found if better else model
+
+
+def sum_of_squares(problem: Problem, model: Model) -> float:
+    with np.errstate(all="ignore"):
+        residual = _residual(problem, model)
+        loss = float(residual @ residual)
+    return loss if np.isfinite(loss) else np.inf

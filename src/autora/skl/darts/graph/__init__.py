@@ -1,0 +1,1 @@
+"""What an equation is: primitives, the graphs they make, what data and outputs mean."""

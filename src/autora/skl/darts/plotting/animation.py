@@ -1,0 +1,280 @@
+"""The relaxed graph hardening into the chosen one, as a film for talks."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+
+from ..graph.model import Model
+from . import style
+from .axes import relaxed_weights
+from .display import Display, fitted_darts, input_names, output_names
+from .relaxed_graph import Stage
+from .search_displays import compact, epoch_alphas
+
+if TYPE_CHECKING:
+    from matplotlib.animation import FuncAnimation
+    from matplotlib.axes import Axes
+
+#: Frames in which the weights move to what the exact refits found.
+_MOVING = 12
+#: Most frames of the relaxed search.
+_EPOCHS = 30
+_MOST_LETTERS = 64
+_GIF_COLOURS = 128
+#: How long a GIF shows its last frame before it starts again, in milliseconds.
+_LAST_MS = 3000
+
+
+class _Frame(NamedTuple):
+    title: str
+    weights: np.ndarray  #: (edges, primitives)
+    final: bool = False
+
+
+class SearchAnimation(Display):
+    """How the mixtures on the edges of a counted graph become one primitive each.
+
+    Every edge is a bundle of lines, one per primitive, whose width is the primitive's
+    weight. First come the epochs of the relaxed search, then the weights move to what the
+    exact refits found; the last frame shows the chosen graph.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_epochs, n_edges, n_primitives)
+        Architecture weights of every epoch.
+    model : Model
+        The chosen graph.
+    last : ndarray of shape (n_edges, n_primitives)
+        Architecture weights after the refits.
+    darts_type : {"original", "fair"}
+    inputs, outputs : sequence of str
+        Names.
+    caption : str, default=""
+        Under the chosen graph, such as its equation.
+
+    Attributes
+    ----------
+    n_frames : int
+    ax_ : matplotlib.axes.Axes
+    figure_ : matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from autora.skl.darts import SearchAnimation
+    >>> film = SearchAnimation.from_estimator(fitted)  # doctest: +SKIP
+    >>> film.save("search.gif")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        alphas: np.ndarray,
+        model: Model,
+        last: np.ndarray,
+        darts_type: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        caption: str = "",
+    ) -> None:
+        self.model, self.inputs, self.outputs = model, list(inputs), list(outputs)
+        self.caption = caption
+        self._frames = _frames(alphas, model, last, darts_type)
+
+    @property
+    def n_frames(self) -> int:
+        return len(self._frames)
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> Self:
+        """Prepare the film of a fit of a counted graph; its last frame is drawn.
+
+        Parameters
+        ----------
+        estimator : DARTSRegressor or DARTSClassifier
+        ax : matplotlib.axes.Axes, default=None
+            None draws on a new figure.
+
+        Returns
+        -------
+        SearchAnimation
+
+        Raises
+        ------
+        ValueError
+            If the fit had no epochs.
+        """
+        model, alphas = fitted_darts(estimator), epoch_alphas(estimator)
+        network = estimator.network_
+        inputs = input_names(estimator, model.space.n_inputs)
+        outputs = output_names(estimator, None, model.space.n_outputs)
+        film = cls(
+            alphas, model, network.alphas, network.darts_type, inputs, outputs,
+            _caption(model, inputs, outputs),
+        )  # fmt: skip
+        return film.plot(ax)
+
+    def _draw(self, ax: Axes) -> None:
+        self._stage = Stage(ax, self.model, self.inputs, self.outputs)
+        self.show(self.n_frames - 1)
+
+    def animate(self, *, fps: int = 8) -> FuncAnimation:
+        """The film as matplotlib's own object, for other writers.
+
+        Parameters
+        ----------
+        fps : int, default=8
+            Frames per second.
+        """
+        from matplotlib.animation import FuncAnimation
+
+        figure = self.figure_.canvas.figure
+        return FuncAnimation(figure, self.show, self.n_frames, interval=1000 / fps)
+
+    def show(self, frame: int) -> list[Any]:
+        """Draw one frame.
+
+        Parameters
+        ----------
+        frame : int
+            From 0 to ``n_frames`` − 1; negative ones count from the end.
+
+        Returns
+        -------
+        list of matplotlib artists
+            Those that change from frame to frame.
+        """
+        now = self._frames[frame]
+        caption = self.caption if now.final else ""
+        return self._stage.show(now.weights, now.title, caption, now.final)
+
+    def save(self, path: str | Path, *, fps: int = 8, dpi: int = 90) -> Path:
+        """Write the film.
+
+        Parameters
+        ----------
+        path : str or Path
+            Its suffix says what to write: ".gif", or ".html" for one page that needs
+            nothing else and has buttons to play and step.
+        fps : int, default=8
+            Frames per second.
+        dpi : int, default=90
+            Pixels per inch; a film is 6 × 4 inches unless an ``ax`` was given.
+
+        Returns
+        -------
+        Path
+        """
+        path = Path(path)
+        if path.suffix.lower() not in (".gif", ".html"):
+            raise ValueError(f"path must end with .gif or .html, got {str(path)!r}")
+        if path.suffix.lower() == ".html":
+            path.write_text(_PAGE.format(self.to_html(fps=fps, dpi=dpi)), "utf-8")
+            return path
+        duration = [round(1000 / fps)] * self.n_frames
+        duration[-1] = _LAST_MS
+        first, *rest = self._pictures(dpi)
+        first.save(path, save_all=True, append_images=rest, duration=duration, loop=0)
+        return path
+
+    def _pictures(self, dpi: int) -> list[Any]:
+        """The frames as Pillow images of few colours, the same ones in all."""
+        from PIL import Image
+
+        def picture(frame: int) -> Any:
+            self.show(frame)
+            buffer = io.BytesIO()
+            figure = self.figure_.canvas.figure
+            figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")
+            return Image.open(buffer).convert("RGB")
+
+        frames = [picture(i) for i in range(self.n_frames)]
+        typical = [frames[i] for i in (0, -_MOVING // 2, -1) if abs(i) < len(frames)]
+        stacked = np.concatenate([np.asarray(frame) for frame in typical])
+        palette = Image.fromarray(stacked).quantize(_GIF_COLOURS)
+        flat = Image.Dither.NONE
+        return [frame.quantize(palette=palette, dither=flat) for frame in frames]
+
+    def to_html(self, *, fps: int = 8, dpi: int = 90) -> str:
+        """The film as HTML with buttons, its pictures included.
+
+        Parameters
+        ----------
+        fps : int, default=8
+        dpi : int, default=90
+        """
+        from matplotlib import rc_context
+
+        with rc_context({"savefig.dpi": dpi, "animation.embed_limit": 100}):
+            page = self.animate(fps=fps).to_jshtml(fps=fps, default_mode="once")
+        return _self_contained(page)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+_PAGE = (
+    '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+    "<title>Differentiable architecture search</title></head>\n<body>{}</body></html>\n"
+)
+
+
+#: The icons of matplotlib's buttons, whose font would come from the network.
+_ICONS = {
+    "minus": "−",
+    "fast-backward": "⏮",
+    "step-backward": "‹",
+    "play fa-flip-horizontal": "◀",
+    "pause": "❚❚",
+    "play": "▶",
+    "step-forward": "›",
+    "fast-forward": "⏭",
+    "plus": "+",
+}
+
+
+def _self_contained(page: str) -> str:
+    """A film's HTML with nothing to load."""
+    page = re.sub(r"<link\b[^>]*>", "", page)
+
+    def icon(match: re.Match[str]) -> str:
+        return _ICONS.get(match[1], match[1])
+
+    return re.sub(r'<i class="fa fa-([\w -]+)"></i>', icon, page)
+
+
+def _frames(
+    alphas: np.ndarray, model: Model, last: np.ndarray, darts_type: str
+) -> list[_Frame]:
+    relaxed = relaxed_weights(alphas, darts_type)
+    count = len(relaxed)
+    shown = np.unique(np.linspace(0, count - 1, min(count, _EPOCHS)).round().astype(int))
+    frames = [
+        _Frame(f"relaxed search, epoch {t + 1} of {count}", relaxed[t]) for t in shown
+    ]
+    found = relaxed_weights(last, darts_type)
+    if not np.allclose(found, relaxed[-1]):
+        title = "exact refits: the weights move to what was found"
+        for share in np.linspace(0, 1, _MOVING + 1)[1:]:
+            eased = share * share * (3 - 2 * share)
+            frames.append(_Frame(title, (1 - eased) * relaxed[-1] + eased * found))
+    chosen = np.zeros_like(found)
+    on = np.flatnonzero(model.architecture >= 0)
+    chosen[on, model.architecture[on]] = 1
+    return [*frames, _Frame("the chosen graph", chosen, final=True)]
+
+
+def _caption(model: Model, inputs: Sequence[str], outputs: Sequence[str]) -> str:
+    from ..equations.printing import text
+    from ..equations.symbolic import expressions, starts_of
+
+    lines = []
+    for name, expression in zip(outputs, expressions(model, inputs), strict=True):
+        shown = text(expression, 4, starts=starts_of(model, inputs))
+        equation = compact(shown, inputs)
+        lines.append(style.shortened(f"{name} = {equation}", _MOST_LETTERS))
+    return "\n".join(lines[:2] + ["…"] * (len(lines) > 2))

@@ -1,0 +1,157 @@
+"""What all displays share: where they draw and what they read off an estimator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from ..graph.model import Model
+from . import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Display:
+    """A picture that keeps its data: draw it, and draw it again elsewhere.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Where it was drawn last.
+    figure_ : matplotlib.figure.Figure
+    """
+
+    _size = style.SIZE
+    ax_: Axes
+    figure_: Any
+
+    def plot(self, ax: Axes | None = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            None draws on a new figure.
+
+        Returns
+        -------
+        self
+        """
+        self.ax_ = style.new_axes(self._size) if ax is None else ax
+        self.figure_ = self.ax_.figure
+        self._draw(self.ax_)
+        return self
+
+    def _draw(self, ax: Axes) -> None:
+        raise NotImplementedError
+
+
+def fitted_darts(estimator: Any) -> Model:
+    """The model of a fitted estimator of this package.
+
+    Raises
+    ------
+    TypeError
+        If it is another estimator, such as a Pipeline around ours.
+    sklearn.exceptions.NotFittedError
+    """
+    if not hasattr(type(estimator), "select_equation"):
+        raise TypeError(
+            f"estimator must be a DARTS estimator, got {type(estimator).__name__}; of a "
+            "Pipeline pass its last step, pipeline[-1], of a search its best_estimator_"
+        )
+    check_is_fitted(estimator, "model_")
+    return estimator.model_
+
+
+def input_names(estimator: Any, count: int) -> list[str]:
+    """The estimator's names of the inputs, else x1, x2, …"""
+    names = getattr(estimator, "feature_names_in_", None)
+    return [f"x{i + 1}" for i in range(count)] if names is None else [str(n) for n in names]
+
+
+def output_names(estimator: Any, y: Any, count: int) -> list[str]:
+    """The estimator's names of the outputs, else those of y, else y or y1, y2, …"""
+    known = None
+    if hasattr(estimator, "_output_labels"):
+        known = estimator._labels("output_labels", None)  # none of an input's name
+    elif hasattr(y, "columns"):
+        known = list(y.columns)
+    elif isinstance(getattr(y, "name", None), str):
+        known = [y.name]
+    if known is not None and len(known) == count:
+        return [str(name) for name in known]
+    return ["y"] if count == 1 else [f"y{i + 1}" for i in range(count)]
+
+
+def finite(values: Any) -> np.ndarray:
+    """The finite ones among some numbers, in one dimension."""
+    values = np.asarray(values, dtype=float).ravel()
+    return values[np.isfinite(values)]
+
+
+class FitData:
+    """Data, predictions and names of a picture, checked."""
+
+    def __init__(self, estimator: Any, X: Any, y: Any, output: str | int | None) -> None:
+        check_is_fitted(estimator)
+        check_consistent_length(X, y)
+        self.estimator, self.classes = estimator, is_classifier(estimator)
+        self.X = np.asarray(X, float).reshape(len(X), -1)
+        self.inputs = input_names(estimator, self.X.shape[1])
+        if self.classes:
+            classes = np.asarray(estimator.classes_)
+            self.outputs = [f"P({name})" for name in classes]
+            self.y_true = np.asarray(y).reshape(-1, 1) == classes
+            # Of two probabilities one says it all.
+            self._columns = slice(1, 2) if len(classes) == 2 else slice(None)
+        else:
+            self.y_true = np.asarray(y, float).reshape(len(X), -1)
+            self.outputs = output_names(estimator, y, self.y_true.shape[1])
+            self._columns = slice(None)
+        if output is not None:
+            self._columns = self._one(output)
+        self.y_true = self.y_true[:, self._columns].astype(float)
+        self.outputs = self.outputs[self._columns]
+        self.y_pred = self._predicted(X)
+
+    def _one(self, output: str | int) -> slice:
+        known: list[Any] = self.outputs
+        if output in known:
+            number = known.index(output)
+        elif isinstance(output, int | np.integer) and 0 <= output < len(known):
+            number = int(output)
+        else:
+            raise ValueError(
+                f"output must be one of {known} or its number from 0, got {output!r}"
+            )
+        return slice(number, number + 1)
+
+    def _predicted(self, X: Any) -> np.ndarray:
+        tell = self.estimator.predict_proba if self.classes else self.estimator.predict
+        values = np.asarray(tell(X), float)
+        return values.reshape(len(values), -1)[:, self._columns]
+
+    def on_grid(self, grid: np.ndarray) -> np.ndarray:
+        """Predictions for points that are no data."""
+        model = getattr(self.estimator, "model_", None)
+        if isinstance(model, Model) and not self.classes:
+            # Not `predict`, which would close the gaps outside the equation's domain.
+            return model.predict(grid)[:, self._columns]
+        if not hasattr(self.estimator, "feature_names_in_"):
+            return self._predicted(grid)
+        import pandas as pd
+
+        return self._predicted(pd.DataFrame(grid, columns=self.estimator.feature_names_in_))
+
+    def refuse_classes(self, what: str) -> None:
+        if self.classes:
+            raise ValueError(
+                f"classes have no {what}: estimator is a {type(self.estimator).__name__}; "
+                "use ConfusionMatrixDisplay of sklearn.metrics or CalibrationDisplay of "
+                "sklearn.calibration"
+            )

@@ -1,0 +1,203 @@
+"""The drawing of a model: inputs → latent nodes → outputs, as a Graphviz graph.
+
+Only the estimator's plot method imports this module, so that importing the package does
+not import graphviz.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import graphviz
+
+from ..equations.printing import text
+from ..equations.symbolic import (
+    edge_expression,
+    floats,
+    link_text,
+    node_symbols,
+    starts_of,
+    symbols,
+)
+from ..graph.model import Edge, Model
+from .graphviz_files import ModelGraph
+from .style import BLUE, GREEN, INK, LINE, MUTED, PALE
+
+_FONT = "Helvetica"
+#: Fill and border of the three kinds of node. Hues of the Okabe–Ito palette, which
+#: colour-blind readers tell apart; the shapes differ as well.
+_STYLES = {
+    "input": {"shape": "box", "fillcolor": "#DCEBF7", "color": BLUE},
+    "unused": {"fillcolor": "#F4F5F6", "color": PALE, "fontcolor": MUTED},
+    "latent": {"shape": "ellipse", "fillcolor": "#FCEFD2", "color": "#C98A00"},
+    "output": {"shape": "box", "fillcolor": "#D8F0E6", "color": GREEN},
+}
+
+
+def model_graph(
+    model: Model,
+    input_labels: Sequence[str],
+    output_labels: Sequence[str],
+    decimals: int = 2,
+) -> ModelGraph:
+    """Draw a model from left to right: inputs, latent nodes, outputs.
+
+    An arrow carries what it brings to its target, such as ``2.00*x1``; without a label
+    that is its source. Targets add up what they are brought; where latent nodes may
+    multiply, those with several arrows say which they do. Unused inputs are grey; nodes
+    that reach no output are left out.
+
+    Parameters
+    ----------
+    model : Model
+    input_labels : sequence of str of length n_inputs
+    output_labels : sequence of str of length n_outputs
+    decimals : int, default=2
+        Digits behind the decimal point of every coefficient.
+
+    Returns
+    -------
+    ModelGraph
+
+    Raises
+    ------
+    ValueError
+        If the number of labels does not match the model.
+    """
+    for name, labels, n in (
+        ("input_labels", input_labels, model.space.n_inputs),
+        ("output_labels", output_labels, model.space.n_outputs),
+    ):
+        if len(labels) != n:
+            raise ValueError(f"{name} has {len(labels)} names, the model needs {n}")
+    live = model.live_nodes()
+    edges = [edge for edge in model.edges() if edge.target in live]
+    graph = _canvas()
+    _add_inputs(graph, input_labels, {edge.source for edge in edges})
+    fed = Counter(edge.target for edge in edges)
+    latent = node_symbols(model, [*input_labels, *output_labels])
+    for k in sorted(live):
+        label = _latent_label(model, k, latent[k].name, fed[k])
+        graph.node(f"node{k}", label, **_STYLES["latent"])
+    starts = starts_of(model, input_labels)
+    _add_edges(graph, model, edges, symbols(input_labels) + latent, decimals, starts)
+    _add_outputs(graph, model, output_labels, decimals)
+    return graph
+
+
+def _canvas() -> ModelGraph:
+    font = {"fontname": _FONT, "fontcolor": INK}
+    return ModelGraph(
+        "model",
+        format="svg",
+        graph_attr={
+            "rankdir": "LR",
+            "bgcolor": "white",
+            "charset": "UTF-8",
+            "nodesep": "0.4",
+            "ranksep": "0.7",
+            "pad": "0.15",
+        },
+        node_attr=font
+        | {
+            "style": "rounded,filled",
+            "fontsize": "14",
+            "penwidth": "1.4",
+            "margin": "0.16,0.06",
+            "height": "0.45",
+        },
+        edge_attr=font | {"fontsize": "11", "color": LINE, "arrowsize": "0.7"},
+    )
+
+
+def _add_inputs(graph: ModelGraph, labels: Sequence[str], used: set[int]) -> None:
+    """One column of inputs, in the order of the data's columns."""
+    with graph.subgraph() as column:
+        column.attr(rank="source")
+        for i, label in enumerate(labels):
+            style = _STYLES["input"] | ({} if i in used else _STYLES["unused"])
+            column.node(f"input{i}", _escape(label), **style)
+            if i:
+                # Invisible arrows keep the order, which layout would shuffle.
+                column.edge(f"input{i - 1}", f"input{i}", style="invis")
+
+
+def _latent_label(model: Model, k: int, name: str, n_edges: int) -> str:
+    if n_edges == 0:
+        return f"{name} = 0"  # brought nothing, yet it may feed others
+    if n_edges == 1 or "product" not in model.space.aggregations:
+        return name
+    return rf"{name}\n{'×' if model.products[k] else '+'}"
+
+
+def _add_edges(
+    graph: ModelGraph,
+    model: Model,
+    edges: Sequence[Edge],
+    sources: Sequence[Any],
+    decimals: int,
+    starts: dict[str, float],
+) -> None:
+    """The chosen primitives and the read-out."""
+    import sympy
+
+    d = model.space.n_inputs
+    for edge in edges:
+        tail = f"input{edge.source}" if edge.source < d else f"node{edge.source - d}"
+        # As written: SymPy would turn exp(5*x + 0.1) into 1.11*exp(5*x), whose numbers
+        # are not the coefficients. Without a shift its tidying is welcome.
+        as_it_is = "shift" in edge.primitive.params
+        with sympy.evaluate(not as_it_is):
+            expression = edge_expression(edge, sources[edge.source])
+        shown = text(expression, decimals, starts=starts, as_it_is=as_it_is)
+        graph.edge(tail, f"node{edge.target}", _label(shown))
+    for k, q in zip(*model.readout.nonzero(), strict=True):
+        weight = float(model.readout[k, q])
+        label = "" if weight == 1 else text(floats([weight])[0] * sources[d + k], decimals)
+        graph.edge(f"node{k}", f"output{q}", _label(label))
+
+
+def _add_outputs(
+    graph: ModelGraph, model: Model, labels: Sequence[str], decimals: int
+) -> None:
+    with graph.subgraph() as column:
+        column.attr(rank="sink")
+        for q, label in enumerate(labels):
+            lines = [_escape(label), _output_formula(model, q, decimals)]
+            text_ = r"\n".join(line for line in lines if line)
+            column.node(f"output{q}", graphviz.nohtml(text_), **_STYLES["output"])
+            if q:
+                column.edge(f"output{q - 1}", f"output{q}", style="invis")
+
+
+def _output_formula(model: Model, q: int, decimals: int) -> str:
+    """What an output does with its arrows: bias and link; empty when it only adds up."""
+    bias = float(model.bias[q])
+    fed = bool(model.readout[:, q].any())
+    if model.objective.name == "real" and fed and bias == 0:
+        return ""
+    size = text(floats([abs(bias)])[0], decimals)
+    if not fed:
+        total = f"-{size}" if bias < 0 else size
+    elif bias == 0:
+        total = "sum"
+    else:
+        total = f"sum {'-' if bias < 0 else '+'} {size}"
+    return link_text(model, total, "console")
+
+
+def _escape(label: str) -> str:
+    """A name as DOT text that shows exactly that name, whatever characters it has."""
+    shown = "".join(c if c.isprintable() or c == "\n" else " " for c in str(label))
+    # DOT would read "&lt;" in a name as the entity that it spells.
+    literal = re.sub(r"&(?=#?\w+;)", "&amp;", shown)
+    escaped = str(graphviz.escape(literal)).replace("\n", r"\n")
+    # A name such as "<b>" is text, not markup.
+    return graphviz.nohtml(escaped)
+
+
+def _label(formula: str) -> str | None:
+    return _escape(" ".join(formula.split())) if formula else None

@@ -1,0 +1,1 @@
+"""DARTS as published: a mixture of primitives, trained and made discrete."""

@@ -1,0 +1,39 @@
+"""What is seen of the training of a mixture, and what it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..selection.candidates import Candidate
+from . import bilevel
+from .bilevel import History
+
+
+class Observer(NamedTuple):
+    """Callbacks of a fit; the defaults watch nothing."""
+
+    epochs: Callable[[int, History], None] = lambda first, history: None
+    candidate: Callable[[Candidate], None] = lambda best: None
+
+
+class Trained(NamedTuple):
+    """A mixture after its epochs."""
+
+    state: bilevel.State
+    history: History
+    interruption: KeyboardInterrupt | None = None  #: what ended them early
+
+
+def joined(parts: Sequence[History], axis: int = 0) -> History:
+    """The histories of epochs that followed one another as one; ``axis`` is theirs."""
+    fields = zip(*parts, strict=True)
+    return History(*(np.concatenate(field, axis) for field in fields))
+
+
+def no_history(alphas: np.ndarray) -> History:
+    """The history of a fit without epochs."""
+    empty = np.zeros(0, np.float32)
+    return History(empty, empty, np.zeros((0, *alphas.shape)))

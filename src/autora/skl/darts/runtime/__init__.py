@@ -1,0 +1,1 @@
+"""What a search needs of the machine: budgets, restarts, checkpoints, caches."""

@@ -1,0 +1,1 @@
+"""Graphs of any size: proposals by the architecture gradient, exact refits."""

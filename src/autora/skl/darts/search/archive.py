@@ -1,0 +1,213 @@
+"""The best graphs of every complexity, and what is known about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .canonical_signs import upright
+from .problem import Arena, Graphs
+from .proposals import Options
+from .simplification import simplified
+
+#: Steps on all rows, and on all rows for graphs that matter.
+_SETTLING_STEPS, _POLISHING_STEPS = 6, 40
+#: Share of its loss that a step must gain a leading graph: what approaches an exact fit
+#: gains far more, and what does not is settled once more at the end.
+_POLISHED = 1e-6
+#: Graphs that lead by criterion, and are converged.
+LEADING = 10
+#: Share of the parents that are drawn evenly over the complexities; how close to the best
+#: the others are.
+_SPREAD, _NEARNESS = 0.8, 6
+#: Graphs kept per complexity, and in all where complexities are not told apart.
+_PER_SIZE, _MIXED = 4, 60
+
+
+def _places(level: np.ndarray) -> np.ndarray:
+    """How many of the same level come before each."""
+    order = np.argsort(level, kind="stable")
+    _, first, count = np.unique(level[order], return_index=True, return_counts=True)
+    place = np.empty(len(level), int)
+    place[order] = np.arange(len(level)) - np.repeat(first, count)
+    return place
+
+
+class Archive:
+    """The best graphs of every complexity, fitted on all rows.
+
+    Best is by the extended criterion, within a complexity, too. Complexities are told apart
+    as whole numbers, rounded down: 3 and 3.5 are one, and of two graphs in one the larger
+    often fits noise better, but a graph with one coefficient more is never in the same.
+    ``rows`` are those on which children are screened.
+    """
+
+    def __init__(self, arena: Arena, rows: np.ndarray, options: Options) -> None:
+        self.arena, self.rows, self.options = arena, rows, options
+        self.screen = arena.rows(rows)
+        self.graphs = arena.empty(0)
+        self.criterion = np.zeros(0)
+        self.level = np.zeros(0, int)
+        self._screened: dict[int, float] = {}
+        self._simplified: set[int] = set()
+        self._polished: set[int] = set()
+        self.out_of_budget = False
+        self.interruption: KeyboardInterrupt | None = None
+
+    def bars(self, children: Graphs) -> np.ndarray:
+        """Screening losses that children must beat to enter."""
+        bars = self._bars(self._levels(self.screen, children))
+        return self.arena.needed(children, bars, self.screen)
+
+    def _bars(self, levels: np.ndarray) -> np.ndarray:
+        found, of = np.unique(levels, return_inverse=True)
+        return np.array([self._screened.get(v, np.inf) for v in found.tolist()])[of]
+
+    def admits(self, children: Graphs) -> np.ndarray:
+        """Children whose screening promises a place, best first.
+
+        Of each complexity there are no more than could get one, and as many again, because
+        on all rows the order is another.
+        """
+        levels = self._levels(self.screen, children)
+        promise = self.arena.promise(children, self.screen)
+        promising = np.flatnonzero(promise < self._bars(levels))
+        promising = promising[np.argsort(promise[promising], kind="stable")]
+        return promising[_places(levels[promising]) < 2 * self._most()]
+
+    def _levels(self, arena: Arena, graphs: Graphs) -> np.ndarray:
+        if not self.options.per_size:
+            return np.zeros(len(graphs), int)
+        return np.floor(arena.size(graphs)).astype(int)
+
+    def add(self, graphs: Graphs) -> None:
+        """Take in children that passed the screening."""
+        self.arena.fit(graphs, _SETTLING_STEPS, 1e-4)
+        self._merge(graphs)
+        self._polish()
+        self._set_bars()
+
+    def restore(self) -> None:
+        """Make everything agree with the graphs after an interruption in between."""
+        self.level = self._levels(self.arena, self.graphs)
+        self.criterion = self.arena.criterion(self.graphs)
+
+    def _most(self) -> int:
+        """Graphs kept per complexity."""
+        return _PER_SIZE if self.options.per_size else _MIXED
+
+    def _merge(self, graphs: Graphs) -> None:
+        """The best few per complexity of what there was and what is new."""
+        finite = np.isfinite(graphs.loss) & self.arena.is_carried(graphs)
+        joined = Graphs.join([self.graphs, graphs.take(np.flatnonzero(finite))])
+        order = np.argsort(joined.loss, kind="stable")
+        _, first = np.unique(joined.key[order], return_index=True)
+        joined = joined.take(order[first])
+        joined = joined.take(np.lexsort((joined.loss, self.arena.criterion(joined))))
+        level = self._levels(self.arena, joined)
+        keep = np.flatnonzero(_places(level) < self._most())
+        self.graphs, self.level = joined.take(keep), level[keep]
+        self.criterion = self.arena.criterion(self.graphs)
+
+    def _polish(self) -> None:
+        """Converge the graphs that lead, once each."""
+        leading = set(np.argsort(self.criterion)[:LEADING].tolist())
+        leading |= set(np.unique(self.level, return_index=True)[1].tolist())
+        rough = [
+            i for i in sorted(leading) if int(self.graphs.key[i]) not in self._polished
+        ]
+        if not rough:
+            return
+        graphs = self.graphs.take(rough)
+        self._polished.update(graphs.key.tolist())
+        self.arena.fit(graphs, _POLISHING_STEPS, _POLISHED)
+        self.graphs.put(rough, graphs)
+        self.criterion = self.arena.criterion(self.graphs)
+
+    def _set_bars(self) -> None:
+        """What a screening must promise: as much as the worst graph kept per size."""
+        copies = self.graphs.take(np.arange(len(self.graphs)))
+        self.screen.fit(copies, 0, 0.0)
+        promise = self.arena.promise(copies, self.screen)
+        self._screened = {}
+        for size in np.unique(self.level):
+            members = self.level == size
+            worst = promise[members].max() if members.sum() >= self._most() else np.inf
+            self._screened[int(size)] = worst
+
+    def parents(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Indices: some by criterion, some spread over the complexities."""
+        order = np.argsort(self.criterion)
+        if not len(order):
+            return order
+        near = np.minimum(rng.exponential(len(order) / _NEARNESS, count), len(order) - 1)
+        chosen = order[near.astype(int)]
+        spread = rng.random(count) < _SPREAD
+        sizes = np.unique(self.level)
+        for i in np.flatnonzero(spread):
+            chosen[i] = rng.choice(np.flatnonzero(self.level == rng.choice(sizes)))
+        return np.unique(chosen)
+
+    def joined(self, other: Archive) -> Archive:
+        """This archive with the graphs of another one, which are not fitted again."""
+        self._polished |= other._polished
+        self._simplified |= other._simplified
+        self._merge(other.graphs)
+        self._set_bars()
+        return self
+
+    def simplify(self, count: int, is_late: Callable[[], bool] = lambda: False) -> None:
+        """Simplify the best few graphs, or the best one alone where it is late.
+
+        What has been simplified once stays out.
+        """
+        leading = np.argsort(self.criterion)[: count if self.options.simplify else 0]
+        for place, graph in enumerate([self.graphs.take([i]) for i in leading]):
+            if place and is_late():
+                break
+            if (key := int(graph.key[0])) not in self._simplified:
+                simple = simplified(self.arena, self.screen, upright(self.arena, graph))
+                self._simplified |= {key, int(simple.key[0])}
+                self._merge(simple)
+        self._set_bars()
+
+    @property
+    def best(self) -> int:
+        return int(np.argmin(self.criterion))
+
+    @property
+    def least(self) -> float:
+        """Complexity of the best."""
+        return float(self.arena.size(self.graphs.take([self.best]))[0])
+
+    @property
+    def exact(self) -> bool:
+        if not len(self.criterion):
+            return False
+        return bool(self.arena.is_exact(self.graphs.take([self.best]))[0])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything that the archive is, but for arena and options."""
+        graphs = {name: getattr(self.graphs, name) for name in Graphs.FIELDS}
+        return graphs | {
+            "rows": self.rows,
+            "criterion": self.criterion,
+            "level": self.level,
+            "bars": np.array([*self._screened.values()], float),
+            "barred": np.array([*self._screened], np.int64),
+            "polished": np.array([*self._polished], np.int64),
+            "simplified": np.array([*self._simplified], np.int64),
+        }
+
+    @classmethod
+    def of(cls, arena: Arena, options: Options, arrays: dict[str, np.ndarray]) -> Archive:
+        """The archive that `arrays` describes."""
+        archive = cls(arena, arrays["rows"], options)
+        archive.graphs = Graphs(**{name: arrays[name] for name in Graphs.FIELDS})
+        archive.criterion, archive.level = arrays["criterion"], arrays["level"]
+        bars = zip(arrays["barred"].tolist(), arrays["bars"].tolist(), strict=True)
+        archive._screened = dict(bars)
+        archive._polished = set(arrays["polished"].tolist())
+        archive._simplified = set(arrays["simplified"].tolist())
+        return archive

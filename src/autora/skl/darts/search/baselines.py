@@ -1,0 +1,181 @@
+"""What every equation must beat: the best constant and the straight line of the inputs.
+
+They were written down before anything was searched, so they do not pay for what was tried.
+A line of some of many inputs was chosen among others and does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from ..fitting.problem import Problem, mean_loss, thinned
+from ..fitting.refit import Fit, levenberg_marquardt
+from ..graph.model import Model
+from ..graph.objectives import Objective
+from ..graph.primitives import resolve
+from ..graph.search_space import SearchSpace
+from ..selection.candidates import Candidate
+from ..selection.criteria import judged, judged_beforehand
+from .conversion import Frame
+
+_STEPS = 50
+#: Most inputs of a line of some of them; share of a column that others may leave and span.
+_MOST_CHOSEN, _SPANNED = 50, 1e-6
+#: Rows on which these inputs are chosen.
+_MOST_ROWS = 20_000
+
+
+def straight(problem: Problem, objective: Objective) -> Model:
+    """The best linear function of the inputs under the model's own loss."""
+    n_inputs, n_outputs = problem.x.shape[1], problem.y.shape[1]
+    space = SearchSpace(n_inputs, n_outputs, n_outputs, resolve(("none", "mult")))
+    edges, slopes = space.sources < n_inputs, np.zeros((space.n_edges, 1))
+    if objective.least_squares:
+        weights, bias = least_squares(problem)
+        slopes[edges, 0] = weights[space.sources[edges], space.targets[edges]]
+    else:
+        average = np.average(problem.y, axis=0, weights=problem.weight)
+        bias = objective.inverse(average)
+    line = Model(space, objective, edges.astype(int), slopes, np.eye(n_outputs), bias)
+    if objective.least_squares:
+        return line
+    fixed = problem._replace(train_readout=False, train_bias=True)
+    return levenberg_marquardt(fixed, line, _STEPS).model
+
+
+def least_squares(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes (inputs, outputs) and biases of the best linear functions.
+
+    Inputs whose mean double precision cannot hold have no slope.
+    """
+    root = np.sqrt(problem.weight)[:, None]
+    centre = np.average(problem.x, axis=0, weights=problem.weight)
+    size = np.abs(problem.x - centre).max(axis=0)
+    size = np.where(np.isfinite(size) & (size > 0), size, np.inf)
+    design = np.where(size < np.inf, (problem.x - centre) / size, 0.0)
+    design = np.hstack([design, np.ones((len(root), 1))])
+    found = np.linalg.lstsq(design * root, problem.y * root, rcond=None)[0]
+    slopes = found[:-1] / size[:, None]
+    return slopes, found[-1] - np.where(size < np.inf, centre, 0.0) @ slopes
+
+
+def lines(problem: Problem, objective: Objective, frame: Frame) -> list[Candidate]:
+    """The straight line of all inputs and, of several, the best one of some of them.
+
+    Empty where the vocabulary has no such graph: it takes x and a·x, a trained read-out
+    and an intercept.
+    """
+    n_inputs, n_outputs = problem.x.shape[1], problem.y.shape[1]
+    names = {p.name for p in frame.primitives}
+    needed = {"add"} if n_inputs == 1 else {"add", "mult"}
+    able = problem.train_readout and problem.train_bias and "sum" in frame.aggregations
+    if not (able and needed <= names):
+        return []
+    widest = n_inputs if frame.widest_line is None else frame.widest_line
+    found = []
+    if n_inputs <= widest:
+        slopes, bias = _linear(problem, objective)
+        line = _graph(problem, frame, objective, slopes, bias)
+        found.append(_candidate(line, problem, judged_beforehand))
+    if n_inputs > 1 and n_outputs == 1 and objective.least_squares:
+        sample = thinned(problem, _MOST_ROWS, np.random.default_rng(0))
+        some = [
+            (_candidate(_line_in(sample, chosen, frame, objective), sample, judged), chosen)
+            for chosen in _stepwise(sample, widest)
+        ]
+        if some:
+            chosen = min(some, key=lambda entry: entry[0].criterion)[1]
+            line = _line_in(problem, chosen, frame, objective)
+            found.append(_candidate(line, problem, judged))
+    return [candidate for candidate in found if np.isfinite(candidate.criterion)]
+
+
+def _candidate(
+    line: Model, problem: Problem, judge: Callable[[Model, float, Problem], float]
+) -> Candidate:
+    problem = problem._replace(sparse_readout=True)
+    loss = mean_loss(line, problem)
+    return Candidate(Fit(line, loss, 0), judge(line, loss, problem))
+
+
+def _linear(problem: Problem, objective: Objective) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes (inputs, outputs) and biases of the best linear function under a loss."""
+    if objective.least_squares:
+        return least_squares(problem)
+    line = straight(problem, objective)
+    n_inputs, n_outputs = line.space.n_inputs, line.space.n_outputs
+    edges = [edge for edge in line.edges() if edge.source < n_inputs]
+    slopes = np.zeros((n_inputs, n_outputs))
+    for edge in edges:
+        slopes[edge.source, edge.target] = edge.coefs[0]
+    return slopes, line.bias
+
+
+def _line_in(
+    problem: Problem, chosen: np.ndarray, frame: Frame, objective: Objective
+) -> Model:
+    """The best line of some inputs of a least-squares problem, as a graph."""
+    slopes = np.zeros((problem.x.shape[1], 1))
+    part, bias = least_squares(problem._replace(x=problem.x[:, chosen]))
+    slopes[chosen] = part
+    return _graph(problem, frame, objective, slopes, bias)
+
+
+def _stepwise(problem: Problem, widest: int) -> Iterator[np.ndarray]:
+    """More and more inputs of one output, always the one that explains most (Pati,
+    Rezaiifar & Krishnaprasad 1993), as long as rows are to spare.
+    """
+    root = np.sqrt(problem.weight)[:, None]
+    x = problem.x - np.average(problem.x, axis=0, weights=problem.weight)
+    y = problem.y - np.average(problem.y, axis=0, weights=problem.weight)
+    columns, rest = x * root, (y * root)[:, 0]
+    columns = columns / np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
+    chosen: list[int] = []
+    for _ in range(min(len(columns.T) - 1, widest, len(columns) - 3, _MOST_CHOSEN)):
+        size = np.linalg.norm(columns, axis=0)
+        gain = np.where(size > _SPANNED, np.abs(rest @ columns), 0.0)
+        gain /= np.maximum(size, _SPANNED)
+        best = int(np.argmax(gain))
+        if not gain[best] > 0:
+            return
+        direction = columns[:, best] / size[best]
+        columns = columns - np.outer(direction, direction @ columns)
+        columns[:, best] = 0.0
+        rest = rest - direction * (direction @ rest)
+        chosen.append(best)
+        yield np.array(chosen)
+
+
+def _graph(
+    problem: Problem,
+    frame: Frame,
+    objective: Objective,
+    slopes: np.ndarray,
+    bias: np.ndarray,
+) -> Model:
+    """A line as a graph: for each output a node of x, the steepest input, and other a·x.
+
+    The read-out scales the node, so that the data determine every coefficient.
+    """
+    n_inputs, n_outputs = slopes.shape
+    widest = max(frame.max_in_degree, int((slopes != 0).sum(axis=0).max(initial=1)))
+    space = SearchSpace(
+        n_inputs, n_outputs, n_outputs, frame.primitives, frame.aggregations, widest
+    )
+    off = -1 if space.none is None else space.none
+    architecture = np.full(space.n_edges, off)
+    edge = np.zeros((space.n_edges, space.max_params))
+    readout = np.zeros((n_outputs, n_outputs))
+    reach = np.abs(slopes) * np.ptp(problem.x, axis=0)[:, None]
+    for k in np.flatnonzero(reach.max(axis=0) > 0).tolist():
+        steepest, first = int(np.argmax(reach[:, k])), space.edges_into(k).start
+        readout[k, k] = slopes[steepest, k]
+        architecture[first + steepest] = space.names.index("add")
+        for j in np.flatnonzero(slopes[:, k]):
+            if j != steepest:
+                architecture[first + j] = space.names.index("mult")
+                edge[first + j, 0] = slopes[j, k] / slopes[steepest, k]
+    sums = np.full(n_outputs, frame.aggregations.index("sum"))
+    return Model(space, objective, architecture, edge, readout, bias, sums)

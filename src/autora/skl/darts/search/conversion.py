@@ -1,0 +1,137 @@
+"""Between models, with their search space, and the arrays in which graphs compete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..fitting.problem import Problem
+from ..graph.model import Model
+from ..graph.objectives import Objective
+from ..graph.observations import mean, spread
+from ..graph.primitives import Primitive
+from ..graph.search_space import SearchSpace
+from ..selection import criteria
+from ..selection.criteria import TRIED
+from .kernels import loader
+from .problem import Arena, Graphs, Units, table
+
+DEFAULT_NODES, DEFAULT_IN_DEGREE = 5, 4
+
+
+class Frame(NamedTuple):
+    """Bounds of an open search space."""
+
+    primitives: tuple[Primitive, ...]
+    max_nodes: int = DEFAULT_NODES
+    aggregations: tuple[str, ...] = ("sum", "product")
+    max_in_degree: int = DEFAULT_IN_DEGREE
+    widest_line: int | None = None  #: most inputs of a straight line; None: all
+
+
+def units_of(problem: Problem) -> Units:
+    y = problem.y[:, 0]
+    shift = float(mean(y, problem.weight)) if problem.train_bias else 0.0
+    scale = 1.0
+    if problem.train_readout:
+        scale = float(spread(y - shift, problem.weight))
+    return Units(shift if problem.train_readout else 0.0, scale if scale > 0 else 1.0)
+
+
+def arena_for(frame: Frame, problem: Problem, units: Units) -> Arena:
+    """The arena of a problem with one output."""
+    primitives = table(frame.primitives)
+    names = [p.name for p in primitives]
+    y = (problem.y[:, 0] - units.shift) / units.scale
+    allowed = [names.index(p.name) for p in frame.primitives if p.name != "none"]
+    return Arena(
+        kernel=loader.load(primitives),
+        primitives=primitives,
+        allowed=np.array(allowed),
+        x=np.array(problem.x.T, order="C"),
+        y=y,
+        root=np.sqrt(problem.weight),
+        n_nodes=frame.max_nodes,
+        n_slots=frame.max_in_degree,
+        can_multiply="product" in frame.aggregations,
+        train_readout=problem.train_readout,
+        train_bias=problem.train_bias,
+        known=criteria.evidence(problem)._replace(tried=TRIED),
+        units=units,
+    )
+
+
+def _copies(graphs: Graphs) -> int:
+    """Most edges from one source to one target."""
+    most = 1
+    for src, op in zip(graphs.src, graphs.op, strict=True):
+        for sources, ops in zip(src, op, strict=True):
+            used = sources[ops >= 0]
+            most = max(most, int(np.bincount(used).max(initial=1)))
+    return most
+
+
+def space_for(
+    frame: Frame, n_inputs: int, graphs: Graphs, least_in_degree: int = 1
+) -> SearchSpace:
+    """The smallest space that contains all the graphs."""
+    nodes = int((graphs.op[:, :, 0] >= 0).sum(axis=1).max(initial=1))
+    return SearchSpace(
+        n_inputs,
+        nodes,
+        1,
+        frame.primitives,
+        frame.aggregations,
+        max(frame.max_in_degree, least_in_degree),
+        _copies(graphs),
+    )
+
+
+def model_of(
+    arena: Arena, graphs: Graphs, i: int, space: SearchSpace, objective: Objective,
+    units: Units,
+) -> Model:  # fmt: skip
+    """Graph number ``i`` as a model in the units of y."""
+    names = space.names
+    off = -1 if space.none is None else space.none
+    architecture = np.full(space.n_edges, off)
+    edge = np.zeros((space.n_edges, space.max_params))
+    for k, s in np.argwhere(graphs.op[i] >= 0).tolist():
+        e = space.edges_into(k).start + int(graphs.src[i, k, s]) * space.n_parallel
+        while architecture[e] != off:  # a parallel edge
+            e += 1
+        primitive = arena.primitives[graphs.op[i, k, s]]
+        architecture[e] = names.index(primitive.name)
+        edge[e, : primitive.n_params] = graphs.theta[i, k, s, : primitive.n_params]
+    product = space.aggregations.index("product") if arena.can_multiply else 0
+    plain = space.aggregations.index("sum") if "sum" in space.aggregations else 0
+    return Model(
+        space,
+        objective,
+        architecture,
+        edge,
+        graphs.w[i, 1 : 1 + space.n_nodes, None] * units.scale,
+        graphs.w[i, :1] * units.scale + units.shift,
+        np.where(graphs.agg[i, : space.n_nodes] == 1, product, plain),
+    )
+
+
+def graphs_of(arena: Arena, models: Sequence[Model], units: Units) -> Graphs:
+    """Models as a batch of graphs, their coefficients included."""
+    graphs = arena.empty(len(models))
+    names = [p.name for p in arena.primitives]
+    for i, model in enumerate(models):
+        filled = np.zeros(arena.n_nodes, int)
+        for part in model.edges():
+            k, s = part.target, filled[part.target]
+            filled[k] += 1
+            graphs.op[i, k, s] = names.index(part.primitive.name)
+            graphs.src[i, k, s] = part.source
+            graphs.theta[i, k, s, : len(part.coefs)] = part.coefs
+        size = model.space.n_nodes
+        graphs.agg[i, :size] = model.products & (filled[:size] > 1)
+        graphs.use[i, :size] = (model.readout[:, 0] != 0) & (filled[:size] > 0)
+        graphs.w[i, 1 : 1 + size] = model.readout[:, 0] / units.scale
+    return graphs

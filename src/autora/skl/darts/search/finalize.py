@@ -1,0 +1,133 @@
+"""What a search hands on, settled: refitted on all rows, told apart, written shorter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..fitting.frequencies import lowered
+from ..fitting.problem import Problem, thinned
+from ..fitting.refit import Fit
+from ..fitting.rounding import snapped
+from ..graph.objectives import Objective
+from ..graph.search_space import SearchSpace
+from ..selection.candidates import Candidate
+from .conversion import Frame, graphs_of, model_of, space_for
+from .from_sympy import shorter
+from .problem import Arena, Graphs, Units
+from .random_edits import keyed
+
+#: Rows that the search sees; what it finds is refitted on all.
+MOST_ROWS = 2000
+#: Rows and Levenberg–Marquardt steps of the refits on samples that come before the one on
+#: all rows, which from so near needs few steps.
+_SAMPLES, _LAST_STEPS = ((MOST_ROWS, 100), (20_000, 8)), 2
+#: Candidates beside the best per complexity that are refitted on more rows than a sample.
+_KEPT_OF_MANY = 5
+#: Edges up to which a graph is short, and steps that settle a shorter one.
+_LONG, _SETTLING_STEPS = 8, 20
+_POWERS = ("power", "square", "sqrt", "reciprocal")
+
+
+def settled(
+    arena: Arena,
+    graphs: Graphs,
+    best: Callable[[Arena, Graphs], np.ndarray],
+    rng: np.random.Generator,
+) -> Graphs:
+    """The graphs fitted on all rows; of many rows only those that are ``best`` on samples.
+
+    A refit on a sample leaves the coefficients close to where all rows want them, and says
+    which graphs are worth the time that all rows take.
+    """
+    for rows, steps in _SAMPLES:
+        if arena.n_rows <= rows:
+            arena.fit(graphs, steps, 1e-13)
+            return graphs
+        sample = arena.rows(np.sort(rng.permutation(arena.n_rows)[:rows]))
+        sample.fit(graphs, steps, 1e-13)
+        graphs = graphs.take(best(sample, graphs))
+    arena.fit(graphs, _LAST_STEPS, 1e-13)
+    return graphs
+
+
+def leading(arena: Arena, graphs: Graphs) -> np.ndarray:
+    """Graphs that no simpler one is as good as, and the best by criterion."""
+    size = arena.size(graphs)
+    order = np.lexsort((graphs.loss, size))
+    loss = graphs.loss[order]
+    before = np.minimum.accumulate(np.append(np.inf, loss[:-1]))
+    by_criterion = np.argsort(arena.criterion(graphs), kind="stable")
+    return np.union1d(order[loss < before], by_criterion[:_KEPT_OF_MANY])
+
+
+def few(arena: Arena, graphs: Graphs) -> np.ndarray:
+    """The two best fits: the best one may be undefined on rows that were not looked at."""
+    return np.argsort(graphs.loss, kind="stable")[:2]
+
+
+def distinct(graphs: Graphs) -> Graphs:
+    """Every structure once, with its best coefficients, in the order in which they came."""
+    by_loss = np.argsort(graphs.loss, kind="stable")
+    _, first = np.unique(graphs.key[by_loss], return_index=True)
+    return graphs.take(np.sort(by_loss[first]))
+
+
+def with_shorter(
+    arena: Arena,
+    graphs: Graphs,
+    frame: Frame,
+    objective: Objective,
+    problem: Problem,
+    units: Units,
+) -> Graphs:
+    """The graphs, best first; with what algebra makes of that.
+
+    It is asked about graphs that are exact and long, or have powers of powers, as
+    (x·|u|^−½)² for x²/u, or divide, as x·exp(−z)/x, and about short ones with a logarithm
+    and an exponential, as exp(ln(x) − z) for x·exp(−z).
+    """
+    if not (len(graphs) and problem.train_readout and problem.train_bias):
+        return graphs
+    best = graphs.take([0])
+    bases = [arena.primitives[op].base for op in best.op[best.op >= 0]]
+    powers = [base for base in bases if base in _POWERS]
+    roundabout = "reciprocal" in powers or ("power" in powers and len(powers) > 1)
+    if len(bases) > _LONG or roundabout:
+        promising = bool(arena.is_exact(best)[0])
+    else:
+        promising = "ln" in bases and "exp" in bases
+    if not promising:
+        return graphs
+    space = space_for(frame, arena.n_inputs, best)
+    model = model_of(arena, best, 0, space, objective, units)
+    rows = thinned(problem, MOST_ROWS, np.random.default_rng(0))
+    short = shorter(snapped(rows, model), frame, problem.train_readout, rows.x)
+    if short is None:
+        return graphs
+    found = keyed(arena, graphs_of(arena, [short], units))
+    arena.fit(found, _SETTLING_STEPS, 1e-13)
+    joined = Graphs.join([graphs, found.take(np.flatnonzero(np.isfinite(found.loss)))])
+    return joined.take(np.argsort(arena.criterion(joined), kind="stable"))
+
+
+def as_candidates(
+    arena: Arena,
+    graphs: Graphs,
+    space: SearchSpace,
+    objective: Objective,
+    problem: Problem,
+    units: Units,
+) -> list[Candidate]:
+    """Graphs as models in units of y, where they are finite, too."""
+    total = problem.weight.sum()
+    square = units.scale * units.scale  # infinite where ** would raise
+    found = []
+    for i, value in enumerate(arena.criterion(graphs)):
+        model = model_of(arena, graphs, i, space, objective, units)
+        if model.is_finite:
+            model = lowered(problem, model)
+            loss = float(graphs.loss[i] / total * square)
+            found.append(Candidate(Fit(model, loss, 1), float(value)))
+    return found

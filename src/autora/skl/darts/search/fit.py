@@ -1,0 +1,230 @@
+"""A fit in a search space of open size, as a function.
+
+What `fitting` is to a graph whose nodes are counted beforehand. There is no mixture to
+train here: the architecture gradient is taken at the vertices (see `vertex`), and the
+architecture weights are set from what was found, so that "max", "sample" and refits with
+kept weights mean what they mean everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from ..fitting.coefficients import places, refitted
+from ..fitting.frequencies import lowered
+from ..fitting.problem import Problem, split
+from ..fitting.refit import without_traces
+from ..graph.architecture import Weights, bounded, draw, mode, move_towards
+from ..graph.model import Model
+from ..graph.objectives import Objective
+from ..runtime.budget import Budget
+from ..runtime.checkpoint import Keeper, generator_state
+from ..runtime.restarts import ONCE, Restarts
+from ..selection.candidates import Candidate
+from ..selection.criteria import evidence, spares_rows
+from ..selection.pareto import Row
+from ..selection.result import Network, Result, SearchHistory
+from ..selection.table import constant, rounded, table_of
+from . import fisher_scoring, single_output
+from .conversion import Frame
+from .parallel import Progress
+from .proposals import Options
+from .single_output import Found
+
+_DRAWS = 100
+#: Fewer graphs than this are hardly a search.
+_FEWEST = 1000
+#: Difference of criteria that is strong evidence (Kass & Raftery 1995).
+_STRONG = 6.0
+
+
+class OpenPlan(NamedTuple):
+    """What a fit is asked to do."""
+
+    frame: Frame
+    budget: Budget
+    options: Options
+    darts_type: str
+    sampling_strategy: str
+    choose: Callable[[Sequence[Row]], int]  #: picks a row of the table
+    holds_out: bool
+    search_architecture: bool
+    continues: bool
+    restarts: Restarts = ONCE
+    checkpoint: str | os.PathLike[str] | None = None
+    rounds: bool | str = True  #: "exact": in exact fits alone
+
+
+def _engine(objective: Objective, problem: Problem) -> Any:
+    """The module that searches: `fisher_scoring` for all but one real output."""
+    plain = objective.least_squares and problem.y.shape[1] == 1
+    return single_output if plain else fisher_scoring
+
+
+def _weights(found: Found, choice: Model, darts_type: str) -> Weights:
+    """Weights whose mode is the choice and whose draws reflect all candidates."""
+    space = found.space
+    models = [choice, *(c.fit.model for c in found.candidates)]
+    criteria = np.array([c.criterion for c in found.candidates])
+    criteria = np.concatenate([[criteria.min(initial=0.0) - 1e-9], criteria])
+    alphas = np.zeros((space.n_edges, space.n_primitives))
+    nodes = np.zeros((space.n_nodes, space.n_aggregations))
+    return Weights(
+        move_towards(alphas, darts_type, [m.architecture for m in models], criteria),
+        move_towards(nodes, darts_type, [m.aggregation for m in models], criteria),
+    )
+
+
+def _sampled(
+    plan: OpenPlan,
+    network: Network,
+    problem: Problem,
+    known: Sequence[Model],
+    rng: np.random.Generator,
+) -> Model | None:
+    """The sampled architecture with refitted coefficients; None if none is finite."""
+    probability, nodes = network.weights, network.node_weights
+    engine = _engine(network.objective, problem)
+    for attempt in range(_DRAWS):
+        if attempt == 0 and plan.sampling_strategy == "max":
+            architecture, aggregation = mode(network.alphas), mode(nodes)
+        else:
+            architecture, aggregation = draw(probability, rng), draw(nodes, rng)
+        bound = bounded(network.space, architecture, probability)
+        if (bound == network.space.none).all():
+            return constant(network.space, network.objective, problem)
+        asked = (bound, aggregation)
+        model = engine.refit(
+            plan.frame, network.space, network.objective, problem, asked, known, rng
+        )
+        if model is not None:
+            return without_traces(problem, _with_low_frequencies(problem, model))
+    return None
+
+
+def _with_low_frequencies(problem: Problem, model: Model) -> Model:
+    lower = lowered(problem, model)
+    if lower is model or not model.objective.least_squares:
+        return lower
+    return refitted(problem, lower, places(lower, problem))
+
+
+class _Recorder:
+    """Passes progress on and remembers the best so far."""
+
+    def __init__(self, watch: Callable[[Progress], None]) -> None:
+        self._watch = watch
+        self._seen: list[tuple[int, float, float]] = []
+
+    def __call__(self, seen: Progress) -> None:
+        now = (seen.fitted, seen.error, seen.criterion)
+        if self._seen and self._seen[-1][2] <= now[2]:
+            now = (now[0], *self._seen[-1][1:])
+        self._seen.append(now)
+        self._watch(seen)
+
+    def history(self) -> SearchHistory:
+        refits, error, criterion = np.array(self._seen, float).reshape(-1, 3).T
+        return SearchHistory(refits.astype(int), error, criterion)
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # not finite: it loses
+def run(
+    plan: OpenPlan,
+    objective: Objective,
+    problem: Problem,
+    earlier: tuple[Network, Model] | None,
+    rng: np.random.Generator,
+    progress: Callable[[Progress], None],
+) -> Result:
+    """Search, choose, sample and refit."""
+    candidates: list[Candidate] = []
+    rows: list[Row] = []
+    interruption = None
+    known = [] if earlier is None else [earlier[1]]
+    network = None if earlier is None else earlier[0]
+    recorder = _Recorder(progress)
+    keeper = _keeper(plan, objective, problem, rng)
+    if plan.search_architecture or network is None:
+        train, held = split(problem, plan.holds_out, rng)
+        engine = _engine(objective, problem)
+        found = engine.explore(
+            plan.frame, objective, train, plan.budget, plan.options, rng, recorder,
+            known if plan.continues else [], plan.restarts, keeper,
+        )  # fmt: skip
+        _warn_if_cut_short(found, plan.budget, recorder.history())
+        if found.candidates or not spares_rows(train):
+            rows = table_of(found.candidates, found.space, objective, train, held)
+            choice = rows[plan.choose(rows)].model
+            known = [choice, *(c.fit.model for c in found.candidates)]
+            weights = _weights(found, choice, plan.darts_type)
+            network = Network(found.space, objective, plan.darts_type, weights)
+        else:
+            network = _blank(found, objective, plan.darts_type)
+        candidates, interruption = found.candidates, found.interruption
+    assert network is not None
+    history = recorder.history()
+    model = _sampled(plan, network, problem, known, rng) if known else None
+    if model is not None and interruption is None:
+        model = rounded(problem, model, plan.rounds, rng)
+    if keeper is not None and interruption is None:
+        keeper.clear()
+    if model is None:
+        model = constant(network.space, objective, problem)
+        return Result(network, model, history, candidates, False, rows, interruption)
+    return Result(network, model, history, candidates, True, rows, interruption)
+
+
+def _keeper(
+    plan: OpenPlan, objective: Objective, problem: Problem, rng: np.random.Generator
+) -> Keeper | None:
+    if plan.checkpoint is None:
+        return None
+    known = evidence(problem, objective.likelihood)
+    fit = (
+        plan.frame, plan.budget, plan.options, plan.restarts.count, objective.name, known,
+    )  # fmt: skip
+    data = (problem.x, problem.y, problem.weight, generator_state(rng))
+    return Keeper.of(plan.checkpoint, repr(fit), data)
+
+
+def _warn_if_cut_short(found: Found, budget: Budget, history: SearchHistory) -> None:
+    """One warning where the budget ended what was hardly a search, or still improving."""
+    if not found.out_of_budget or found.interruption is not None:
+        return
+    if 0 < found.fitted < _FEWEST:
+        message = (
+            f"the budget ended the search after {found.fitted} graphs, which is hardly a "
+            "search; raise max_time or n_candidates, or leave both at their defaults"
+        )
+    elif found.fitted < budget.candidates and _improves(history):
+        message = (
+            f"max_time ended the search while it was still improving, after {found.fitted} "
+            "graphs; raise max_time, or go on from here with warm_start=True"
+        )
+    else:
+        return
+    warnings.warn(message, ConvergenceWarning, stacklevel=8)
+
+
+def _improves(history: SearchHistory) -> bool:
+    """Whether the second half of a search found what the first had not."""
+    if len(history.refits) < 2:
+        return False
+    half = int(np.searchsorted(history.refits, history.refits[-1] / 2))
+    return bool(history.criterion[half] - history.criterion[-1] > _STRONG)
+
+
+def _blank(found: Found, objective: Objective, darts_type: str) -> Network:
+    space = found.space
+    weights = Weights(
+        np.zeros((space.n_edges, space.n_primitives)),
+        np.zeros((space.n_nodes, space.n_aggregations)),
+    )
+    return Network(space, objective, darts_type, weights)

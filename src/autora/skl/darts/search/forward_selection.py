@@ -1,0 +1,128 @@
+"""Several outputs over shared latent nodes, by forward selection.
+
+Parts found for one output or another are added while that pays. Which of them, and which
+outputs read it, is decided by the predicted gain of the whole loss, then by an exact refit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..fitting.problem import Problem
+from ..graph import objectives
+from ..graph.model import Model
+from ..graph.primitives import NUMPY
+from ..selection.candidates import Candidate
+from ..selection.criteria import complexity_of, evidence
+from .assembly import Part, assembled, space_for, whole
+from .single_output import Found
+from .true_loss import fitted, simpler
+
+#: Parts offered per output; those tried exactly at every step; most in a model.
+_OFFERED, _TRIED, _MOST_PARTS = 16, 5, 6
+_STEPS = 25
+
+
+def offers(found: Sequence[Found]) -> list[Part]:
+    """Distinct nodes that the best models of every output read, and terms of those."""
+    parts: dict[tuple, Part] = {}
+    for one in found:
+        before = len(parts)
+        for candidate in one.candidates:
+            model = candidate.fit.model
+            for node in whole(model).reads:
+                for part in (Part(model, (node,)), *_terms(model, node)):
+                    parts.setdefault(part.key, part)
+            if len(parts) >= before + _OFFERED:
+                break
+    return list(parts.values())
+
+
+def _terms(model: Model, node: int) -> Iterator[Part]:
+    """The terms of a sum, each as a node of its own."""
+    space = model.space
+    into = np.arange(space.n_edges)[space.edges_into(node)]
+    off = -1 if space.none is None else space.none
+    on = [e for e in into if model.architecture[e] not in (-1, off)]
+    for kept in on if len(on) > 1 and not model.products[node] else ():
+        architecture = model.architecture.copy()
+        architecture[[e for e in on if e != kept]] = off
+        yield Part(model.replace(architecture=architecture), (node,))
+
+
+def _values(part: Part, x: np.ndarray) -> np.ndarray:
+    """The nodes that a part shows to a read-out, shape (reads, n)."""
+    with np.errstate(all="ignore"):
+        return np.array(part.model.evaluate(NUMPY, list(x.T), np.zeros(len(x))))[
+            list(part.reads)
+        ]
+
+
+def _gains(
+    problem: Problem, current: Candidate, columns: np.ndarray, basis: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted fall of −2 log-likelihood and read-out weight, (columns, outputs)."""
+    objective = current.fit.model.objective
+    eta = current.fit.model.eta(problem.x)
+    slope, curvature = objective.slopes(objectives.NUMPY, eta, problem.y)
+    gains, weights = np.zeros((2, len(columns), problem.y.shape[1]))
+    for q in range(problem.y.shape[1]):
+        h = problem.weight * np.maximum(curvature[:, q], 1e-12)
+        root = np.sqrt(h)
+        u, size, _ = np.linalg.svd((basis * root).T, full_matrices=False)
+        u = u[:, size > 1e-9 * size.max()]
+        scaled = columns * root
+        rest = scaled - (scaled @ u) @ u.T
+        target = -slope[:, q] * problem.weight / root
+        square = np.maximum((rest**2).sum(axis=1), 1e-300)
+        weights[:, q] = rest @ target / square
+        gains[:, q] = np.where(
+            square > 1e-9 * (scaled**2).sum(axis=1), (rest @ target) ** 2 / square, 0.0
+        )
+    if objective.likelihood:
+        return gains, weights
+    left = max(current.fit.loss, 1e-300) * problem.weight.sum()
+    n = problem.weight.sum() * problem.y.shape[1]
+    share = np.clip(gains / (2 * left), 0.0, 1 - 1e-13)
+    return -n * np.log1p(-share), weights
+
+
+def _extended(
+    problem: Problem, current: Candidate, parts: Sequence[Part]
+) -> list[Candidate]:
+    """The current model with the most promising parts added, one at a time."""
+    x, model = problem.x, current.fit.model
+    columns = np.concatenate([_values(part, x) for part in parts])
+    usable = np.flatnonzero((np.abs(columns) < 1e8).all(axis=1))
+    basis = np.concatenate([np.ones((1, len(x))), _values(whole(model), x)])
+    gains, weights = _gains(problem, current, columns[usable], basis)
+    cost = evidence(problem, model.objective.likelihood).price
+    pays = (gains > cost) | (gains == gains.max(axis=1, keepdims=True))
+    score = np.where(pays, gains - cost, 0.0).sum(axis=1)
+    size = [complexity_of(parts[int(i)].edges()) for i in usable]
+    order = np.argsort(cost * np.array(size) - score, kind="stable")[:_TRIED]
+    trials = []
+    for i in order:
+        pair = [whole(model), parts[int(usable[i])]]
+        space = space_for([pair], model.space, len(model.bias))
+        readouts = [model.readout[list(pair[0].reads)], weights[[i]] * pays[[i]]]
+        start = assembled(pair, space, model.objective, readouts, model.bias)
+        trials.append(fitted(problem, start, _STEPS))
+    return trials
+
+
+def grown(problem: Problem, empty: Model, parts: Sequence[Part]) -> list[Candidate]:
+    """Models on the way from an empty one; every part is read by the outputs it helps."""
+    current = fitted(problem, empty, _STEPS)
+    path = [current]
+    for _ in range(_MOST_PARTS if parts else 0):
+        trials = _extended(problem, current, parts)
+        path += trials
+        best = min(trials, key=lambda c: c.criterion, default=current)
+        if not best.criterion < current.criterion:
+            break
+        current = simpler(problem, best)
+        path.append(current)
+    return path

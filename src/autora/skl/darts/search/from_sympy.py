@@ -1,0 +1,335 @@
+"""An equation written as a graph: what algebra has made shorter becomes a model again.
+
+A search that has found a law often has it multiplied out, in more edges than it takes, and
+single edits do not lead from there to the factored form. SymPy does: the equation's shorter
+form (`rewrite`) is read as nodes that add or multiply and edges from the vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..equations.simplification import (
+    simplified,
+    terms_written_out,
+    values,
+    with_whole_numbers,
+    without_traces,
+)
+from ..equations.symbolic import substituted, symbols
+from ..graph.model import Model
+from ..graph.primitives import builtin
+from ..graph.search_space import SearchSpace
+from ..selection.criteria import complexity
+from .conversion import Frame
+
+#: Terms of an equation beyond which it is left alone, or not multiplied out.
+_MOST_TERMS = 60
+#: Numbers below which what a search has found exactly is nothing.
+_TRACE = 1e-12
+#: What terms leave that cancel, as a share of the largest.
+_CANCELLED = 1e-14
+_POWERS = {2.0: "square", -1.0: "reciprocal", 0.5: "sqrt"}
+_FUNCTIONS = ("exp", "ln", "sin", "cos", "tanh", "logistic")
+
+
+class _Unwritable(Exception):
+    """The vocabulary, the nodes or their edges do not suffice."""
+
+
+class _Signs:
+    """The sign that an expression has on all rows, 0 where it has both or none."""
+
+    def __init__(self, symbols: Sequence[Any], x: np.ndarray) -> None:
+        self.symbols, self.x = symbols, x
+
+    def __call__(self, expression: Any) -> int:
+        signs = np.unique(np.sign(values([expression], self.symbols, self.x).real))
+        return int(signs[0]) if len(signs) == 1 and np.isfinite(signs[0]) else 0
+
+    def without_sizes(self, expression: Any) -> Any:
+        """|u| is u, or −u, where u has one sign: powers of products can then be split."""
+        import sympy
+
+        def plain(inner: Any) -> Any:
+            sign = self(inner)
+            return sign * inner if sign else sympy.Abs(inner)
+
+        return expression.replace(sympy.Abs, plain)
+
+
+class _Piece(NamedTuple):
+    """An edge on its way into a node."""
+
+    source: int  #: inputs first
+    name: str  #: of the primitive
+    coefs: tuple[float, ...] = ()
+
+
+class _Writer:
+    """Nodes, grown from the inputs on as expressions ask for them."""
+
+    def __init__(
+        self,
+        symbols: Sequence[Any],
+        frame: Frame,
+        sign: Callable[[Any], int] = lambda expression: 0,
+    ) -> None:
+        self.frame, self.n_inputs, self.sign = frame, len(symbols), sign
+        self.sizes = {p.name: p.n_params for p in frame.primitives}
+        self.known = {symbol: i for i, symbol in enumerate(symbols)}
+        self.nodes: list[tuple[str, list[_Piece]]] = []
+
+    def source(self, expression: Any) -> int:
+        """The input or node whose value the expression is."""
+        if expression not in self.known:
+            slope, inner = expression.as_coeff_Mul()
+            if expression.is_Number:
+                raise _Unwritable
+            if slope != 1:
+                node = "sum", [self._affine(self.source(inner), float(slope), 0.0)]
+            elif expression.is_Mul:
+                node = "product", [self.piece(f) for f in self._few(expression)]
+            elif expression.is_Add:
+                node = "sum", self._terms(expression)
+            else:
+                node = "sum", [self.piece(expression)]
+            self.known[expression] = self.n_inputs + self._added(*node)
+        return self.known[expression]
+
+    def node(self, expression: Any) -> int:
+        """The number of the node whose value the expression is."""
+        if expression.is_Symbol:
+            return self._added("sum", [self.piece(expression)])
+        return self.source(expression) - self.n_inputs
+
+    def _few(self, whole: Any) -> list[Any]:
+        """Terms or factors, the last of them together where there are too many."""
+        parts, most = list(whole.args), self.frame.max_in_degree
+        if len(parts) <= most or most < 2:
+            return parts
+        return [*parts[: most - 1], whole.func(*parts[most - 1 :])]
+
+    def _added(self, aggregation: str, pieces: list[_Piece]) -> int:
+        fits = len(pieces) <= self.frame.max_in_degree
+        if len(pieces) > 1:
+            fits &= aggregation in self.frame.aggregations
+        if not fits or len(self.nodes) >= self.frame.max_nodes:
+            raise _Unwritable
+        self.nodes.append((aggregation, pieces))
+        return len(self.nodes) - 1
+
+    def _terms(self, total: Any) -> list[_Piece]:
+        """The terms of a sum; its constant goes along with one that may be shifted."""
+        constant, rest = total.as_coeff_Add()
+        pieces = [self.piece(t) for t in (self._few(rest) if rest.is_Add else [rest])]
+        if constant == 0:
+            return pieces
+        for i, piece in enumerate(pieces):
+            if piece.name in ("add", "mult"):
+                slope = piece.coefs[0] if piece.coefs else 1.0
+                pieces[i] = self._affine(piece.source, slope, float(constant))
+                return pieces
+        raise _Unwritable
+
+    def piece(self, expression: Any) -> _Piece:
+        """An edge that brings the expression's value."""
+        import sympy
+
+        slope, constant, inner = _affine_parts(expression)
+        if constant != 0 or slope != 1:
+            return self._affine(self.source(inner), slope, constant)
+        if expression.is_Pow and expression.exp.is_Number:
+            return self._power(expression.base, float(expression.exp))
+        functions = (sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.tanh)
+        for name, function in zip(_FUNCTIONS, functions, strict=False):
+            if isinstance(expression, function):
+                return self._applied(name, expression.args[0])
+        if not (expression.is_Symbol or expression.is_Mul or expression.is_Add):
+            raise _Unwritable
+        return self._affine(self.source(expression), 1.0, 0.0)
+
+    def _affine(self, source: int, slope: float, shift: float) -> _Piece:
+        forms: list[tuple[str, tuple[float, ...]]] = [("linear", (slope, shift))]
+        if shift == 0:
+            forms = [("mult", (slope,)), ("linear", (slope, 0.0))]
+        if slope == 1:
+            forms.insert(0, ("shift", (shift,)) if shift else ("add", ()))
+        if slope == -1 and shift == 0:
+            forms.insert(0, ("subtract", ()))
+        return self._first(source, forms)
+
+    def _first(self, source: int, forms: Sequence[tuple[str, tuple[float, ...]]]) -> _Piece:
+        for name, coefs in forms:
+            if self._has(name, coefs):
+                return _Piece(source, name, coefs)
+        raise _Unwritable
+
+    def _has(self, name: str, coefs: tuple[float, ...]) -> bool:
+        return self.sizes.get(name) == len(coefs)
+
+    def _power(self, base: Any, exponent: float) -> _Piece:
+        import sympy
+
+        if exponent == -1 and (argument := _logistic_of(base)) is not None:
+            return self._applied("logistic", argument)
+        if isinstance(base, sympy.Abs) and exponent % 2 != 1:
+            base = base.args[0]
+            if exponent == 0.5 and self.sign(base) <= 0:  # a square root is one of u
+                return self._applied("power", base, (exponent,))
+        elif exponent % 1 and exponent != 0.5 and self.sign(base) <= 0:
+            raise _Unwritable  # a power of what may be negative: ours is one of |x|
+        tail: tuple[float, ...] = () if exponent in _POWERS else (exponent,)
+        return self._applied(_POWERS.get(exponent, "power"), base, tail)
+
+    def _applied(self, name: str, argument: Any, tail: tuple[float, ...] = ()) -> _Piece:
+        """A function of an argument, by the variant that takes in most of it."""
+        a, b, inner = _affine_parts(argument)
+        forms = [(f"linear_{name}", (a, b, *tail))]
+        if b == 0:
+            forms.insert(0, (f"scaled_{name}", (a, *tail)))
+        if a == 1:
+            forms.insert(0, (f"shifted_{name}", (b, *tail)))
+        if a == 1 and b == 0:
+            forms.insert(0, (name, tail))
+        if any(self._has(*form) for form in forms):
+            return self._first(self.source(inner), forms)
+        return self._first(self.source(argument), [(name, tail)])
+
+
+def _affine_parts(expression: Any) -> tuple[float, float, Any]:
+    """a, b and u of an expression a·u + b.
+
+    A sum keeps a constant that one of its terms can take along.
+    """
+    constant, rest = expression.as_coeff_Add()
+    slope, inner = rest.as_coeff_Mul()
+    takes_along = inner.is_Add and slope == 1 and not all(map(_bends, inner.args))
+    if constant != 0 and takes_along:
+        return 1.0, 0.0, expression
+    return float(slope), float(constant), inner
+
+
+def _bends(term: Any) -> bool:
+    """Whether a term is a power or function, whose edge takes no constant along."""
+    return not (term.is_Symbol or term.is_Mul or term.is_Add)
+
+
+def _logistic_of(base: Any) -> Any:
+    """u where the base is 1 + exp(−u), else None."""
+    import sympy
+
+    constant, rest = base.as_coeff_Add()
+    factor, power = rest.as_coeff_Mul()
+    if constant != 1 or not isinstance(power, sympy.exp) or not factor > 0:
+        return None
+    shift = sympy.Float(float(np.log(float(factor)))) if factor != 1 else 0
+    return sympy.expand_mul(-power.args[0] - shift)
+
+
+def _read_out(writer: _Writer, expression: Any) -> tuple[dict[int, float], float]:
+    """Nodes for the terms of an expression, with their weights; terms of x are one node."""
+    constant, rest = expression.as_coeff_Add()
+    straight, weights = [], {}
+    for term in rest.args if rest.is_Add else [rest]:
+        weight, inner = term.as_coeff_Mul()
+        if inner.is_Symbol:
+            straight.append(term)
+            continue
+        weights[writer.node(inner)] = float(weight)
+    if straight:
+        weight, inner = straight[0].as_coeff_Mul()
+        if len(straight) > 1:
+            weight, inner = 1.0, rest.func(*straight)
+        weights[writer.node(inner)] = float(weight)
+    return weights, float(constant)
+
+
+def _one_node(writer: _Writer, expression: Any) -> tuple[dict[int, float], float]:
+    """The whole expression but for a factor and a constant as one node."""
+    constant, rest = expression.as_coeff_Add()
+    weight, inner = rest.as_coeff_Mul()
+    if inner.is_Add:
+        weight = inner.args[0].as_coeff_Mul()[0]
+        scaled = inner.func(*(term / weight for term in inner.args))
+        inner = with_whole_numbers(scaled)
+    return {writer.node(inner): float(weight)}, float(constant)
+
+
+def _model(
+    writer: _Writer, weights: dict[int, float], bias: float, like: Model, frame: Frame
+) -> Model:
+    n_inputs, names = writer.n_inputs, [p.name for p in frame.primitives]
+    copies = max(
+        sum(other.source == piece.source for other in pieces)
+        for _, pieces in writer.nodes
+        for piece in pieces
+    )
+    space = SearchSpace(
+        n_inputs, len(writer.nodes), 1, frame.primitives, frame.aggregations,
+        frame.max_in_degree, copies,
+    )  # fmt: skip
+    off = -1 if space.none is None else space.none
+    architecture = np.full(space.n_edges, off)
+    edge = np.zeros((space.n_edges, space.max_params))
+    readout, shift = np.zeros((space.n_nodes, 1)), np.array([bias])
+    for k, (_, pieces) in enumerate(writer.nodes):
+        for piece in pieces:
+            e = space.edges_into(k).start + piece.source * copies
+            while architecture[e] != off:
+                e += 1
+            architecture[e] = names.index(piece.name)
+            edge[e, : len(piece.coefs)] = piece.coefs
+    readout[list(weights), 0] = list(weights.values())
+    kinds = [frame.aggregations.index(a) if len(p) > 1 else 0 for a, p in writer.nodes]
+    return Model(space, like.objective, architecture, edge, readout, shift, kinds)
+
+
+def _multiplied_out(expression: Any) -> Any:
+    """The expression as a sum, without the rounding errors of terms that cancel."""
+    import sympy
+
+    total = sympy.expand(expression, power_base=False, log=False)
+    terms = sympy.Add.make_args(total)
+    sizes = [abs(float(term.as_coeff_Mul()[0])) for term in terms]
+    pairs = zip(terms, sizes, strict=True)
+    return sympy.Add(*(term for term, size in pairs if size > _CANCELLED * max(sizes)))
+
+
+def shorter(model: Model, frame: Frame, train_readout: bool, x: np.ndarray) -> Model | None:
+    """A simpler graph of the same function on the rows ``x`` within the frame, or None.
+
+    Its coefficients are those of SymPy's shorter form; refit them before they are used.
+    """
+    import sympy
+
+    known = all(edge.primitive in builtin() for edge in model.edges())
+    names = [f"x{i}" for i in range(model.space.n_inputs)]
+    written = substituted(model, names, _MOST_TERMS) if known else None
+    if written is None or len(written) > 1:
+        return None
+    plain = without_traces(written[0], _TRACE)
+    if plain.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
+        return None
+    forms = {simplified(plain)}
+    if terms_written_out(plain) <= _MOST_TERMS:
+        forms.add(simplified(_multiplied_out(plain)))
+    signs = _Signs(symbols(names), x)
+    if plain.has(sympy.Abs):
+        forms.add(simplified(signs.without_sizes(plain)))
+    best, least = None, complexity(model, train_readout)
+    for form, read in product(sorted(forms, key=str), (_read_out, _one_node)):
+        writer = _Writer(symbols(names), frame, signs)
+        expression = with_whole_numbers(form)
+        try:
+            weights, bias = read(writer, expression)
+            found = _model(writer, weights, bias, model, frame)
+        except _Unwritable:
+            continue
+        if (size := complexity(found, train_readout)) < least:
+            best, least = found, size
+    return best

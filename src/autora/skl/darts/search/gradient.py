@@ -1,0 +1,132 @@
+"""Children of graphs that a refit-aware architecture gradient proposes.
+
+DARTS follows the gradient of the loss in the architecture weights. At a vertex, a discrete
+graph with optimal coefficients, this module asks for the gain of every single edit: each
+primitive at each source in each slot, with read-out and coefficients free to follow. What
+is random is drawn here; scores and choice are compiled (`kernel_scores`, `kernel_propose`).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from ..selection.criteria import FLOOR
+from .problem import Arena, Edits, Graphs
+
+#: Edits among which children are drawn.
+_SHORTLIST = 400
+#: New nodes made of two sources that are looked at per graph.
+_N_PAIRS = 6
+_EXPONENTS = (-3.0, -2.0, -1.5, -0.5, 1.5, 3.0, 4.0)
+
+
+class _Template(NamedTuple):
+    """The primitives of a dictionary, some several times, and what is drawn for each."""
+
+    op: np.ndarray
+    coefs: np.ndarray  #: (size, P), what is not drawn
+    slope: np.ndarray  #: place of a drawn slope, −1 without
+    shift: np.ndarray  #: place of a drawn shift, −1 without
+    tail: np.ndarray  #: place of a drawn exponent, −1 without
+    turn: np.ndarray  #: which of the drawn exponents
+
+
+@lru_cache(maxsize=16)
+def _template(arena: Arena) -> _Template:
+    rows: list[tuple] = []
+    for op in arena.allowed:
+        slope, shift, n_params = arena.form[op].tolist()
+        straight, power = arena.straight[op], arena.primitives[op].base == "power"
+        count = (1, 1, 2, 3)[min(n_params, 3)]
+        if power:
+            count = 3 if n_params == 1 else 2
+        coefs = np.zeros(arena.max_params)
+        coefs[:slope] = coefs[slope + shift : n_params] = 1.0
+        places = (
+            0 if slope and not straight else -1,
+            slope if shift else -1,
+            n_params - 1 if power else -1,
+        )
+        rows += [(op, coefs, *places, i) for i in range(1 if straight else count)]
+    return _Template(*(np.array(column) for column in zip(*rows, strict=True)))
+
+
+def _coefficients(arena: Arena, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Coefficients (count, list, P) of that many dictionaries.
+
+    Slopes and shifts are in units of the source.
+    """
+    t = _template(arena)
+    shape = count, len(t.op)
+    coefs = np.tile(t.coefs, (count, 1, 1))
+    slopes = rng.choice((-1.0, 1.0), shape) * np.exp(rng.normal(0.0, 1.2, shape))
+    shifts = rng.normal(0.0, 1.0, shape)
+    exponents = rng.permuted(np.tile(_EXPONENTS, (count, 1)), axis=1)
+    tails = exponents[:, t.turn % len(_EXPONENTS)]
+    for place, drawn in ((t.slope, slopes), (t.shift, shifts), (t.tail, tails)):
+        has = np.flatnonzero(place >= 0)
+        coefs[:, has, place[has]] = drawn[:, has]
+    return coefs
+
+
+def _pairs(
+    arena: Arena, n_sources: np.ndarray, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """New nodes (graphs, count, 3) of two sources: first, second, pair; −1 for none."""
+    shape = len(n_sources), count
+    kinds = np.flatnonzero(arena.basic[:4] >= 0)
+    pairs = np.full((*shape, 3), -1)
+    if len(kinds):
+        n, u = n_sources[:, None], rng.random((2, *shape))
+        first = (u[0] * n).astype(int)
+        second = (first + 1 + (u[1] * (n - 1)).astype(int)) % n
+        made = np.stack([first, second, rng.choice(kinds, shape)], axis=2)
+        pairs = np.where((n > 1)[:, :, None], made, pairs)
+    return pairs
+
+
+def _prices(arena: Arena) -> tuple[np.ndarray, float, float, float]:
+    """What complexity costs, as factors of the error, see `kernel_propose`."""
+    n = arena.known.n
+    unit = np.log(n) / n
+    readout = np.exp(unit * arena.train_readout)
+    return np.exp(unit * arena.cost), np.exp(unit), readout, np.exp(1.5 * unit)
+
+
+def proposed(
+    arena: Arena,
+    graphs: Graphs,
+    count: int,
+    rng: np.random.Generator,
+    compound: bool = True,
+) -> tuple[np.ndarray, Edits]:
+    """About ``count`` promising edits of every fitted graph, drawn by their score.
+
+    Returns whose edits they are and the edits; without ``compound`` none brings a node of
+    two sources.
+    """
+    size = len(graphs)
+    n_sources = arena.n_inputs + (graphs.op[:, :, 0] >= 0).sum(axis=1)
+    pairs = _pairs(arena, n_sources, _N_PAIRS if compound else 0, rng)
+    drawn = _coefficients(arena, 1 + size, rng)
+    luck = rng.gumbel(size=(size, _SHORTLIST))
+    vocabulary = (
+        _template(arena).op,
+        arena.basic,
+        arena.form,
+        arena.straight,
+        arena.scales_itself,
+    )
+    rows = np.zeros((size * count, 8), np.int64)
+    edits = Edits(rows, np.zeros((len(rows), arena.max_params)), np.zeros(len(rows)))
+    parents = np.zeros(len(rows), np.int64)
+    kernel = arena.kernel
+    filled = kernel.propose(
+        arena.data, kernel.evaluate, kernel.value_of, arena.can_multiply, graphs.structure,
+        graphs.theta, drawn, pairs, luck, vocabulary, _prices(arena), FLOOR * arena.unit,
+        *edits, parents,
+    )  # fmt: skip
+    return parents[:filled], Edits(*(part[:filled] for part in edits))

@@ -1,0 +1,352 @@
+"""Where graphs compete: data, vocabulary and the arrays that describe many graphs at once.
+
+A batch of graphs is a handful of arrays (see `kernel`), so that thousands are edited,
+refitted and compared per second without a Python object for any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+from ..fitting.coefficients import largest_coefficients
+from ..graph.observations import typical_size
+from ..graph.primitives import Primitive, builtin
+from ..selection import criteria
+from ..selection.criteria import Evidence
+
+#: Coefficients, in units of their data, outside this range smell of a limit that is
+#: approached only to imitate another function.
+_SMALLEST, _LARGEST = 1 / 200, 20.0
+
+
+class Graphs:
+    """A batch of graphs with their coefficients."""
+
+    FIELDS = ("agg", "src", "op", "use", "theta", "w", "loss", "key")
+
+    def __init__(self, **arrays: np.ndarray) -> None:
+        self.agg, self.src, self.op = arrays["agg"], arrays["src"], arrays["op"]
+        self.use, self.theta = arrays["use"], arrays["theta"]
+        self.w, self.loss, self.key = arrays["w"], arrays["loss"], arrays["key"]
+
+    @classmethod
+    def empty(cls, count: int, n_nodes: int, n_slots: int, max_params: int) -> Graphs:
+        return cls(
+            agg=np.zeros((count, n_nodes), np.int64),
+            src=np.zeros((count, n_nodes, n_slots), np.int64),
+            op=np.full((count, n_nodes, n_slots), -1, np.int64),
+            use=np.zeros((count, n_nodes), np.bool_),
+            theta=np.zeros((count, n_nodes, n_slots, max_params)),
+            w=np.zeros((count, 1 + n_nodes)),
+            loss=np.full(count, np.inf),
+            key=np.zeros(count, np.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    @property
+    def structure(self) -> tuple:
+        return self.agg, self.src, self.op, self.use
+
+    def take(self, index: np.ndarray | Sequence[int]) -> Graphs:
+        """A copy of some of the graphs."""
+        return Graphs(**{name: getattr(self, name)[index] for name in self.FIELDS})
+
+    def put(self, index: np.ndarray | Sequence[int], graphs: Graphs) -> None:
+        """Replace some of the graphs."""
+        for name in self.FIELDS:
+            getattr(self, name)[index] = getattr(graphs, name)
+
+    @staticmethod
+    def join(parts: Sequence[Graphs]) -> Graphs:
+        return Graphs(
+            **{n: np.concatenate([getattr(p, n) for p in parts]) for n in Graphs.FIELDS}
+        )
+
+
+class Edits(NamedTuple):
+    """Rows for ``kernel.children``."""
+
+    rows: np.ndarray  #: (B, 8) int
+    coefs: np.ndarray  #: (B, P)
+    amplitude: np.ndarray  #: (B,)
+
+
+class Units(NamedTuple):
+    """y = shift + scale · (what the search fits)."""
+
+    shift: float
+    scale: float
+
+
+@dataclass(frozen=True, eq=False)
+class Arena:
+    """What stays the same during a search.
+
+    Attributes
+    ----------
+    primitives : tuple of Primitive
+        Those of the compiled program, of which ``allowed`` are in the vocabulary.
+    x : ndarray of shape (inputs, n)
+    y : ndarray of shape (n,)
+        Standardised to mean 0 and variance 1 where the read-out is trained.
+    root : ndarray of shape (n,)
+        Square roots of the rows' weights.
+    known : Evidence
+        What the rows can say.
+    units : Units
+        How y was standardised.
+    """
+
+    kernel: ModuleType
+    primitives: tuple[Primitive, ...]
+    allowed: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    root: np.ndarray
+    n_nodes: int
+    n_slots: int
+    can_multiply: bool
+    train_readout: bool
+    train_bias: bool
+    known: Evidence
+    units: Units
+
+    @property
+    def n_inputs(self) -> int:
+        return len(self.x)
+
+    @property
+    def n_rows(self) -> int:
+        return self.x.shape[1]
+
+    @cached_property
+    def scale(self) -> np.ndarray:
+        """Size of every source: inputs in their units, nodes taken as 1."""
+        size = np.array([typical_size(column) for column in self.x])
+        return np.concatenate([size, np.ones(self.n_nodes)])
+
+    @cached_property
+    def unit(self) -> float:
+        """Sum of squares of the best constant; of what is constant that of y, or 1."""
+        mean = np.average(self.y, weights=self.root**2)
+        for centre in (mean, 0.0):
+            total = float(np.sum((self.root * (self.y - centre)) ** 2))
+            if total > 0:
+                return total
+        return 1.0
+
+    @cached_property
+    def n_params(self) -> np.ndarray:
+        return np.array([p.n_params for p in self.primitives])
+
+    @cached_property
+    def form(self) -> np.ndarray:
+        """Whether the argument has a slope, a shift; the number of coefficients."""
+        slope = {"scaled": (1, 0), "shifted": (0, 1), "linear": (1, 1)}
+        return np.array(
+            [(*slope.get(p.argument, (0, 0)), p.n_params) for p in self.primitives]
+        )
+
+    @cached_property
+    def starting_places(self) -> np.ndarray:
+        """Where the coefficients of every primitive begin (primitives, P).
+
+        0 is an exponent, 1 the number one, more are numbers about zero.
+        """
+        places = np.tile(2 + np.arange(self.max_params), (len(self.primitives), 1))
+        for op, primitive in enumerate(self.primitives):
+            for j, kind in enumerate(primitive.params):
+                if kind == "shape":
+                    places[op, j] = 0 if primitive.base == "power" else 1
+        return places
+
+    @cached_property
+    def straight(self) -> np.ndarray:
+        """Primitives that are linear in their source."""
+        return np.array([p.straight for p in self.primitives])
+
+    @cached_property
+    def cost(self) -> np.ndarray:
+        """Parameters that an edge counts for: half for being there, half if it bends."""
+        return self.n_params + 0.5 + 0.5 * ~self.straight
+
+    @cached_property
+    def scales_itself(self) -> np.ndarray:
+        """Primitives with an amplitude among their coefficients."""
+        return self.straight & (self.form[:, 0] == 1)
+
+    @cached_property
+    def basic(self) -> np.ndarray:
+        """The primitives that pairs are made of; −1 where the vocabulary lacks one."""
+        names = [p.name for p in self.primitives]
+        allowed = set(self.allowed.tolist())
+        wanted = ("add", "subtract", "add", "reciprocal", "mult")
+        found = [names.index(n) if n in names else -1 for n in wanted]
+        found = [op if op in allowed else -1 for op in found]
+        if not self.can_multiply:
+            found[2] = found[3] = -1
+        return np.array(found)
+
+    @cached_property
+    def relatives(self) -> np.ndarray:
+        """For every primitive some allowed variants of the same function."""
+        allowed = self.allowed.tolist()
+        rows = []
+        for p in self.primitives:
+            same = [o for o in allowed if self.primitives[o].base == p.base]
+            same = [o for o in same if self.primitives[o].name != p.name] or [-1]
+            rows.append([same[i % len(same)] for i in range(12)])
+        return np.array(rows)
+
+    def empty(self, count: int) -> Graphs:
+        return Graphs.empty(count, self.n_nodes, self.n_slots, self.max_params)
+
+    @property
+    def max_params(self) -> int:
+        return max(1, int(self.n_params.max()))
+
+    @cached_property
+    def data(self) -> tuple:
+        """What the compiled refit needs to know of the problem."""
+        return (
+            self.x,
+            self.y,
+            self.root,
+            self.n_params,
+            self.train_readout,
+            self.train_bias,
+        )
+
+    def fit(
+        self,
+        graphs: Graphs,
+        steps: int,
+        tolerance: float,
+        hopeless: np.ndarray | None = None,
+    ) -> None:
+        """Refit a batch in place; ``hopeless`` (B,) are losses not worth a late step."""
+        limits = (steps, tolerance, 1e-29 * self.unit)
+        if hopeless is None:
+            hopeless = np.full(len(graphs), np.inf)
+        self.kernel.fit_many(
+            self.data, self.kernel.evaluate, limits, hopeless, graphs.structure,
+            graphs.theta, graphs.w, graphs.loss,
+        )  # fmt: skip
+
+    def expanded(self, graph: Graphs) -> tuple[tuple, bool]:
+        """The workspace of a single graph, see `kernel`, and whether it is finite."""
+        structure = tuple(array[0] for array in graph.structure)
+        kernel = self.kernel
+        work, _, count = kernel.expand(
+            self.data, kernel.evaluate, structure, graph.theta[0]
+        )
+        return work, count >= 0
+
+    def residual(self, graph: Graphs) -> np.ndarray:
+        """Errors of a single graph, shape (n,); NaN where it is not finite."""
+        work, is_finite = self.expanded(graph)
+        return work[6] / self.root if is_finite else np.full(self.n_rows, np.nan)
+
+    def apply(self, graphs: Graphs, edits: Edits) -> None:
+        """Apply one edit to every graph, in place; a void edit leaves key 0."""
+        book = (self.basic, self.form, self.train_readout)
+        self.kernel.children(
+            edits.rows, edits.coefs, edits.amplitude, book, self.n_inputs,
+            graphs.structure, graphs.theta, graphs.key,
+        )  # fmt: skip
+
+    def size(self, graphs: Graphs) -> np.ndarray:
+        """Complexity: coefficients, half an edge, half a bend."""
+        on = graphs.op >= 0
+        edges = np.where(on, self.cost[graphs.op], 0.0).sum(axis=(1, 2))
+        return edges + self.train_readout * graphs.use.sum(axis=1)
+
+    def n_coefficients(self, graphs: Graphs) -> np.ndarray:
+        """Fitted coefficients, the intercept included."""
+        own = np.where(graphs.op >= 0, self.n_params[graphs.op], 0).sum(axis=(1, 2))
+        return own + self.train_readout * graphs.use.sum(axis=1) + int(self.train_bias)
+
+    def promise(self, graphs: Graphs, screen: Arena) -> np.ndarray:
+        """The criterion of graphs whose loss is that on some of the rows."""
+        share = graphs.loss / screen.unit
+        sizes = self.n_coefficients(graphs), self.size(graphs)
+        return criteria.criterion(self.known, share, *sizes)
+
+    def criterion(self, graphs: Graphs) -> np.ndarray:
+        """The criterion with a fine for coefficients of an unnatural size."""
+        return self.promise(graphs, self) + 2 * self.strain(graphs)
+
+    def needed(self, graphs: Graphs, value: np.ndarray, screen: Arena) -> np.ndarray:
+        """The losses on some of the rows at which the graphs would have a criterion."""
+        sizes = self.n_coefficients(graphs), self.size(graphs)
+        return screen.unit * criteria.needed(self.known, value, *sizes)
+
+    def is_exact(self, graphs: Graphs) -> np.ndarray:
+        share = graphs.loss / self.unit
+        return criteria.is_exact(self.known, share, self.n_coefficients(graphs))
+
+    def is_saturated(self, graphs: Graphs) -> np.ndarray:
+        """Graphs that have as many coefficients as there are rows."""
+        return criteria.freedom(self.known, self.n_coefficients(graphs)) <= 0
+
+    def strain(self, graphs: Graphs) -> np.ndarray:
+        """How far, in logarithms, coefficients lie outside the natural range."""
+        size = np.abs(graphs.theta)
+        slope = (graphs.op >= 0) & (self.form[graphs.op, 0] == 1)
+        size[..., 0] *= np.where(slope, self.scale[graphs.src], 1.0)
+        places = np.arange(self.max_params) < self.n_params[graphs.op][..., None]
+        used = places & (graphs.op >= 0)[..., None] & (size > 0)
+        with np.errstate(divide="ignore"):
+            log = np.log(size)
+        outside = np.maximum(log - np.log(_LARGEST), np.log(_SMALLEST) - log)
+        return np.where(used, np.maximum(outside, 0.0), 0.0).sum(axis=(1, 2, 3))
+
+    @cached_property
+    def _limits(self) -> np.ndarray:
+        """Largest coefficients (inputs, primitives, P) of what bends an input."""
+        limits = np.full((self.n_inputs, len(self.primitives), self.max_params), np.inf)
+        for op, primitive in enumerate(self.primitives):
+            if not primitive.straight:
+                for i in range(self.n_inputs):
+                    found = largest_coefficients(primitive, self.scale[i])
+                    limits[i, op, : len(found)] = found
+        return limits
+
+    def is_carried(self, graphs: Graphs) -> np.ndarray:
+        """Whether double precision carries what bends the inputs of the graphs."""
+        bends = (graphs.op >= 0) & (graphs.src < self.n_inputs)
+        source = np.where(bends, graphs.src, 0)
+        allowed = np.abs(graphs.theta) <= self._limits[source, graphs.op]
+        return (allowed | ~bends[..., None]).all(axis=(1, 2, 3))
+
+    def rows(self, index: np.ndarray) -> Arena:
+        """The same arena with some of the rows."""
+        known = self.known._replace(
+            n=self.known.n * float(np.sum(self.root[index] ** 2) / (self.root @ self.root)),
+            distinct=min(self.known.distinct, len(index)),
+        )
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        fields |= {
+            "x": np.ascontiguousarray(self.x[:, index]),
+            "y": self.y[index],
+            "root": self.root[index],
+            "known": known,
+        }
+        return Arena(**fields)
+
+
+@lru_cache(maxsize=16)
+def table(extra: tuple[Primitive, ...] = ()) -> tuple[Primitive, ...]:
+    """Primitives of the compiled program: all built-in ones, so that one program serves
+    every vocabulary, and the caller's own.
+    """
+    own = [p for p in extra if p not in builtin()]
+    return tuple(p for p in (*builtin(), *own) if p.name != "none")

@@ -1,0 +1,188 @@
+"""A found graph made as simple as the data allow.
+
+Every edge is tried without, with every cheaper primitive in its place, and every node is
+tried outside the read-out; each try is refitted exactly and judged by the criterion. Limits
+that imitate another function (a logistic far out in its tail for an exponential) end here.
+An edge that is constant on the data (a tanh far out, which a shift makes up for) can only
+go together with another change, and so can one that imitates what costs as much.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..selection.criteria import FLOOR
+from .problem import Arena, Edits, Graphs
+
+_STEPS, _SCREENING_STEPS, _SHORTLIST = 40, 15, 6
+#: Spread, as a share of its size, up to which an edge is constant.
+_CONSTANT = 1e-9
+#: A try whose loss on the sample is more than so many times that of the graph, and more
+#: than so small a part of that of a constant, does not get there in the steps that follow.
+_WORSE, _FAR = 100.0, 1e-4
+#: So many times that is too much after a few steps.
+_HOPELESS = 100.0
+#: Loss of a twin, in losses of the graph, its steps, and how many are followed up.
+_AS_GOOD, _TWIN_STEPS, _MOST_TWINS = 1.1, 8, 3
+_EXPONENTS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
+
+
+def _starts(
+    arena: Arena, op: int, before: int, source: int, old: np.ndarray
+) -> list[np.ndarray]:
+    """Coefficients to begin with when another primitive takes an edge over.
+
+    An imitation has the slope of what it imitates, or its opposite.
+    """
+    slope = 1.0 / arena.scale[source]
+    slopes = [old[0], -old[0], slope] if arena.form[before, 0] else [slope]
+    if not arena.form[op, 0]:
+        slopes = slopes[:1]
+    return [start for slope in slopes for start in _starts_at(arena, op, slope, old)]
+
+
+def _starts_at(arena: Arena, op: int, slope: float, old: np.ndarray) -> list[np.ndarray]:
+    primitive = arena.primitives[op]
+    start = np.zeros(arena.max_params)
+    at = 0
+    if arena.form[op, 0]:
+        start[at] = slope
+        at += 1
+    if arena.form[op, 1]:
+        start[at] = old[0] if arena.form[op, 0] == 0 else 0.0
+        at += 1
+    if primitive.base != "power":
+        start[at : primitive.n_params] = 1.0
+        return [start]
+    results = []
+    for exponent in _EXPONENTS:
+        row = start.copy()
+        row[at] = exponent
+        results.append(row)
+    return results
+
+
+class _Tries:
+    """Edits of a single graph, listed one by one."""
+
+    def __init__(self, arena: Arena, graph: Graphs) -> None:
+        self.arena, self.graph = arena, graph
+        self.rows: list[Sequence[Any]] = []
+        self.coefs: list[np.ndarray] = []
+
+    def add(self, kind: int, k: int, s: int = 0, op: int = -1, source: int = 0) -> None:
+        self.rows.append((kind, k, s, op, source, 0, 0, -1))
+        self.coefs.append(np.zeros(self.arena.max_params))
+
+    def replace(self, k: int, s: int, able: Callable[[float, float], bool]) -> None:
+        """Another primitive at an edge, where its cost and the present one's allow it."""
+        arena, kinds = self.arena, self.arena.kernel
+        old, source = int(self.graph.op[0, k, s]), int(self.graph.src[0, k, s])
+        theta = self.graph.theta[0, k, s]
+        for new in arena.allowed:
+            if new == old or not able(arena.cost[new], arena.cost[old]):
+                continue
+            if arena.primitives[new].base == arena.primitives[old].base:
+                self.add(kinds.VARIANT, k, s, new, source)
+            for start in _starts(arena, new, old, source, theta):
+                self.add(kinds.SET, k, s, new, source)
+                self.coefs[-1] = start
+
+    def children(self) -> Graphs:
+        """What they make of the graph."""
+        rows, count = np.array(self.rows, np.int64).reshape(-1, 8), len(self.rows)
+        children = self.graph.take(np.zeros(count, int))
+        coefs = np.array(self.coefs).reshape(count, self.arena.max_params)
+        self.arena.apply(children, Edits(rows, coefs, np.ones(count)))
+        return children.take(np.flatnonzero(children.key))
+
+
+def _cheaper(arena: Arena, graph: Graphs) -> Graphs:
+    """What every edit makes of a single graph that makes it cheaper."""
+    edits, kinds = _Tries(arena, graph), arena.kernel
+    for k in np.flatnonzero(graph.use[0]).tolist():
+        edits.add(kinds.SHOW, k)
+    for k, s in np.argwhere(graph.op[0] >= 0).tolist():
+        edits.add(kinds.DELETE, k, s)
+        edits.replace(k, s, operator.lt)
+    return edits.children()
+
+
+def _twins(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
+    """Graphs as costly and as good, another primitive at one edge of a single graph.
+
+    They are looked for where a coefficient has an unnatural size, as in a logistic far out
+    in its tail: the exponential that it imitates costs as much, but leads on.
+    """
+    if not arena.strain(graph)[0] > 0:
+        return graph.take([])
+    edits = _Tries(arena, graph)
+    for k, s in np.argwhere(graph.op[0] >= 0).tolist():
+        edits.replace(k, s, operator.eq)
+    twins = edits.children()
+    here = graph.take([0])
+    screen.fit(here, 0, 0.0)
+    bar = _AS_GOOD * (here.loss[0] + FLOOR * screen.unit)
+    screen.fit(twins, _TWIN_STEPS, 1e-9, np.full(len(twins), _HOPELESS * bar))
+    order = np.argsort(twins.loss, kind="stable")
+    return twins.take(order[twins.loss[order] <= bar][:_MOST_TWINS])
+
+
+def _constant_edges(arena: Arena, graph: Graphs) -> np.ndarray:
+    """(node, slot) of edges that have one value on all rows."""
+    work, is_finite = arena.expanded(graph)
+    if not is_finite:
+        return np.zeros((0, 2), int)
+    values = work[1]
+    still = np.ptp(values, axis=2) <= _CONSTANT * np.abs(values).max(axis=2)
+    return np.argwhere(still & (graph.op[0] >= 0))
+
+
+def _without(arena: Arena, graph: Graphs, k: int, s: int) -> Graphs:
+    """The graph without an edge; empty if nothing is left."""
+    rows = np.array([(arena.kernel.DELETE, k, s, -1, 0, 0, 0, -1)], np.int64)
+    left = graph.take([0])
+    arena.apply(left, Edits(rows, np.zeros((1, arena.max_params)), np.ones(1)))
+    return left.take(np.flatnonzero(left.key))
+
+
+def _shortlist(screen: Arena, graph: Graphs, children: Graphs) -> np.ndarray:
+    """The tries that are best on the sample, of those that may become as good."""
+    here = graph.take([0])
+    screen.fit(here, 0, 0.0)
+    bar = _WORSE * here.loss[0] + _FAR * screen.unit
+    hopeless = np.full(len(children), _HOPELESS * bar)
+    screen.fit(children, _SCREENING_STEPS, 1e-9, hopeless)
+    order = np.argsort(screen.criterion(children), kind="stable")
+    return order[children.loss[order] <= bar][:_SHORTLIST]
+
+
+def simplified(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
+    """The graph after the edits that improve the criterion, best first.
+
+    Tries are compared on the rows of ``screen``; the best few are judged on all rows.
+    """
+    current, value = graph, arena.criterion(graph)[0]
+    while True:
+        families = [_cheaper(arena, current)]
+        twins = _twins(arena, screen, current)
+        families += [_cheaper(arena, twins.take([i])) for i in range(len(twins))]
+        for k, s in _constant_edges(arena, current):
+            left = _without(arena, current, k, s)
+            families += [_cheaper(arena, left)] if len(left) else []
+        children = Graphs.join(families)
+        if not len(children):
+            return current
+        children = children.take(_shortlist(screen, current, children))
+        if not len(children):
+            return current
+        arena.fit(children, _STEPS, 1e-13)
+        criterion = arena.criterion(children)
+        best = int(np.argmin(criterion))
+        if not criterion[best] < value - 1e-9:
+            return current
+        current, value = children.take([best]), criterion[best]

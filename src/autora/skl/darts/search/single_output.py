@@ -1,0 +1,184 @@
+"""From data and a vocabulary to candidate models in a search space of open size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from ..fitting.problem import Problem, thinned
+from ..graph.model import Model, in_degrees, same_graph
+from ..graph.objectives import Objective
+from ..graph.search_space import SearchSpace
+from ..runtime.budget import Budget
+from ..runtime.checkpoint import Keeper
+from ..runtime.restarts import ONCE, Restarts
+from ..selection.candidates import Candidate
+from .assembly import assembled, whole
+from .baselines import lines
+from .canonical_signs import upright
+from .conversion import (
+    Frame,
+    arena_for,
+    graphs_of,
+    model_of,
+    space_for,
+    units_of,
+)
+from .finalize import (
+    MOST_ROWS,
+    as_candidates,
+    distinct,
+    few,
+    leading,
+    settled,
+    with_shorter,
+)
+from .loop import evolve
+from .parallel import Progress, Search, gathered
+from .problem import Arena, Graphs, Units
+from .proposals import Options
+from .random_edits import starts
+
+#: Starts of the refit of an architecture that was drawn, not found.
+_N_STARTS = 16
+
+
+class Found(NamedTuple):
+    space: SearchSpace
+    candidates: list[Candidate]  #: best criterion first
+    fitted: int  #: candidates that were refitted
+    out_of_budget: bool  #: ended by the clock or the number of candidates
+    interruption: KeyboardInterrupt | None = None  #: what ended it before its time
+
+
+@lru_cache(maxsize=8)
+def warm_up(frame: Frame, train_readout: bool, train_bias: bool) -> None:
+    """Compile everything, or load it from the cache, before a clock starts."""
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(1, 2, (2, 20, 1))  # no law: all parts of a search get their turn
+    problem = Problem(x, y, np.ones(20), train_readout, train_bias)
+    arena = arena_for(frame, problem, Units(0.0, 1.0))
+    evolve(arena, Budget(candidates=600), Options(), rng)
+
+
+def explore(
+    frame: Frame,
+    objective: Objective,
+    problem: Problem,
+    budget: Budget,
+    options: Options,
+    rng: np.random.Generator,
+    progress: Callable[[Progress], None] = lambda progress: None,
+    known: Sequence[Model] = (),
+    restarts: Restarts = ONCE,
+    keeper: Keeper | None = None,
+) -> Found:
+    """Search the frame; candidates come refitted on all rows.
+
+    ``known`` models take part from the start. Every restart has the whole budget of
+    candidates; those that follow one another share its seconds.
+    """
+    units = units_of(problem)
+    warm_up(frame, problem.train_readout, problem.train_bias)
+    small = thinned(problem, MOST_ROWS, rng)
+    search = Search(frame, objective, small, budget, options, known, keeper)
+    herds, interruption = gathered(search, restarts, rng, progress)
+    fitted, out_of_budget = sum(h.fitted for h in herds), herds[-1].out_of_budget
+    full = arena_for(frame, problem, units)
+    graphs = distinct(Graphs.join([herd.graphs for herd in herds]))
+    if not len(graphs):
+        space = SearchSpace(full.n_inputs, 1, 1, frame.primitives, frame.aggregations)
+        return Found(space, [], fitted, out_of_budget, interruption)
+    graphs = settled(full, graphs, leading, rng)
+    graphs = distinct(upright(full, graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))))
+    criterion = full.criterion(graphs)
+    graphs = graphs.take(np.argsort(criterion, kind="stable"))
+    if options.simplify and interruption is None:
+        graphs = with_shorter(full, graphs, frame, objective, problem, units)
+    straight = lines(problem, objective, frame)
+    widest = max((max(in_degrees(line.fit.model)) for line in straight), default=1)
+    space = space_for(frame, problem.x.shape[1], graphs, widest)
+    found = as_candidates(full, graphs, space, objective, problem, units)
+    found = _with(found, [_moved(line, space) for line in straight])
+    return Found(space, found, fitted, out_of_budget, interruption)
+
+
+def _moved(candidate: Candidate, space: SearchSpace) -> Candidate:
+    """The same in another space."""
+    model = candidate.fit.model
+    part = whole(model)
+    readout = model.readout[list(part.reads)]
+    moved = assembled([part], space, model.objective, [readout], model.bias)
+    return candidate._replace(fit=candidate.fit._replace(model=moved))
+
+
+def _with(found: Sequence[Candidate], lines: Sequence[Candidate]) -> list[Candidate]:
+    """Both, best first; a line that was found as well counts as the line."""
+    others = [
+        candidate
+        for candidate in found
+        if not any(same_graph(candidate.fit.model, line.fit.model) for line in lines)
+    ]
+    return sorted([*lines, *others], key=lambda candidate: candidate.criterion)
+
+
+def refit(
+    frame: Frame,
+    space: SearchSpace,
+    objective: Objective,
+    problem: Problem,
+    asked: tuple[np.ndarray, np.ndarray],
+    known: Sequence[Model],
+    rng: np.random.Generator,
+) -> Model | None:
+    """An architecture (primitives, aggregations) with fitted coefficients.
+
+    Known models of the same architecture lend their coefficients and say which nodes the
+    read-out sees; else both the last nodes alone and all of them are tried, from several
+    starts. None where nothing is finite on all rows.
+    """
+    architecture, aggregation = asked
+    units = units_of(problem)
+    blank = Model(
+        space,
+        objective,
+        architecture,
+        np.zeros((space.n_edges, space.max_params)),
+        np.ones((space.n_nodes, 1)),
+        np.zeros(1),
+        aggregation,
+    )
+    slots = max(frame.max_in_degree, *in_degrees(blank))
+    wide = frame._replace(max_nodes=space.n_nodes, max_in_degree=slots)
+    arena = arena_for(wide, problem, units)
+    same = [m for m in known if same_graph(m, blank)]
+    graphs = graphs_of(arena, same, units) if same else _draws(arena, blank, units, rng)
+    graphs = settled(arena, graphs, few, rng)
+    criterion = arena.criterion(graphs)
+    best = int(np.argmin(criterion))
+    if not np.isfinite(criterion[best]):
+        return None
+    model = model_of(arena, graphs, best, space, objective, units)
+    return model if model.is_finite else None
+
+
+def _draws(arena: Arena, blank: Model, units: Units, rng: np.random.Generator) -> Graphs:
+    """Starts of an architecture: drawn coefficients, the read-out of two kinds."""
+    graphs = graphs_of(arena, [blank] * _N_STARTS, units)
+    fed = {edge.source - blank.space.n_inputs for edge in blank.edges()}
+    last = np.array([k not in fed for k in range(arena.n_nodes)])
+    graphs.use[::2] &= last
+    places = np.argwhere(graphs.op >= 0)
+    for start, (i, k, s) in zip(starts(arena, len(places), rng), places, strict=True):
+        op = graphs.op[i, k, s]
+        row = start[arena.starting_places[op]]
+        unit = arena.scale[graphs.src[i, k, s]]
+        if arena.form[op, 0]:
+            row[0] /= unit
+        elif arena.form[op, 1]:
+            row[0] *= unit
+        graphs.theta[i, k, s] = row
+    return graphs

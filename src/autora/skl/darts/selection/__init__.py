@@ -1,0 +1,1 @@
+"""Which equation: one criterion, the table of candidates, the choice of a row."""

@@ -1,0 +1,145 @@
+"""Candidates: architectures with their own exact refit, by which they are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..fitting.problem import Problem
+from ..fitting.refit import Fit, levenberg_marquardt
+from ..graph.architecture import Coefs
+from ..graph.model import Model
+from ..graph.objectives import Objective
+from ..graph.observations import typical_size
+from ..graph.search_space import SearchSpace
+from .criteria import EXACT, constant_loss, judged
+
+
+class Candidate(NamedTuple):
+    fit: Fit
+    criterion: float
+
+    @property
+    def architecture(self) -> np.ndarray:
+        return self.fit.model.architecture
+
+
+class Setting(NamedTuple):
+    """What a candidate is fitted to and how."""
+
+    space: SearchSpace
+    objective: Objective
+    problem: Problem
+    coefs: Coefs  #: coefficients of the mixture, the first start of every refit
+    max_iter: int
+    n_starts: int = 3
+
+
+def slope_units(problem: Problem, space: SearchSpace) -> np.ndarray:
+    """Unit of a slope on each edge: one over the size of its source."""
+    size = np.array([typical_size(column) for column in problem.x.T])
+    units = np.concatenate([1 / size, np.ones(space.n_nodes)])
+    return units[space.sources]
+
+
+def random_coefs(
+    space: SearchSpace, units: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Starting coefficients of shape (edges, primitives, max_params)."""
+    shape = (space.n_edges, space.n_primitives, space.max_params)
+    coefs = rng.uniform(-1, 1, shape)
+    for p, primitive in enumerate(space.primitives):
+        for i, kind in enumerate(primitive.params):
+            if kind == "slope":
+                coefs[:, p, i] *= units
+            elif kind == "shape":
+                coefs[:, p, i] = 1.0
+    return coefs
+
+
+def build(
+    setting: Setting,
+    architecture: np.ndarray,
+    edge: np.ndarray,
+    aggregation: np.ndarray | None = None,
+) -> Model:
+    """A model with the chosen primitives' share of a table of coefficients."""
+    space = setting.space
+    chosen = edge[np.arange(space.n_edges), architecture].astype(float)
+    model = Model(
+        space,
+        setting.objective,
+        architecture,
+        chosen,
+        np.asarray(setting.coefs.readout, float),
+        np.asarray(setting.coefs.bias, float),
+        aggregation,
+    )
+    used = np.arange(space.max_params) < model.sizes[:, None]
+    return model.replace(edge=np.where(used, chosen, 0.0))
+
+
+def _starts(
+    setting: Setting,
+    architecture: np.ndarray,
+    known: Sequence[Model],
+    rng: np.random.Generator,
+    aggregation: np.ndarray | None = None,
+) -> Iterator[Model]:
+    """Where a refit begins: known fits, the mixture's coefficients, random ones."""
+    yield from known
+    space, edge = setting.space, np.asarray(setting.coefs.edge, float)
+    model = build(setting, architecture, edge, aggregation)
+    yield model
+    if model.sizes.any():
+        units = slope_units(setting.problem, space)
+        for _ in range(setting.n_starts - 1):
+            coefs = random_coefs(space, units, rng)
+            yield build(setting, architecture, coefs, aggregation)
+
+
+def refit(
+    setting: Setting,
+    architecture: np.ndarray,
+    rng: np.random.Generator,
+    starts: Sequence[Model] = (),
+    aggregation: np.ndarray | None = None,
+) -> Candidate:
+    """The best of several exact refits of one architecture; nodes add up by default.
+
+    Never worse than any of the models in ``starts``.
+    """
+    problem, fits = setting.problem, []
+    exact = EXACT * constant_loss(problem)
+    for model in _starts(setting, architecture, starts, rng, aggregation):
+        fits.append(levenberg_marquardt(problem, model, setting.max_iter))
+        if fits[-1].loss <= exact:
+            break
+    best = min(fits, key=lambda fit: fit.loss)
+    return Candidate(best, judged(best.model, best.loss, problem))
+
+
+def _without_edge(setting: Setting, candidate: Candidate, edge: int) -> Candidate | None:
+    """The candidate with one edge switched off and the rest refitted from where it is."""
+    model, none = candidate.fit.model, setting.space.none
+    if none is None or model.architecture[edge] == none:
+        return None
+    architecture, coefs = model.architecture.copy(), model.edge.copy()
+    architecture[edge], coefs[edge] = none, 0
+    start = model.replace(architecture=architecture, edge=coefs)
+    fit = levenberg_marquardt(setting.problem, start, setting.max_iter)
+    return Candidate(fit, judged(fit.model, fit.loss, setting.problem))
+
+
+def prune(setting: Setting, candidate: Candidate) -> Candidate:
+    """Switch off, one after the other, the edges that the data do not need."""
+    while True:
+        edges = range(setting.space.n_edges)
+        tries = [_without_edge(setting, candidate, edge) for edge in edges]
+        better = [t for t in tries if t is not None]
+        best = min(better, key=lambda t: t.criterion, default=candidate)
+        if best.criterion >= candidate.criterion:
+            return candidate
+        candidate = best

@@ -1,0 +1,155 @@
+"""Candidates of a search as rows of the table from which the model is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..fitting.coefficients import is_carried
+from ..fitting.problem import Problem, mean_loss, thinned
+from ..fitting.rounding import snapped
+from ..graph.model import Model, same_equation
+from ..graph.objectives import Objective
+from ..graph.observations import mean
+from ..graph.search_space import SearchSpace
+from .candidates import Candidate
+from .criteria import (
+    NO_NOISE,
+    complexity,
+    constant_loss,
+    fits_exactly,
+    judged,
+)
+from .pareto import Row, are_alike, front
+
+#: Rows that decide whether a coefficient is round.
+MOST_ROWS_TO_ROUND = 20_000
+#: Rows on which rounding errors are looked for.
+_ROWS_TO_CARRY = 1000
+#: Rows of which neighbours are looked for.
+_NEIGHBOURS = 2000
+
+
+def constant(space: SearchSpace, objective: Objective, problem: Problem) -> Model:
+    """The best constant: what is left when no architecture has a finite value."""
+    return Model(
+        space,
+        objective,
+        np.full(space.n_edges, -1 if space.none is None else space.none),
+        np.zeros((space.n_edges, space.max_params)),
+        np.zeros((space.n_nodes, space.n_outputs)),
+        objective.inverse(mean(problem.y, problem.weight)),
+    )
+
+
+def table_of(
+    candidates: Sequence[Candidate],
+    space: SearchSpace,
+    objective: Objective,
+    problem: Problem,
+    held: Problem | None,
+) -> list[Row]:
+    """The constant and the best model per complexity; the best of all is among them.
+
+    Models whose coefficients double precision does not carry are left out.
+    """
+    rows = []
+    if space.none is not None:
+        rows.append(_constant_row(constant(space, objective, problem), problem, held))
+    rows += [
+        Row(
+            c.fit.model,
+            complexity(c.fit.model, problem.train_readout),
+            c.fit.loss,
+            c.criterion,
+            np.nan if held is None else mean_loss(c.fit.model, held),
+        )
+        for c in candidates
+    ]
+    kept, rows = _carried_front(rows, problem)
+    best = min(rows, key=lambda row: row.criterion)
+    if all(row.model is not best.model for row in kept):
+        kept = [row for row in kept if row.complexity != best.complexity] + [best]
+    return sorted(kept, key=lambda row: row.complexity)
+
+
+def _carried_front(rows: list[Row], problem: Problem) -> tuple[list[Row], list[Row]]:
+    """The best row per complexity, and all rows, without those that are not carried.
+
+    Only rows that would be shown or chosen are looked at; some row always stays.
+    """
+    small = thinned(problem, _ROWS_TO_CARRY, np.random.default_rng(0))
+    unit = constant_loss(problem)
+    carried: dict[int, bool] = {}
+    while True:
+        kept = front(rows, unit)
+        shown = [*kept, min(rows, key=lambda row: row.criterion)]
+        for row in shown:
+            if id(row) not in carried:
+                carried[id(row)] = is_carried(small, row.model)
+        right = [row for row in rows if carried.get(id(row), True)]
+        if len(right) == len(rows) or not right:
+            return kept, rows
+        rows = right
+
+
+def _constant_row(model: Model, problem: Problem, held: Problem | None) -> Row:
+    """The best constant, which always has an intercept."""
+    loss = mean_loss(model, problem)
+    free = problem._replace(train_bias=True, sparse_readout=True)
+    return Row(
+        model,
+        0.0,
+        loss,
+        judged(model, loss, free),
+        np.nan if held is None else mean_loss(model, held),
+    )
+
+
+def row_of(rows: Sequence[Row], model: Model, problem: Problem) -> Row:
+    """A final model as a row; its loss on rows that were kept is that in the table."""
+    loss, same = (
+        mean_loss(model, problem),
+        [r for r in rows if same_equation(r.model, model)],
+    )
+    return Row(
+        model,
+        complexity(model, problem.train_readout),
+        loss,
+        judged(model, loss, problem),
+        same[0].holdout if same else np.nan,
+    )
+
+
+def updated(row: Row, model: Model, problem: Problem) -> Row:
+    """The row, if it is the model's, with the model's final coefficients."""
+    if not same_equation(row.model, model):
+        return row
+    return row._replace(model=model, loss=mean_loss(model, problem))
+
+
+def rounded(
+    problem: Problem, model: Model, rounds: bool | str, rng: np.random.Generator
+) -> Model:
+    """The model with round coefficients, if that is asked for."""
+    if not rounds:
+        return model
+    sample = thinned(problem, MOST_ROWS_TO_ROUND, rng)
+    return snapped(sample, model, noisy=rounds != "exact")
+
+
+def is_systematic(model: Model, loss: float, problem: Problem) -> bool:
+    """Whether small errors of a model of one output are no noise.
+
+    Those of neighbouring rows are alike, or so small that no measurement has them and yet
+    not exact.
+    """
+    if model.objective.likelihood or problem.y.shape[1] > 1 or problem.measured:
+        return False
+    if fits_exactly(model, loss, problem) or not np.isfinite(loss):
+        return False
+    sample = thinned(problem, _NEIGHBOURS, np.random.default_rng(0))
+    with np.errstate(all="ignore"):
+        residual = (model.predict(sample.x) - sample.y)[:, 0]
+    return loss <= NO_NOISE * constant_loss(problem) or are_alike(sample.x, residual)
