@@ -88,9 +88,9 @@ def numpy_rate(where: Any, problem: Any) -> float:
 def start_up(cache: str) -> float:
     """Wall-clock seconds of a fresh process that makes the compiled refit ready."""
     code = (
-        "from autora.skl.darts.search import single_output\n"
+        "from autora.skl.darts.search.warm_up import Frame, warm_up\n"
         "from autora.skl.darts.graph.primitives import SCIENCE, resolve\n"
-        "single_output.warm_up(single_output.Frame(resolve(SCIENCE)), True, True)"
+        "warm_up(Frame(resolve(SCIENCE)))"
     )
     begin = time.perf_counter()
     subprocess.run(

@@ -175,44 +175,48 @@ _SOURCE = SimpleNamespace(
 
 
 def _branch(primitive: Primitive, derivatives: bool) -> list[str]:
-    """The loop that fills ``v``, and ``d`` if asked for, for one primitive."""
+    """The loop that puts a primitive's values in the place of ``v``.
+
+    It fills ``d`` with the derivatives in the argument and the coefficients, if asked for.
+    """
     lines = _Lines()
     size = primitive.n_params
-    names = ["x[i]", *(f"c{j}" for j in range(size))]
+    names = ["u", *(f"c{j}" for j in range(size))]
     partials = [{j: "1.0"} if derivatives else {} for j in range(1 + size)]
     args = [_Scalar(lines, *of) for of in zip(names, partials, strict=True)]
     result = primitive(_SOURCE, *args)
-    body = [*lines.lines, f"v[i] = {result.value}"]
+    body = ["u = v[i]", *lines.lines, f"v[i] = {result.value}"]
     if derivatives:
         body += [f"d[{j}, i] = {result.partials.get(j, '0.0')}" for j in range(1 + size)]
     head = [f"c{j} = c[{j}]" for j in range(size)]
-    return [*head, "for i in range(x.shape[0]):", *("    " + line for line in body)]
+    return [*head, "for i in range(v.shape[0]):", *("    " + line for line in body)]
 
 
 def _function(head: str, primitives: Sequence[Primitive], derivatives: bool) -> str:
-    types = "INTEGER, ROW, ROW, ROW" + derivatives * ", ROWS"
+    types = "INTEGER, ROW, ROW" + derivatives * ", ROWS"
     lines = [f"@addressed({types})", f"def {head}:"]
-    for op, primitive in enumerate(primitives):
-        lines.append(f"    {'if' if op == 0 else 'elif'} op == {op}:  # {primitive.name}")
+    for number, primitive in enumerate(primitives):
+        test = f"{'if' if number == 0 else 'elif'} base == {number}:"
+        lines.append(f"    {test}  # {primitive.name}")
         lines += ["        " + line for line in _branch(primitive, derivatives)]
     return "\n".join(lines) + "\n"
 
 
-def evaluator(primitives: Sequence[Primitive]) -> str:
-    """Source of ``evaluate(op, x, c, v, d)`` and of ``value_of(op, x, c, v)``.
+def functions(bases: Sequence[Primitive]) -> str:
+    """Source of ``slopes(base, v, c, d)`` and of ``values(base, v, c)``.
 
-    They fill ``v`` (n,) with the value of primitive number ``op`` at ``x``, the first also
-    ``d`` (1 + max_params, n) with the derivatives in x and in its coefficients ``c``.
+    Both put f(v) of plain primitive number ``base`` in the place of ``v`` (n,); the first
+    fills ``d`` (1 + P, n) with the derivatives in v and in its coefficients ``c`` (P,).
     """
-    both = _function("evaluate(op, x, c, v, d)", primitives, True)
-    return both + "\n\n" + _function("value_of(op, x, c, v)", primitives, False)
+    both = _function("slopes(base, v, c, d)", bases, True)
+    return both + "\n\n" + _function("values(base, v, c)", bases, False)
+
+
+def formulas(primitives: Sequence[Primitive]) -> str:
+    """What primitives compute; their names do not say it of a user's own."""
+    return functions([p for p in primitives if p.name != "none"])
 
 
 def traced(primitive: Primitive) -> str:
     """The lines that the compiled refit runs for one primitive, with its derivatives."""
     return "\n".join(_branch(primitive, True))
-
-
-def formulas(primitives: Sequence[Primitive]) -> str:
-    """What primitives compute; their names do not say it of a user's own."""
-    return evaluator([p for p in primitives if p.name != "none"])

@@ -40,14 +40,19 @@ def units_of(problem: Problem) -> Units:
     return Units(shift if problem.train_readout else 0.0, scale if scale > 0 else 1.0)
 
 
-def arena_for(frame: Frame, problem: Problem, units: Units) -> Arena:
-    """The arena of a problem with one output."""
-    primitives = table(frame.primitives)
+def arena_for(
+    frame: Frame,
+    problem: Problem,
+    units: Units,
+    primitives: tuple[Primitive, ...] | None = None,
+) -> Arena:
+    """The arena of a problem with one output; by default it knows all primitives."""
+    primitives = primitives or table(frame.primitives)
     names = [p.name for p in primitives]
     y = (problem.y[:, 0] - units.shift) / units.scale
     allowed = [names.index(p.name) for p in frame.primitives if p.name != "none"]
     return Arena(
-        kernel=loader.load(primitives),
+        kernels=loader.load(primitives),
         primitives=primitives,
         allowed=np.array(allowed),
         x=np.array(problem.x.T, order="C"),

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..selection.criteria import FLOOR
+from .kernels.arrays import EDIT_SIZE, Prices, Vocabulary
 from .problem import Arena, Edits, Graphs
 
 #: Edits among which children are drawn.
@@ -88,12 +89,12 @@ def _pairs(
     return pairs
 
 
-def _prices(arena: Arena) -> tuple[np.ndarray, float, float, float]:
-    """What complexity costs, as factors of the error, see `kernel_propose`."""
+def _prices(arena: Arena) -> Prices:
+    """What complexity costs, as factors of the error."""
     n = arena.known.n
     unit = np.log(n) / n
     readout = np.exp(unit * arena.train_readout)
-    return np.exp(unit * arena.cost), np.exp(unit), readout, np.exp(1.5 * unit)
+    return Prices(np.exp(unit * arena.cost), np.exp(unit), readout, np.exp(1.5 * unit))
 
 
 def proposed(
@@ -113,19 +114,15 @@ def proposed(
     pairs = _pairs(arena, n_sources, _N_PAIRS if compound else 0, rng)
     drawn = _coefficients(arena, 1 + size, rng)
     luck = rng.gumbel(size=(size, _SHORTLIST))
-    vocabulary = (
-        _template(arena).op,
-        arena.basic,
-        arena.form,
-        arena.straight,
-        arena.scales_itself,
+    vocabulary = Vocabulary(
+        _template(arena).op, arena.basic, arena.straight, arena.scales_itself
     )
-    rows = np.zeros((size * count, 8), np.int64)
+    rows = np.zeros((size * count, EDIT_SIZE), np.int64)
     edits = Edits(rows, np.zeros((len(rows), arena.max_params)), np.zeros(len(rows)))
     parents = np.zeros(len(rows), np.int64)
-    kernel = arena.kernel
-    filled = kernel.propose(
-        arena.data, kernel.evaluate, kernel.value_of, arena.can_multiply, graphs.structure,
+    kernels = arena.kernels
+    filled = kernels.propose(
+        arena.data, kernels.slopes, kernels.values, arena.can_multiply, graphs.structure,
         graphs.theta, drawn, pairs, luck, vocabulary, _prices(arena), FLOOR * arena.unit,
         *edits, parents,
     )  # fmt: skip

@@ -339,7 +339,7 @@ def _place(
     """Where the state of this search is kept: by all that decides what it finds."""
     known = () if seeds is None else (getattr(seeds, name) for name in Graphs.FIELDS)
     settings = (
-        arena.kernel.__name__, arena.allowed.tolist(), arena.n_nodes,
+        arena.kernels.name, arena.allowed.tolist(), arena.n_nodes,
         arena.n_slots, arena.can_multiply, arena.train_readout, arena.train_bias,
         tuple(options), budget.candidates, budget.stall, arena.known,
     )  # fmt: skip

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 
 from ..fitting.coefficients import largest_coefficients
 from ..graph.observations import typical_size
-from ..graph.primitives import Primitive, builtin
+from ..graph.primitives import NUMPY, Primitive, builtin
 from ..selection import criteria
 from ..selection.criteria import Evidence
+from .kernels.arrays import Data, Graph, Limits, Rules
+from .kernels.loader import Kernels, bases_of
 
 #: Coefficients, in units of their data, outside this range smell of a limit that is
 #: approached only to imitate another function.
@@ -52,8 +53,8 @@ class Graphs:
         return len(self.loss)
 
     @property
-    def structure(self) -> tuple:
-        return self.agg, self.src, self.op, self.use
+    def structure(self) -> Graph:
+        return Graph(self.agg, self.src, self.op, self.use)
 
     def take(self, index: np.ndarray | Sequence[int]) -> Graphs:
         """A copy of some of the graphs."""
@@ -72,9 +73,9 @@ class Graphs:
 
 
 class Edits(NamedTuple):
-    """Rows for ``kernel.children``."""
+    """One edit for every graph of a batch, see `kernels.arrays`."""
 
-    rows: np.ndarray  #: (B, 8) int
+    rows: np.ndarray  #: (B, 8) integers
     coefs: np.ndarray  #: (B, P)
     amplitude: np.ndarray  #: (B,)
 
@@ -105,7 +106,7 @@ class Arena:
         How y was standardised.
     """
 
-    kernel: ModuleType
+    kernels: Kernels
     primitives: tuple[Primitive, ...]
     allowed: np.ndarray
     x: np.ndarray
@@ -142,6 +143,11 @@ class Arena:
             if total > 0:
                 return total
         return 1.0
+
+    @cached_property
+    def base(self) -> np.ndarray:
+        """Which of the compiled functions every primitive applies."""
+        return np.array(bases_of(self.primitives)[1])
 
     @cached_property
     def n_params(self) -> np.ndarray:
@@ -214,13 +220,14 @@ class Arena:
         return max(1, int(self.n_params.max()))
 
     @cached_property
-    def data(self) -> tuple:
+    def data(self) -> Data:
         """What the compiled refit needs to know of the problem."""
-        return (
+        return Data(
             self.x,
             self.y,
             self.root,
-            self.n_params,
+            self.form,
+            self.base,
             self.train_readout,
             self.train_bias,
         )
@@ -233,33 +240,40 @@ class Arena:
         hopeless: np.ndarray | None = None,
     ) -> None:
         """Refit a batch in place; ``hopeless`` (B,) are losses not worth a late step."""
-        limits = (steps, tolerance, 1e-29 * self.unit)
+        limits = Limits(steps, tolerance, 1e-29 * self.unit)
         if hopeless is None:
             hopeless = np.full(len(graphs), np.inf)
-        self.kernel.fit_many(
-            self.data, self.kernel.evaluate, limits, hopeless, graphs.structure,
+        kernels = self.kernels
+        kernels.fit_many(
+            self.data, kernels.slopes, kernels.values, limits, hopeless, graphs.structure,
             graphs.theta, graphs.w, graphs.loss,
         )  # fmt: skip
 
-    def expanded(self, graph: Graphs) -> tuple[tuple, bool]:
-        """The workspace of a single graph, see `kernel`, and whether it is finite."""
-        structure = tuple(array[0] for array in graph.structure)
-        kernel = self.kernel
-        work, _, count = kernel.expand(
-            self.data, kernel.evaluate, structure, graph.theta[0]
-        )
-        return work, count >= 0
+    def values(self, graph: Graphs) -> tuple[np.ndarray, np.ndarray]:
+        """Values of a graph's edges (nodes, slots, n) and of its nodes (nodes, n)."""
+        sources, edges = list(self.x), np.zeros((*graph.op.shape[1:], self.n_rows))
+        for k in range(self.n_nodes):
+            product = graph.agg[0, k] == 1
+            node = np.ones(self.n_rows) if product else np.zeros(self.n_rows)
+            for s in np.flatnonzero(graph.op[0, k] >= 0):
+                primitive = self.primitives[graph.op[0, k, s]]
+                coefs = graph.theta[0, k, s, : primitive.n_params]
+                with np.errstate(all="ignore"):
+                    edges[k, s] = primitive(NUMPY, sources[graph.src[0, k, s]], *coefs)
+                    node = node * edges[k, s] if product else node + edges[k, s]
+            sources.append(node)
+        return edges, np.array(sources[self.n_inputs :])
 
     def residual(self, graph: Graphs) -> np.ndarray:
-        """Errors of a single graph, shape (n,); NaN where it is not finite."""
-        work, is_finite = self.expanded(graph)
-        return work[6] / self.root if is_finite else np.full(self.n_rows, np.nan)
+        """Errors of a single graph, shape (n,); not finite where it is not."""
+        with np.errstate(all="ignore"):
+            return self.y - graph.w[0, 0] - graph.w[0, 1:] @ self.values(graph)[1]
 
     def apply(self, graphs: Graphs, edits: Edits) -> None:
         """Apply one edit to every graph, in place; a void edit leaves key 0."""
-        book = (self.basic, self.form, self.train_readout)
-        self.kernel.children(
-            edits.rows, edits.coefs, edits.amplitude, book, self.n_inputs,
+        rules = Rules(self.basic, self.form, self.train_readout)
+        self.kernels.children(
+            edits.rows, edits.coefs, edits.amplitude, rules, self.n_inputs,
             graphs.structure, graphs.theta, graphs.key,
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .kernels.arrays import EDIT_SIZE, KEEP, edit_row
 from .problem import Arena, Edits, Graphs
 
 _EXPONENTS = (-2.0, -1.0, -0.5, 0.5, 1.5, 2.0, 3.0)
@@ -19,20 +20,19 @@ def starts(arena: Arena, count: int, rng: np.random.Generator) -> np.ndarray:
 def randomly_edited(arena: Arena, graphs: Graphs, rng: np.random.Generator) -> None:
     """Apply one random edit to every graph, in place."""
     size = len(graphs)
-    rows = np.zeros((size, 8), np.int64)
+    rows = np.zeros((size, EDIT_SIZE), np.int64)
     coefs = np.zeros((size, arena.max_params))
-    arena.kernel.random_edits(
+    arena.kernels.random_edits(
         rng.random((size, 10)), arena.allowed, starts(arena, size, rng),
         arena.starting_places, arena.scale, arena.form, arena.relatives,
-        (arena.n_inputs, arena.can_multiply), graphs.op, rows, coefs,
+        arena.n_inputs, arena.can_multiply, graphs.op, rows, coefs,
     )  # fmt: skip
     arena.apply(graphs, Edits(rows, coefs, np.ones(size)))
 
 
 def keyed(arena: Arena, graphs: Graphs) -> Graphs:
     """Graphs that came from elsewhere, tidied and hashed."""
-    rows = np.zeros((len(graphs), 8), np.int64)
-    rows[:, 0], rows[:, 7] = arena.kernel.KEEP, -1
+    rows = np.tile(np.array(edit_row(KEEP), np.int64), (len(graphs), 1))
     nothing = np.zeros((len(graphs), arena.max_params))
     arena.apply(graphs, Edits(rows, nothing, np.ones(len(graphs))))
     return graphs.take(np.flatnonzero(graphs.key))

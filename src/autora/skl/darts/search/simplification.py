@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..selection.criteria import FLOOR
+from .kernels.arrays import DELETE, SET, SHOW, VARIANT, edit_row
 from .problem import Arena, Edits, Graphs
 
 _STEPS, _SCREENING_STEPS, _SHORTLIST = 40, 15, 6
@@ -75,21 +76,21 @@ class _Tries:
         self.coefs: list[np.ndarray] = []
 
     def add(self, kind: int, k: int, s: int = 0, op: int = -1, source: int = 0) -> None:
-        self.rows.append((kind, k, s, op, source, 0, 0, -1))
+        self.rows.append(edit_row(kind, k, s, op, source))
         self.coefs.append(np.zeros(self.arena.max_params))
 
     def replace(self, k: int, s: int, able: Callable[[float, float], bool]) -> None:
         """Another primitive at an edge, where its cost and the present one's allow it."""
-        arena, kinds = self.arena, self.arena.kernel
+        arena = self.arena
         old, source = int(self.graph.op[0, k, s]), int(self.graph.src[0, k, s])
         theta = self.graph.theta[0, k, s]
         for new in arena.allowed:
             if new == old or not able(arena.cost[new], arena.cost[old]):
                 continue
             if arena.primitives[new].base == arena.primitives[old].base:
-                self.add(kinds.VARIANT, k, s, new, source)
+                self.add(VARIANT, k, s, new, source)
             for start in _starts(arena, new, old, source, theta):
-                self.add(kinds.SET, k, s, new, source)
+                self.add(SET, k, s, new, source)
                 self.coefs[-1] = start
 
     def children(self) -> Graphs:
@@ -103,11 +104,11 @@ class _Tries:
 
 def _cheaper(arena: Arena, graph: Graphs) -> Graphs:
     """What every edit makes of a single graph that makes it cheaper."""
-    edits, kinds = _Tries(arena, graph), arena.kernel
+    edits = _Tries(arena, graph)
     for k in np.flatnonzero(graph.use[0]).tolist():
-        edits.add(kinds.SHOW, k)
+        edits.add(SHOW, k)
     for k, s in np.argwhere(graph.op[0] >= 0).tolist():
-        edits.add(kinds.DELETE, k, s)
+        edits.add(DELETE, k, s)
         edits.replace(k, s, operator.lt)
     return edits.children()
 
@@ -134,17 +135,16 @@ def _twins(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
 
 def _constant_edges(arena: Arena, graph: Graphs) -> np.ndarray:
     """(node, slot) of edges that have one value on all rows."""
-    work, is_finite = arena.expanded(graph)
-    if not is_finite:
+    values = arena.values(graph)[0]
+    if not np.isfinite(values).all():
         return np.zeros((0, 2), int)
-    values = work[1]
     still = np.ptp(values, axis=2) <= _CONSTANT * np.abs(values).max(axis=2)
     return np.argwhere(still & (graph.op[0] >= 0))
 
 
 def _without(arena: Arena, graph: Graphs, k: int, s: int) -> Graphs:
     """The graph without an edge; empty if nothing is left."""
-    rows = np.array([(arena.kernel.DELETE, k, s, -1, 0, 0, 0, -1)], np.int64)
+    rows = np.array([edit_row(DELETE, k, s)], np.int64)
     left = graph.take([0])
     arena.apply(left, Edits(rows, np.zeros((1, arena.max_params)), np.ones(1)))
     return left.take(np.flatnonzero(left.key))

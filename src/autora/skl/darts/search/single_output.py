@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -36,11 +35,11 @@ from .finalize import (
     settled,
     with_shorter,
 )
-from .loop import evolve
 from .parallel import Progress, Search, gathered
 from .problem import Arena, Graphs, Units
 from .proposals import Options
 from .random_edits import starts
+from .warm_up import warm_up
 
 #: Starts of the refit of an architecture that was drawn, not found.
 _N_STARTS = 16
@@ -52,16 +51,6 @@ class Found(NamedTuple):
     fitted: int  #: candidates that were refitted
     out_of_budget: bool  #: ended by the clock or the number of candidates
     interruption: KeyboardInterrupt | None = None  #: what ended it before its time
-
-
-@lru_cache(maxsize=8)
-def warm_up(frame: Frame, train_readout: bool, train_bias: bool) -> None:
-    """Compile everything, or load it from the cache, before a clock starts."""
-    rng = np.random.default_rng(0)
-    x, y = rng.uniform(1, 2, (2, 20, 1))  # no law: all parts of a search get their turn
-    problem = Problem(x, y, np.ones(20), train_readout, train_bias)
-    arena = arena_for(frame, problem, Units(0.0, 1.0))
-    evolve(arena, Budget(candidates=600), Options(), rng)
 
 
 def explore(
@@ -82,7 +71,7 @@ def explore(
     candidates; those that follow one another share its seconds.
     """
     units = units_of(problem)
-    warm_up(frame, problem.train_readout, problem.train_bias)
+    warm_up(frame)
     small = thinned(problem, MOST_ROWS, rng)
     search = Search(frame, objective, small, budget, options, known, keeper)
     herds, interruption = gathered(search, restarts, rng, progress)

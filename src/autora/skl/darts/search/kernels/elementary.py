@@ -1,14 +1,17 @@
 """Elementary functions without branches or calls, so that loops over rows vectorise.
 
-Part of the template that `engine` compiles, in front of the primitives. The C library's
-take a number at a time, five to ten times as long; these are within a few units in the
-last place of theirs. Arguments are reduced as in Cody & Waite (Software Manual for the
-Elementary Functions, 1980) and the rest is a polynomial through the Chebyshev nodes of the
-reduced interval, whose error is below half a unit in the last place of 1.
+The C library's take a number at a time, five to ten times as long; these are within a few
+units in the last place of theirs. Arguments are reduced as in Cody & Waite (Software Manual
+for the Elementary Functions, 1980) and the rest is a polynomial through the Chebyshev nodes
+of the reduced interval, whose error is below half a unit in the last place of 1.
 """
 
-# ruff: noqa: F821
-# mypy: ignore-errors
+from __future__ import annotations
+
+import numpy as np
+
+from .arrays import ONE, ZERO
+from .compilation import faithful
 
 #: Added to a number it leaves the nearest integer in the last bits.
 MAGIC = 6755399441055744.0

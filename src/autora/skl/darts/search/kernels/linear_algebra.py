@@ -1,10 +1,10 @@
-"""Small linear algebra on rows, in compiled loops.
+"""Small linear algebra on rows, in compiled loops."""
 
-The first part of the template that `engine` compiles; see `kernel`.
-"""
+from __future__ import annotations
 
-# ruff: noqa: F821
-# mypy: ignore-errors
+import numpy as np
+
+from .compilation import compiled, inlined
 
 #: Share of a column's size that may be left by projection and still be rounding error.
 DEPENDENT = 1e-10
@@ -77,7 +77,7 @@ def orthonormalise(q, rank, triangle):
     return rank + 1
 
 
-@compiled
+@inlined
 def substitute(q, rank, triangle, columns, r, w):
     """Take from ``r`` what the basis spans and solve for the read-out ``w``."""
     along = np.empty(rank)
@@ -91,7 +91,7 @@ def substitute(q, rank, triangle, columns, r, w):
         w[columns[j]] = total / triangle[j, j]
 
 
-@compiled
+@inlined
 def cholesky(matrix, count, damping, lower):
     """Factor of the Gauss–Newton matrix in units of its diagonal, damped."""
     for a in range(count):

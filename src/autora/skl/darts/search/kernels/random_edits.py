@@ -1,13 +1,31 @@
-"""Edits of graphs drawn without a score, in compiled loops.
+"""Edits of graphs drawn without a score, in compiled loops; see `arrays` for edits."""
 
-Part of the template that `engine` compiles; see `kernel_graphs` for what an edit is.
-"""
+from __future__ import annotations
 
-# ruff: noqa: F821
-# mypy: ignore-errors
+from .arrays import (
+    DELETE,
+    FIRST,
+    FLIP,
+    HIDDEN,
+    KIND,
+    MULTIPLY,
+    NEW_NODE,
+    NODE,
+    OP,
+    PAIR,
+    SECOND,
+    SET,
+    SHOW,
+    SLOT,
+    SOURCE,
+    VARIANT,
+    ZERO,
+)
+from .compilation import entry, inlined
+from .graphs import count_nodes
 
 
-@compiled
+@inlined
 def random_kind(u, live, full, can_multiply):
     if live == 0 or u < 0.15:
         return NEW_NODE
@@ -26,7 +44,7 @@ def random_kind(u, live, full, can_multiply):
     return HIDDEN
 
 
-@compiled
+@inlined
 def random_edit(u, ops, relatives, n_inputs, can_multiply, op, edit):
     """Fill one edit drawn without a score from uniform numbers ``u`` (10,)."""
     live = count_nodes(op)
@@ -38,37 +56,38 @@ def random_edit(u, ops, relatives, n_inputs, can_multiply, op, edit):
     kind = random_kind(u[4], live, full, can_multiply)
     if kind == NEW_NODE:
         k = live
-    edit[0] = max(kind, SET)
-    edit[1], edit[2], edit[7] = k, int(u[2] * full), -1
-    edit[3] = ops[int(u[1] * ops.shape[0])]
-    edit[4] = int(u[3] * (n_inputs + k))
+    edit[KIND] = max(kind, SET)
+    edit[NODE], edit[SLOT], edit[PAIR] = k, int(u[2] * full), -1
+    edit[OP] = ops[int(u[1] * ops.shape[0])]
+    edit[SOURCE] = int(u[3] * (n_inputs + k))
     if kind == VARIANT:
-        edit[3] = relatives[op[k, edit[2]], int(u[9] * relatives.shape[1])]
+        edit[OP] = relatives[op[k, edit[SLOT]], int(u[9] * relatives.shape[1])]
     if kind in (-1, MULTIPLY, HIDDEN):
-        edit[2] = -1
-    if edit[0] <= NEW_NODE and u[5] < 0.25:
-        edit[5] = int(u[6] * (n_inputs + k))
-        edit[6] = int(u[7] * (n_inputs + k))
-        edit[7] = int(u[8] * (4 if can_multiply else 2))
+        edit[SLOT] = -1
+    if edit[KIND] <= NEW_NODE and u[5] < 0.25:
+        edit[FIRST] = int(u[6] * (n_inputs + k))
+        edit[SECOND] = int(u[7] * (n_inputs + k))
+        edit[PAIR] = int(u[8] * (4 if can_multiply else 2))
 
 
 @entry
-def random_edits(u, ops, start, places, scale, form, relatives, settings, op, edits, coefs):
+def random_edits(
+    u, ops, start, places, scale, form, relatives, n_inputs, can_multiply, op, edits, coefs
+):
     """Edits for a batch of graphs, coefficients in the units of their source.
 
-    Those of primitive number ``op`` are the numbers of a graph's row of ``start`` at
-    ``places[op]``.
+    Those of a primitive are the numbers of a graph's row of ``start`` at its ``places``.
     """
-    n_inputs, can_multiply = settings
     for b in range(u.shape[0]):
         edit = edits[b]
         random_edit(u[b], ops, relatives, n_inputs, can_multiply, op[b], edit)
-        if edit[3] < 0:
+        primitive = edit[OP]
+        if primitive < 0:
             continue
         for j in range(coefs.shape[1]):
-            coefs[b, j] = start[b, places[edit[3], j]]
-        unit = scale[edit[4]] if edit[7] < 0 else 1.0
-        if form[edit[3], 0] == 1:
+            coefs[b, j] = start[b, places[primitive, j]]
+        unit = scale[edit[SOURCE]] if edit[PAIR] < 0 else 1.0
+        if form[primitive, 0] == 1:
             coefs[b, 0] /= unit
-        elif form[edit[3], 1] == 1:
+        elif form[primitive, 1] == 1:
             coefs[b, 0] *= unit

@@ -1,32 +1,51 @@
 """What every single edit of a fitted graph would gain, in compiled loops.
 
-Part of the template that `engine` compiles. This is the architecture gradient of
-DARTS taken at a vertex, a discrete graph with optimal coefficients, except that a step from
-one primitive to another is finite: the gain is computed for the whole step, to second
-order, with read-out and coefficients free to follow (orthogonal matching pursuit: Pati,
-Rezaiifar & Krishnaprasad 1993, with the tangents of the coefficients in the basis).
+This is the architecture gradient of DARTS taken at a vertex, a discrete graph with optimal
+coefficients, except that a step from one primitive to another is finite: the gain is
+computed for the whole step, to second order, with read-out and coefficients free to follow
+(orthogonal matching pursuit: Pati, Rezaiifar & Krishnaprasad 1993, with the tangents of
+the coefficients in the basis).
 """
 
-# ruff: noqa: F821
-# mypy: ignore-errors
+from __future__ import annotations
+
+import numpy as np
+
+from .arrays import ZERO
+from .compilation import compiled, inlined
+from .linear_algebra import (
+    copy_row,
+    dot_product,
+    four_dot_products,
+    square,
+    subtract_multiple,
+)
 
 #: A column that the basis spans up to this share of its square tells nothing.
 SPANNED = 1e-9
 
 
+@inlined
+def value_of(op, x, c, v, data, functions):
+    """Fill ``v`` (n,) with a primitive's values at ``x``; see `evaluate`."""
+    slope, shift = data.form[op, 0], data.form[op, 1]
+    a, b = c[0] if slope == 1 else 1.0, c[slope] if shift == 1 else 0.0
+    for i in range(x.shape[0]):
+        v[i] = a * x[i] + b
+    functions.values(data.base[op], v, c[slope + shift :])
+
+
 @compiled
-def dictionary(
-    first, last, values, vocabulary, drawn, columns, finite, coefs
-):  # fmt: skip
+def fill_dictionary(first, last, data, functions, vocabulary, drawn, dictionary):
     """Every primitive of a list at the sources from ``first`` to before ``last``.
 
-    Column ``source · list + place`` of ``columns`` (sources · list, n) and its row of
-    ``coefs`` are filled; ``drawn`` (list, P) has slopes and shifts in units of the source.
+    Its column is number source · list + place; ``drawn`` (list, P) has slopes and shifts
+    in units of the source.
     """
-    ops, _, form, straight, _, value_of = vocabulary
+    ops, columns, coefs = vocabulary.ops, dictionary.columns, dictionary.coefs
     size, n = ops.shape[0], columns.shape[1]
     for source in range(first, last):
-        x = values[source]
+        x = dictionary.sources[source]
         unit = np.sqrt(square(x) / n)
         if not (unit > 1e-12 and unit < 1e12):
             unit = 1.0
@@ -34,16 +53,16 @@ def dictionary(
             c, op = source * size + j, ops[j]
             for p in range(drawn.shape[1]):
                 coefs[c, p] = drawn[j, p]
-            if form[op, 0] == 1 and not straight[op]:
+            if data.form[op, 0] == 1 and not vocabulary.straight[op]:
                 coefs[c, 0] /= unit
-            elif form[op, 0] == 0 and form[op, 1] == 1:
+            elif data.form[op, 0] == 0 and data.form[op, 1] == 1:
                 coefs[c, 0] *= unit
             column = columns[c]
-            value_of(op, x, coefs[c], column)
-            finite[c] = True
+            value_of(op, x, coefs[c], column, data, functions)
+            dictionary.finite[c] = True
             for i in range(n):
                 if not abs(column[i]) < 1e8:
-                    finite[c] = False
+                    dictionary.finite[c] = False
 
 
 @compiled
@@ -62,40 +81,38 @@ def append_orthogonal(q, rank, column):
     return rank + 1
 
 
-@compiled
+@inlined
 def edit_basis(slot, data, graph, work, q):
-    """Directions that stay free under an edit of a slot (node, slot, product, alone).
+    """Directions that stay free under an edit of a slot.
 
     Left out is what the edit changes: the node's own read-out column where the whole node
     changes shape (a product, or its only edge) and the tangents that go with it.
     """
-    x, _, root, n_params, train_readout, train_bias, _ = data
-    op, use = graph[2], graph[3]
-    k, s, product, alone = slot
-    values, jac = work[0], work[7]
+    op, root, k = graph.op, data.root, slot.node
+    whole = slot.product or slot.alone
     column = root.copy()
-    rank = append_orthogonal(q, ZERO, column) if train_bias else ZERO
+    rank = append_orthogonal(q, ZERO, column) if data.train_bias else ZERO
     row = 0
     for node in range(op.shape[0]):
-        if use[node] and train_readout and not (node == k and (product or alone)):
+        if graph.use[node] and data.train_readout and not (node == k and whole):
+            values = work.nodes[data.x.shape[0] + node]
             for i in range(root.shape[0]):
-                column[i] = values[x.shape[0] + node, i] * root[i]
+                column[i] = values[i] * root[i]
             rank = append_orthogonal(q, rank, column)
     for node in range(op.shape[0]):
         for t in range(op.shape[1]):
             if op[node, t] < 0:
                 continue
-            own = node == k and (product or t == s)
-            for _ in range(n_params[op[node, t]]):
+            own = node == k and (slot.product or t == slot.slot)
+            for _ in range(data.form[op[node, t], 2]):
                 if not own:
-                    for i in range(root.shape[0]):
-                        column[i] = jac[row, i]
+                    copy_row(work.jacobian[row], column)
                     rank = append_orthogonal(q, rank, column)
                 row += 1
     return rank
 
 
-@compiled
+@inlined
 def projected(h, t, q, rank, hq):
     """Take from ``t`` what the basis spans; ``hq`` becomes h·q. Returns ‖t‖²."""
     for j in range(rank):
@@ -127,25 +144,24 @@ def score_column(g, ht, hh, hq, rank, s0):
     return max(s0 - num * num / den, 0.0), max(s0 - 2.0 * num + den, 0.0), num / den
 
 
-@compiled
+@inlined
 def slot_target(slot, n_inputs, root, work, h, t):
     """``h``: derivative of the output in the slot's edge; ``t``: residual without it."""
-    values, v, _, partners, back, _, r, _ = work
-    k, s, product, _ = slot
+    k, s, r = slot.node, slot.slot, work.residual
     for i in range(root.shape[0]):
         if k < 0:
             h[i], t[i] = root[i], r[i]
         elif s >= 0:
-            h[i] = back[k, i] * partners[k, s, i] * root[i]
-            t[i] = r[i] + h[i] * v[k, s, i]
-        elif product:
-            h[i] = back[k, i] * values[n_inputs + k, i] * root[i]
+            h[i] = work.back[k, i] * work.partners[k, s, i] * root[i]
+            t[i] = r[i] + h[i] * work.edges[k, s, i]
+        elif slot.product:
+            h[i] = work.back[k, i] * work.nodes[n_inputs + k, i] * root[i]
             t[i] = r[i] + h[i]
         else:
-            h[i], t[i] = back[k, i] * root[i], r[i]
+            h[i], t[i] = work.back[k, i] * root[i], r[i]
 
 
-@compiled
+@inlined
 def list_slots(can_multiply, agg, op, slots):
     """Slots (node, slot, product, alone) that an edit may fill; their number.
 

@@ -1,0 +1,90 @@
+"""The compiler's work, done before a search's clock starts: once on a machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import lru_cache
+
+import numpy as np
+
+from ..fitting.problem import Problem
+from ..graph.primitives import lookup
+from .conversion import Frame, arena_for
+from .gradient import proposed
+from .problem import Units
+from .random_edits import from_nothing, randomly_edited
+
+_PROPOSALS = (
+    "from autora.skl.darts.search.warm_up import compile_proposals; compile_proposals()"
+)
+
+
+@lru_cache(maxsize=64)
+def warm_up(frame: Frame) -> None:
+    """Compile the search, or load it from the cache.
+
+    Proposals are half of the work, which another process does meanwhile.
+    """
+    from .kernels.compilation import folder, is_kept
+
+    if is_kept("propose"):
+        _run(frame)
+        return
+    home = folder()
+    where = "kept for this process only" if home is None else f"kept in {home.parent}"
+    print(
+        "autora.skl.darts: compiling the search for this machine, once, in about half a "
+        f"minute; {where}",
+        file=sys.stderr,
+        flush=True,
+    )
+    helper = None if home is None else _helper()
+    try:
+        _run(frame, helper)
+    finally:
+        if helper is not None:
+            helper.kill()
+            helper.wait()
+
+
+def _helper() -> subprocess.Popen | None:
+    """A process that compiles the proposals; None where there is no core for it."""
+    if not sys.executable or (os.cpu_count() or 1) < 2:
+        return None
+    paths = os.pathsep.join(path for path in sys.path if path)
+    quiet = subprocess.DEVNULL
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-c", _PROPOSALS],
+            env=os.environ | {"PYTHONPATH": paths},
+            stdin=quiet,
+            stdout=quiet,
+            stderr=quiet,
+        )
+    except OSError:  # no further process: this one does it all
+        return None
+
+
+def _run(frame: Frame, helper: subprocess.Popen | None = None) -> None:
+    """Every compiled loop, on a few rows."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(1, 2, (8, 1))
+    arena = arena_for(frame, Problem(x, x, np.ones(8), True, True), Units(0.0, 1.0))
+    graphs = from_nothing(arena, 4, rng)
+    randomly_edited(arena, graphs, rng)
+    arena.fit(graphs, 2, 1e-9)
+    if helper is not None:
+        helper.wait()  # what it left on disk is loaded
+    proposed(arena, graphs, 2, rng)
+
+
+def compile_proposals() -> None:
+    """What `warm_up` has another process do: the smallest vocabulary will do."""
+    rng = np.random.default_rng(0)
+    frame, x = Frame((lookup("none"), lookup("add"))), np.ones((8, 1))
+    primitives = (lookup("add"),)
+    problem = Problem(x, x, np.ones(8), True, True)
+    arena = arena_for(frame, problem, Units(0.0, 1.0), primitives)
+    proposed(arena, arena.empty(1), 2, rng)

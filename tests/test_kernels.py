@@ -1,0 +1,311 @@
+"""The compiled loops one by one, and the same loops as plain Python.
+
+`NUMBA_DISABLE_JIT=1 pytest tests/test_kernels.py` runs them without the compiler; a test
+here does so, and `python3 dev.py coverage` counts their lines that way.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph import codegen
+from autora.skl.darts.graph.jets import differentiate
+from autora.skl.darts.graph.primitives import SCIENCE, Primitive, builtin, resolve
+from autora.skl.darts.search import conversion, gradient
+from autora.skl.darts.search import problem as arenas
+from autora.skl.darts.search.kernels import (
+    arrays,
+    compilation,
+    elementary,
+    graphs,
+    linear_algebra,
+    loader,
+    proposals,
+    random_edits,
+    refit,
+    scores,
+)
+from autora.skl.darts.search.random_edits import randomly_edited
+
+PRIMITIVES = arenas.table()
+TINY = np.concatenate([-np.geomspace(1e-12, 0.3, 99), np.geomspace(1e-12, 0.3, 99)])
+KERNELS = loader.load(PRIMITIVES)
+FUNCTIONS = arrays.Functions(KERNELS.slopes, KERNELS.values)
+INTERPRETED = compilation._INTERPRETED
+#: Numbers whose overflow is meant, as in hashes, warn in plain Python alone.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+
+@cache
+def called(function: Any) -> Any:
+    """What only compiled code can call, as Python can call it."""
+    if INTERPRETED:
+        return function
+    if isinstance(function, numba.core.ccallback.CFunc):
+        through = numba.njit(lambda address, *args: address(*args))
+        return lambda *args: through(function, *args)
+    names = ", ".join(inspect.signature(function.py_func).parameters)
+    return numba.njit(eval(f"lambda {names}: function({names})", {"function": function}))
+
+
+def mapped(function: Any) -> Any:
+    """A function of a number, of an array."""
+    one = called(function)
+    return lambda x: np.array([one(value) for value in x])
+
+
+def arena_of(problem: Problem) -> arenas.Arena:
+    units = conversion.units_of(problem)
+    return conversion.arena_for(conversion.Frame(resolve(SCIENCE)), problem, units)
+
+
+@pytest.fixture
+def problem() -> Problem:
+    rng = np.random.default_rng(3)
+    x = rng.uniform(0.5, 2.0, (50, 2))
+    y = x[:, :1] * np.sin(x[:, 1:]) + 0.1 * rng.normal(size=(50, 1)) + 3
+    return Problem(x, y, rng.uniform(0.5, 1.5, 50), True, True)
+
+
+def data_of(x: np.ndarray) -> arrays.Data:
+    """One input, for functions that look at the primitives alone."""
+    return arena_of(Problem(x[:, None], x[:, None], np.ones(len(x)), True, True)).data
+
+
+def test_the_table_is_complete() -> None:
+    assert set(PRIMITIVES) == {p for p in builtin() if p.name != "none"}
+
+
+@pytest.mark.parametrize(
+    ("primitive", "odd"),
+    [(p, odd) for p in PRIMITIVES for odd in (False, True) if not odd or p.base == "power"],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_derivatives_agree_with_jets(primitive: Primitive, odd: bool) -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.uniform(0.3, 2.0, 20), [0.0, -1.3, 40.0]])
+    coefs = rng.uniform(0.3, 1.5, max(2, primitive.n_params))
+    if odd:  # x³ has a sign, |x|^2.9 has none
+        coefs[primitive.n_params - 1] = 3.0
+    v, d = np.empty(len(x)), np.empty((4, len(x)))
+    op = PRIMITIVES.index(primitive)
+    called(refit.evaluate)(op, x, coefs, v, d, data_of(x), FUNCTIONS)
+    with np.errstate(all="ignore"):
+        value, partials = differentiate(primitive, x, coefs[: primitive.n_params])
+    inside = np.isfinite(value)
+    np.testing.assert_array_equal(np.isfinite(v), inside)
+    np.testing.assert_allclose(v[inside], value[inside], rtol=1e-12)
+    smooth = inside & np.isfinite(partials).all(axis=0)
+    size = 1 + primitive.n_params
+    np.testing.assert_allclose(
+        d[:size, smooth], partials[:, smooth], rtol=1e-9, atol=1e-300
+    )
+
+
+#: Function of the program, NumPy's, and arguments.
+ELEMENTARY = [
+    ("exponential", np.exp, np.linspace(-700, 709, 9001)),
+    ("hyperbolic_tangent", np.tanh, np.concatenate([np.linspace(-30, 30, 901), TINY])),
+    ("logarithm", np.log, np.concatenate([np.geomspace(1e-300, 1e300, 9001), 1 + TINY])),
+    ("log_one_plus", np.log1p, np.concatenate([np.linspace(0, 1, 901), np.abs(TINY)])),
+    ("sine", np.sin, np.concatenate([np.linspace(-1e6, 1e6, 90001), TINY])),
+    ("cosine", np.cos, np.concatenate([np.linspace(-1e6, 1e6, 90001), TINY])),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "oracle", "x"), ELEMENTARY, ids=[entry[0] for entry in ELEMENTARY]
+)
+def test_elementary_functions(name: str, oracle: Any, x: np.ndarray) -> None:
+    """A few units in the last place, also near zeros, where 1e-16 would be far off."""
+    found = mapped(getattr(elementary, name))(x)
+    np.testing.assert_allclose(found, oracle(x), rtol=1e-15, atol=0)
+
+
+def test_elementary_functions_at_the_ends() -> None:
+    nan, inf = np.nan, np.inf
+    ends = np.array([-inf, -1e300, -1e4, -0.0, 0.0, 5e-324, 1e4, 1e300, inf, nan])
+    exponential = mapped(elementary.exponential)(ends)
+    np.testing.assert_array_equal(exponential, [0, 0, 0, 1, 1, 1, inf, inf, inf, nan])
+    tangent = mapped(elementary.hyperbolic_tangent)(ends)
+    np.testing.assert_allclose(tangent, [-1, -1, -1, 0, 0, 5e-324, 1, 1, 1, nan], rtol=0)
+    logarithm = mapped(elementary.logarithm)(ends)
+    expected = [nan, nan, nan, -inf, -inf, -inf, *np.log([1e4, 1e300]), inf, nan]
+    np.testing.assert_array_equal(logarithm, expected)
+    for wave in (elementary.sine, elementary.cosine):
+        outside = np.array([-inf, -1e300, 1e16, inf, nan])
+        assert np.isnan(mapped(wave)(outside)).all()
+    far = np.array([1e7, 1e9, 1e12])  # as far off as if the last digit of x were another
+    np.testing.assert_array_less(
+        np.abs(mapped(elementary.sine)(far) - np.sin(far)), 4 * np.spacing(far)
+    )
+
+
+def test_powers_at_the_ends() -> None:
+    """0⁰ is 1, and powers of 0 and of ∞ are what they are to NumPy."""
+    power_of, size = (
+        called(elementary.power_of),
+        np.array([0.0, 1e-200, 1.0, 1e200, np.inf]),
+    )
+    for exponent in (-2.0, -0.5, 0.0, 0.5, 3.0):
+        with np.errstate(all="ignore"):
+            found = [power_of(log, exponent) for log in np.log(size)]
+            np.testing.assert_allclose(found, size**exponent, rtol=1e-13)
+
+
+def test_a_users_own_primitive_is_compiled() -> None:
+    bell = Primitive("bell", lambda m, x, a: m.exp(-a * x**2) / (2 - m.tanh(x)), ("shape",))
+    program = codegen.functions([bell])
+    names: dict[str, Any] = {"np": np, "addressed": lambda *types: lambda f: f}
+    names |= dict.fromkeys(("INTEGER", "ROW", "ROWS"))
+    names |= {"exponential": np.exp, "hyperbolic_tangent": np.tanh}
+    exec(program, names)
+    x = np.linspace(-1, 1, 7)
+    v, only, d = x.copy(), x.copy(), np.empty((2, 7))
+    names["slopes"](0, v, [0.7], d)
+    names["values"](0, only, [0.7])
+    value, partials = differentiate(bell, x, np.array([0.7]))
+    np.testing.assert_allclose(v, value, rtol=1e-12)
+    np.testing.assert_allclose(d, partials, rtol=1e-12)
+    np.testing.assert_array_equal(only, v)
+
+
+@pytest.mark.parametrize("primitive", PRIMITIVES, ids=lambda p: p.name)
+def test_values_agree_with_and_without_derivatives(primitive: Primitive) -> None:
+    x = np.concatenate([np.linspace(-2.0, 3.0, 20), [0.0]])
+    coefs, op = np.array([0.7, -0.4, 1.5]), PRIMITIVES.index(primitive)
+    v, only, d = np.empty(len(x)), np.empty(len(x)), np.empty((4, len(x)))
+    data = data_of(x)
+    called(refit.evaluate)(op, x, coefs, v, d, data, FUNCTIONS)
+    called(scores.value_of)(op, x, coefs, only, data, FUNCTIONS)
+    np.testing.assert_allclose(only, v, rtol=1e-14)
+
+
+def test_the_best_edits_are_kept() -> None:
+    keys = np.random.default_rng(0).permutation(500) / 7.0
+    best = arrays.Heap(np.empty(40), np.empty(40, np.int64), np.empty(40))
+    offer = called(proposals.offer)
+    filled = offer(best, 0, np.inf, -1, 0.0)  # what tells nothing is no edit
+    for code, key in enumerate(keys):
+        filled = offer(best, filled, key, code, -key)
+    assert filled == 40
+    np.testing.assert_array_equal(np.sort(best.keys), np.sort(keys)[:40])
+    np.testing.assert_array_equal(keys[best.codes], best.keys)
+    np.testing.assert_array_equal(best.amplitudes, -best.keys)
+
+
+def fitted(arena: arenas.Arena) -> arenas.Graphs:
+    """x1 as the only node of the read-out."""
+    graph = arena.empty(1)
+    graph.op[0, 0, 0] = [p.name for p in arena.primitives].index("add")
+    graph.use[0, 0] = True
+    arena.fit(graph, 20, 1e-13)
+    return graph
+
+
+def test_predicted_gain_of_a_new_node_is_exact(problem: Problem) -> None:
+    """A new node of the read-out without inner coefficients: the score is the loss."""
+    arena = arena_of(problem)
+    graph, data = fitted(arena), arena.data
+    functions = arrays.Functions(arena.kernels.slopes, arena.kernels.values)
+    structure = arrays.Graph(*(array[0] for array in graph.structure))
+    work, _ = called(refit.expanded)(data, functions, structure, graph.theta[0])
+    n = arena.n_rows
+    h, t, q, hq = np.empty(n), np.empty(n), np.empty((20, n)), np.empty((20, n))
+    slot = arrays.Slot(-1, -1, False, True)  # a new node
+    called(scores.slot_target)(slot, arena.n_inputs, arena.root, work, h, t)
+    rank = called(scores.edit_basis)(slot, data, structure, work, q)
+    s0 = called(scores.projected)(h, t, q, rank, hq)
+    assert s0 == pytest.approx(graph.loss[0])
+    value, compared, none = np.empty(n), 0, np.zeros(3)
+    for op in np.flatnonzero(arena.n_params == 0):
+        for source in range(arena.n_inputs):
+            child = graph.take([0])
+            child.op[0, 1, 0], child.src[0, 1, 0] = op, source
+            child.use[0, 1] = True
+            arena.fit(child, 5, 1e-13)
+            called(scores.value_of)(op, arena.x[source], none, value, data, functions)
+            free, _, _ = called(scores.score_column)(value, h * t, h * h, hq, rank, s0)
+            if np.isfinite(free):
+                assert child.loss[0] == pytest.approx(free, rel=1e-6)
+                compared += 1
+    assert compared > 10
+
+
+def random_graphs(arena: arenas.Arena, count: int, seed: int) -> arenas.Graphs:
+    rng = np.random.default_rng(seed)
+    found = arena.empty(count)
+    for _ in range(4):
+        before = found.take(np.arange(count))
+        randomly_edited(arena, found, rng)
+        void = np.flatnonzero(found.key == 0)
+        found.put(void, before.take(void))
+    return found.take(np.flatnonzero(found.key))
+
+
+def test_a_search_step(problem: Problem) -> None:
+    """Random graphs, their refit, scored children: losses are those of NumPy's values."""
+    arena, rng = arena_of(problem), np.random.default_rng(0)
+    parents = random_graphs(arena, 8, 0)
+    arena.fit(parents, 3, 1e-9)
+    whose, edits = gradient.proposed(arena, parents, 3, rng)
+    children = parents.take(whose)
+    arena.apply(children, edits)
+    children = children.take(np.flatnonzero(children.key))
+    arena.fit(children, 3, 1e-9)
+    finite = np.flatnonzero(np.isfinite(children.loss))
+    assert len(finite) > 5
+    for i in finite:
+        residual = arena.residual(children.take([i]))
+        square = float(np.sum((arena.root * residual) ** 2))
+        assert square == pytest.approx(children.loss[i], rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.skipif(INTERPRETED, reason="of compiled functions")
+def test_nothing_is_compiled_twice(problem: Problem) -> None:
+    """A literal is a type to the compiler, and one more version of all that is called."""
+    arena = arena_of(problem)
+    rng = np.random.default_rng(0)
+    gradient.proposed(arena, random_graphs(arena, 5, 0), 3, rng)
+    modules = (elementary, graphs, linear_algebra, proposals, random_edits, refit, scores)
+    values = [value for module in modules for value in vars(module).values()]
+    functions = {id(f): f for f in values if hasattr(f, "signatures")}.values()
+    assert len(functions) > 40
+    types = {kind for f in functions for signature in f.signatures for kind in signature}
+    assert not [kind for kind in types if isinstance(kind, numba.types.Literal)]
+
+
+@pytest.mark.skipif(INTERPRETED, reason="this is the run that it starts")
+def test_the_loops_are_plain_python() -> None:
+    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:xdist", str(Path(__file__))]
+    run = subprocess.run(
+        command, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout[-3000:]
+
+
+def test_no_cache_directory_to_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilation, "folder", lambda: None)
+    few = tuple(p for p in PRIMITIVES if p.name in ("add", "mult", "exp"))
+    found = loader.load.__wrapped__(few)
+    v, d = np.array([0.0, 1.0]), np.empty((1, 2))
+    called(found.slopes)(1, v, np.empty(0), d)
+    np.testing.assert_allclose(v, [1, np.e])
+
+
+def test_old_programs_are_deleted(tmp_path: Path) -> None:
+    for i in range(compilation._MOST_FOLDERS + 3):
+        (tmp_path / f"kernels_{i}").mkdir()
+    compilation._prune(tmp_path)
+    assert len(list(tmp_path.iterdir())) == compilation._MOST_FOLDERS
