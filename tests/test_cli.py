@@ -20,7 +20,9 @@ import sympy
 
 import autora.skl.darts as package
 from autora.skl.darts import DARTSClassifier, DARTSRegressor
-from autora.skl.darts.cli.main import commands, main
+from autora.skl.darts.cli import commands
+from autora.skl.darts.cli import main as cli
+from autora.skl.darts.cli.main import main
 from autora.skl.darts.cli.text_files import Form, read_table
 from autora.skl.darts.cli.text_tables import DataFileError
 from autora.skl.darts.estimators import settings
@@ -450,7 +452,7 @@ def test_as_a_program(fitted: tuple[Path, str]) -> None:
 
 def test_every_option_is_documented() -> None:
     page = (ROOT / "docs/command_line.md").read_text("utf-8")
-    [commands_] = [a for a in main._parser()._actions if isinstance(a.choices, dict)]
+    [commands_] = [a for a in cli._parser()._actions if isinstance(a.choices, dict)]
     assert isinstance(commands_.choices, dict)
     for parser in commands_.choices.values():
         options = {o for a in parser._actions for o in a.option_strings} - {"-h", "--help"}

@@ -20,8 +20,9 @@ from autora.skl.darts.graph.primitives import NUMPY, resolve
 from autora.skl.darts.graph.search_space import SearchSpace
 from autora.skl.darts.relaxation import fit
 from autora.skl.darts.search.kernels import graphs
+from autora.skl.darts.selection import pareto
 from autora.skl.darts.selection.criteria import fits_exactly
-from autora.skl.darts.selection.pareto import Row, pareto
+from autora.skl.darts.selection.pareto import Row
 from autora.skl.darts.selection.result import Result
 
 rng = np.random.default_rng(0)

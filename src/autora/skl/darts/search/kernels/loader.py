@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from ...graph.codegen import functions
-from ...graph.primitives import Primitive, builtin
+from ...graph.primitives import Primitive, lookup
 
 _HEAD = '''"""The functions of a vocabulary; safe to delete."""
 import numpy as np
@@ -48,8 +48,7 @@ class Kernels(NamedTuple):
 
 def bases_of(primitives: tuple[Primitive, ...]) -> tuple[list[Primitive], list[int]]:
     """The plain functions of primitives, and which of them each one applies."""
-    known = {p.name: p for p in builtin()}
-    plain = [known[p.base] if p in known.values() else p for p in primitives]
+    plain = [p if p.argument == "plain" else lookup(p.base) for p in primitives]
     bases = list(dict.fromkeys(plain))
     return bases, [bases.index(p) for p in plain]
 
