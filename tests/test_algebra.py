@@ -16,11 +16,11 @@ from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, resolve
 from autora.skl.darts.graph.search_space import SearchSpace
 from autora.skl.darts.search import conversion, finalize, from_sympy
-from autora.skl.darts.search.problem import Arena, Graphs
-from autora.skl.darts.search.random_edits import keyed
+from autora.skl.darts.search.evaluator import Evaluator, Graphs
+from autora.skl.darts.search.random_edits import with_keys
 from autora.skl.darts.selection.criteria import complexity
 
-FRAME = conversion.Frame(resolve(SCIENCE))
+FRAME = conversion.SpaceBounds(resolve(SCIENCE))
 X = np.random.default_rng(0).uniform(0.5, 2, (60, 6))
 NAMES = [f"x{i}" for i in range(6)]
 x0, x1, x2, x3, x4, x5 = SYMBOLS = symbols(NAMES)
@@ -44,7 +44,7 @@ WRITTEN: dict[str, tuple[Any, int]] = {
 }
 
 
-def written(expression: Any, frame: conversion.Frame, read: Any) -> Model:
+def written(expression: Any, frame: conversion.SpaceBounds, read: Any) -> Model:
     writer = from_sympy._Writer(SYMBOLS, frame)
     weights, bias = read(writer, sympy.sympify(expression))
     nothing = Model(
@@ -202,23 +202,23 @@ def test_own_primitives_are_left_alone(own_table: dict[str, Any]) -> None:
     assert from_sympy.shorter(model, frame, True, X) is None
 
 
-def competing(model: Model, noise: float = 0.0) -> tuple[Arena, Graphs, tuple]:
+def competing(model: Model, noise: float = 0.0) -> tuple[Evaluator, Graphs, tuple]:
     y = model.predict(X) + noise * np.random.default_rng(0).normal(size=(len(X), 1))
     problem = Problem(X, y, np.ones(len(X)), True, True)
     units = conversion.units_of(problem)
-    arena = conversion.arena_for(FRAME, problem, units)
-    graphs = keyed(arena, conversion.graphs_of(arena, [model], units))
-    arena.fit(graphs, 40, 1e-13)
-    return arena, graphs, (FRAME, model.objective, problem, units)
+    evaluator = conversion.evaluator_for(FRAME, problem, units)
+    graphs = with_keys(evaluator, conversion.graphs_of(evaluator, [model], units))
+    evaluator.fit(graphs, 40, 1e-13)
+    return evaluator, graphs, (FRAME, model.objective, problem, units)
 
 
 def test_exact_graphs_are_written_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finalize, "_LONG", 5)
-    arena, graphs, rest = competing(multiplied_out())
-    found = finalize.with_shorter(arena, graphs, *rest)
+    evaluator, graphs, rest = competing(multiplied_out())
+    found = finalize.with_shorter(evaluator, graphs, *rest)
     assert len(found) == 2 and (found.op[0] >= 0).sum() == 5
     [best, other] = finalize.as_candidates(
-        arena, found, conversion.space_for(FRAME, 6, found), rest[1], rest[2], rest[3]
+        evaluator, found, conversion.space_for(FRAME, 6, found), rest[1], rest[2], rest[3]
     )
     assert best.criterion < other.criterion
     np.testing.assert_allclose(best.fit.model.predict(X), rest[2].y, rtol=1e-12)
@@ -245,17 +245,19 @@ def test_a_factor_that_is_divided_out_again() -> None:
     model = divided_by_its_factor()
     expected = np.exp(-5 * X[:, 0]) * X[:, 2]
     np.testing.assert_allclose(model.predict(X)[:, 0], expected, rtol=1e-12)
-    arena, graphs, rest = competing(model)
-    found = finalize.with_shorter(arena, graphs, *rest)
+    evaluator, graphs, rest = competing(model)
+    found = finalize.with_shorter(evaluator, graphs, *rest)
     assert len(found) == 2 and (found.op[0] >= 0).sum() == 2
-    arena, graphs, rest = competing(model, noise=0.01)
-    assert finalize.with_shorter(arena, graphs, *rest) is graphs
+    evaluator, graphs, rest = competing(model, noise=0.01)
+    assert finalize.with_shorter(evaluator, graphs, *rest) is graphs
 
 
 def test_only_exact_and_long_ones() -> None:
-    arena, graphs, rest = competing(multiplied_out())
-    assert finalize.with_shorter(arena, graphs, *rest) is graphs  # six edges are not long
-    arena, graphs, rest = competing(multiplied_out(), noise=0.01)
-    assert finalize.with_shorter(arena, graphs, *rest) is graphs
+    evaluator, graphs, rest = competing(multiplied_out())
+    assert (
+        finalize.with_shorter(evaluator, graphs, *rest) is graphs
+    )  # six edges are not long
+    evaluator, graphs, rest = competing(multiplied_out(), noise=0.01)
+    assert finalize.with_shorter(evaluator, graphs, *rest) is graphs
     nothing = graphs.take(np.zeros(0, int))
-    assert finalize.with_shorter(arena, nothing, *rest) is nothing
+    assert finalize.with_shorter(evaluator, nothing, *rest) is nothing

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from autora.skl.darts import DARTSRegressor
-from autora.skl.darts.fitting.frequencies import grid, lowered
+from autora.skl.darts.fitting.frequencies import grid, with_lowest_frequencies
 from autora.skl.darts.fitting.problem import Problem
 from autora.skl.darts.graph.model import Model
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import resolve
 from autora.skl.darts.graph.search_space import SearchSpace
 from autora.skl.darts.search import conversion, finalize
-from autora.skl.darts.search.random_edits import keyed
+from autora.skl.darts.search.random_edits import with_keys
 
 GRID = np.linspace(-1, 1, 41)
 TURN = 2 * np.pi / 0.05
@@ -46,7 +46,7 @@ def test_aliases_become_the_lowest(name: str, coefs: list[float], turns: int) ->
     edge[0, 0] += turns * TURN
     if len(coefs) > 1:
         edge[0, 1] -= turns * TURN * first
-    found = lowered(problem, low.replace(edge=edge))
+    found = with_lowest_frequencies(problem, low.replace(edge=edge))
     assert found.edge[0, 0] == pytest.approx(coefs[0], rel=1e-9)
     between = np.linspace(-1, 1, 333)[:, None]
     np.testing.assert_allclose(found.predict(between), low.predict(between), atol=1e-9)
@@ -61,7 +61,7 @@ def test_half_a_turn_is_a_sign(name: str) -> None:
     fast = low.replace(edge=edge, readout=-low.readout)
     problem = problem_of(low, x)
     np.testing.assert_allclose(fast.predict(problem.x), problem.y, atol=1e-9)
-    found = lowered(problem, fast)
+    found = with_lowest_frequencies(problem, fast)
     assert abs(found.edge[0, 0]) == pytest.approx(6.0, rel=1e-9)
     between = np.linspace(-1, 1, 333)[:, None]
     np.testing.assert_allclose(found.predict(between), low.predict(between), atol=1e-9)
@@ -73,7 +73,7 @@ def test_phases_lie_within_half_a_turn(turns: int) -> None:
     low = wave("linear_sin", 6.0, 1.5)
     edge = low.edge.copy()
     edge[0, 1] += 2 * np.pi * turns
-    found = lowered(problem_of(low, x), low.replace(edge=edge))
+    found = with_lowest_frequencies(problem_of(low, x), low.replace(edge=edge))
     np.testing.assert_allclose(found.edge, low.edge, atol=1e-12)
 
 
@@ -81,12 +81,12 @@ def test_what_the_rows_tell_apart_stays() -> None:
     fast = wave("scaled_sin", 6.0 + TURN)
     uneven = np.sort(np.random.default_rng(0).uniform(-1, 1, 41))
     for x in (uneven, np.append(GRID, 0.013), GRID[:2]):
-        assert lowered(problem_of(fast, x), fast) is fast
+        assert with_lowest_frequencies(problem_of(fast, x), fast) is fast
     # A cosine without a phase has no alias on a grid that misses 0.
     fast = wave("scaled_cos", 6.0 + TURN)
-    assert lowered(problem_of(fast, GRID + 0.01), fast) is fast
+    assert with_lowest_frequencies(problem_of(fast, GRID + 0.01), fast) is fast
     slow = wave("scaled_sin", 6.0)
-    assert lowered(problem_of(slow, GRID), slow) is slow
+    assert with_lowest_frequencies(problem_of(slow, GRID), slow) is slow
 
 
 def test_grids() -> None:
@@ -98,14 +98,16 @@ def test_grids() -> None:
 def test_candidates_have_no_aliases() -> None:
     fast = wave("scaled_sin", 6.0 + TURN)
     problem = problem_of(fast, GRID)
-    frame = conversion.Frame(resolve(("none", "add", "mult", "scaled_sin")))
+    frame = conversion.SpaceBounds(resolve(("none", "add", "mult", "scaled_sin")))
     units = conversion.units_of(problem)
-    arena = conversion.arena_for(frame, problem, units)
-    graphs = keyed(arena, conversion.graphs_of(arena, [fast], units))
-    arena.fit(graphs, 20, 1e-13)
+    evaluator = conversion.evaluator_for(frame, problem, units)
+    graphs = with_keys(evaluator, conversion.graphs_of(evaluator, [fast], units))
+    evaluator.fit(graphs, 20, 1e-13)
     assert graphs.theta.max() > TURN
     space = conversion.space_for(frame, 1, graphs)
-    [found] = finalize.as_candidates(arena, graphs, space, fast.objective, problem, units)
+    [found] = finalize.as_candidates(
+        evaluator, graphs, space, fast.objective, problem, units
+    )
     assert found.fit.model.edge.max() == pytest.approx(6.0, rel=1e-9)
 
 

@@ -48,7 +48,7 @@ def table(seed: int = 0) -> pd.DataFrame:
     return frame
 
 
-def untrained(start: Any, plan: Any, observer: Any, keeper: Any) -> tuple:
+def untrained(start: Any, plan: Any, observer: Any, checkpoints: Any) -> tuple:
     """Stands in for the relaxed training, whose program would be compiled."""
     return start.state, no_history(start.state.alphas), None
 

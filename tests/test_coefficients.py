@@ -73,7 +73,7 @@ def test_what_the_data_do_not_determine_has_an_infinite_error() -> None:
 @pytest.mark.parametrize("noise", [0.0, 0.001, 0.02])
 def test_round_coefficients_are_found(noise: float) -> None:
     problem, model = fitted(noise)
-    found = rounding.snapped(problem, model)
+    found = rounding.with_round_coefficients(problem, model)
     where = coefficients.places(found, problem)
     odd, *simple = coefficients.values(found, where)
     np.testing.assert_allclose(simple, [2, 1], atol=1e-9)
@@ -84,7 +84,7 @@ def test_round_coefficients_are_found(noise: float) -> None:
 @pytest.mark.parametrize("noise", [0.0, 0.001])
 def test_odd_coefficients_stay(noise: float) -> None:
     problem, model = fitted(noise, (2.1234, -0.7351, 1.0789))
-    found = rounding.snapped(problem, model)
+    found = rounding.with_round_coefficients(problem, model)
     now = coefficients.values(found, coefficients.places(found, problem))
     np.testing.assert_allclose(now, [-0.7351, 2.1234, 1.0789], atol=0.003)
     assert not set(np.abs(now)) & set(ROUND_VALUES)
@@ -99,7 +99,7 @@ def test_the_size_that_a_read_out_makes_up_for_is_one(size: float) -> None:
     space = SearchSpace(2, 1, 1, resolve(["none", "mult"]))
     slopes, weight = size * np.array([[1.0], [3.0]]), np.array([[0.5 / size]])
     model = Model(space, OBJECTIVES["real"], np.array([1, 1]), slopes, weight, np.zeros(1))
-    found = rounding.snapped(problem, model)
+    found = rounding.with_round_coefficients(problem, model)
     assert 1.0 in np.abs(found.edge)
     where = coefficients.places(found, problem)
     for value in np.abs(coefficients.values(found, where)):
@@ -111,7 +111,9 @@ def test_snapping_obeys_the_criterion() -> None:
     """What rounding costs in fit is less than what a free parameter costs."""
     problem, model = fitted(0.05)
     before = coefficients.sum_of_squares(problem, model)
-    after = coefficients.sum_of_squares(problem, rounding.snapped(problem, model))
+    after = coefficients.sum_of_squares(
+        problem, rounding.with_round_coefficients(problem, model)
+    )
     n = len(problem.x)
     assert n * np.log(after / before) < 3 * np.log(n)
 
@@ -140,7 +142,7 @@ def test_an_intercept_that_may_be_zero_is_left_out() -> None:
         space, OBJECTIVES["real"], np.array([1]), np.zeros((1, 1)),
         np.array([[1.0001]]), np.array([0.01001]),
     )  # fmt: skip
-    found = rounding.snapped(problem, model)
+    found = rounding.with_round_coefficients(problem, model)
     assert found.bias[0] == 0.0
 
 
@@ -159,7 +161,7 @@ def test_no_exponent_is_pi() -> None:
         space, OBJECTIVES["real"], np.array([1]), np.array([[3.14159]]), np.ones((1, 1)),
         np.zeros(1),
     )  # fmt: skip
-    found = rounding.snapped(problem, model)
+    found = rounding.with_round_coefficients(problem, model)
     assert found.edge[0, 0] != np.pi
     weight = coefficients.Place("readout", 0, 0)
     assert np.pi in rounding._natural(model, weight)

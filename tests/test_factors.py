@@ -73,9 +73,9 @@ def test_a_weight_is_a_repetition() -> None:
 
 def places(y: np.ndarray, names: tuple[str, ...] = SCIENCE) -> list[inversion.Undone]:
     problem = Problem(X, y[:, None], np.ones(len(y)), True, True)
-    frame = conversion.Frame(resolve(names))
-    arena = conversion.arena_for(frame, problem, conversion.units_of(problem))
-    return inversion.undone(arena)
+    frame = conversion.SpaceBounds(resolve(names))
+    evaluator = conversion.evaluator_for(frame, problem, conversion.units_of(problem))
+    return inversion.undone(evaluator)
 
 
 def test_factors_leave_the_search() -> None:
@@ -84,9 +84,12 @@ def test_factors_leave_the_search() -> None:
     assert [place.outer.base for place in there][:2] == ["add", "sqrt"]
     for place in there:
         assert place.inputs.tolist() == [1, 3]
-        assert place.arena.n_inputs == 2
+        assert place.evaluator.n_inputs == 2
         assert sorted(factor.source for factor in place.factors) == [0, 2]
-    target = there[0].arena.y * there[0].arena.units.scale + there[0].arena.units.shift
+    target = (
+        there[0].evaluator.y * there[0].evaluator.units.scale
+        + there[0].evaluator.units.shift
+    )
     np.testing.assert_allclose(target, 3 * inner(X))
 
 

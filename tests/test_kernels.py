@@ -23,7 +23,7 @@ from autora.skl.darts.graph import codegen
 from autora.skl.darts.graph.jets import differentiate
 from autora.skl.darts.graph.primitives import SCIENCE, Primitive, builtin, resolve
 from autora.skl.darts.search import conversion, gradient
-from autora.skl.darts.search import problem as arenas
+from autora.skl.darts.search import evaluator as evaluators
 from autora.skl.darts.search.kernels import (
     arrays,
     compilation,
@@ -38,7 +38,7 @@ from autora.skl.darts.search.kernels import (
 )
 from autora.skl.darts.search.random_edits import randomly_edited
 
-PRIMITIVES = arenas.table()
+PRIMITIVES = evaluators.table()
 TINY = np.concatenate([-np.geomspace(1e-12, 0.3, 99), np.geomspace(1e-12, 0.3, 99)])
 KERNELS = loader.load(PRIMITIVES)
 FUNCTIONS = arrays.Functions(KERNELS.slopes, KERNELS.values)
@@ -65,9 +65,11 @@ def mapped(function: Any) -> Any:
     return lambda x: np.array([one(value) for value in x])
 
 
-def arena_of(problem: Problem) -> arenas.Arena:
+def evaluator_of(problem: Problem) -> evaluators.Evaluator:
     units = conversion.units_of(problem)
-    return conversion.arena_for(conversion.Frame(resolve(SCIENCE)), problem, units)
+    return conversion.evaluator_for(
+        conversion.SpaceBounds(resolve(SCIENCE)), problem, units
+    )
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ def problem() -> Problem:
 
 def data_of(x: np.ndarray) -> arrays.Data:
     """One input, for functions that look at the primitives alone."""
-    return arena_of(Problem(x[:, None], x[:, None], np.ones(len(x)), True, True)).data
+    return evaluator_of(Problem(x[:, None], x[:, None], np.ones(len(x)), True, True)).data
 
 
 def test_the_table_is_complete() -> None:
@@ -205,37 +207,37 @@ def test_the_best_edits_are_kept() -> None:
     np.testing.assert_array_equal(best.amplitudes, -best.keys)
 
 
-def fitted(arena: arenas.Arena) -> arenas.Graphs:
+def fitted(evaluator: evaluators.Evaluator) -> evaluators.Graphs:
     """x1 as the only node of the read-out."""
-    graph = arena.empty(1)
-    graph.op[0, 0, 0] = [p.name for p in arena.primitives].index("add")
+    graph = evaluator.empty(1)
+    graph.op[0, 0, 0] = [p.name for p in evaluator.primitives].index("add")
     graph.use[0, 0] = True
-    arena.fit(graph, 20, 1e-13)
+    evaluator.fit(graph, 20, 1e-13)
     return graph
 
 
 def test_predicted_gain_of_a_new_node_is_exact(problem: Problem) -> None:
     """A new node of the read-out without inner coefficients: the score is the loss."""
-    arena = arena_of(problem)
-    graph, data = fitted(arena), arena.data
-    functions = arrays.Functions(arena.kernels.slopes, arena.kernels.values)
+    evaluator = evaluator_of(problem)
+    graph, data = fitted(evaluator), evaluator.data
+    functions = arrays.Functions(evaluator.kernels.slopes, evaluator.kernels.values)
     structure = arrays.Graph(*(array[0] for array in graph.structure))
     work, _ = called(refit.expanded)(data, functions, structure, graph.theta[0])
-    n = arena.n_rows
+    n = evaluator.n_rows
     h, t, q, hq = np.empty(n), np.empty(n), np.empty((20, n)), np.empty((20, n))
     slot = arrays.Slot(-1, -1, False, True)  # a new node
-    called(scores.slot_target)(slot, arena.n_inputs, arena.root, work, h, t)
+    called(scores.slot_target)(slot, evaluator.n_inputs, evaluator.root, work, h, t)
     rank = called(scores.edit_basis)(slot, data, structure, work, q)
     s0 = called(scores.projected)(h, t, q, rank, hq)
     assert s0 == pytest.approx(graph.loss[0])
     value, compared, none = np.empty(n), 0, np.zeros(3)
-    for op in np.flatnonzero(arena.n_params == 0):
-        for source in range(arena.n_inputs):
+    for op in np.flatnonzero(evaluator.n_params == 0):
+        for source in range(evaluator.n_inputs):
             child = graph.take([0])
             child.op[0, 1, 0], child.src[0, 1, 0] = op, source
             child.use[0, 1] = True
-            arena.fit(child, 5, 1e-13)
-            called(scores.value_of)(op, arena.x[source], none, value, data, functions)
+            evaluator.fit(child, 5, 1e-13)
+            called(scores.value_of)(op, evaluator.x[source], none, value, data, functions)
             free, _, _ = called(scores.score_column)(value, h * t, h * h, hq, rank, s0)
             if np.isfinite(free):
                 assert child.loss[0] == pytest.approx(free, rel=1e-6)
@@ -243,12 +245,14 @@ def test_predicted_gain_of_a_new_node_is_exact(problem: Problem) -> None:
     assert compared > 10
 
 
-def random_graphs(arena: arenas.Arena, count: int, seed: int) -> arenas.Graphs:
+def random_graphs(
+    evaluator: evaluators.Evaluator, count: int, seed: int
+) -> evaluators.Graphs:
     rng = np.random.default_rng(seed)
-    found = arena.empty(count)
+    found = evaluator.empty(count)
     for _ in range(4):
         before = found.take(np.arange(count))
-        randomly_edited(arena, found, rng)
+        randomly_edited(evaluator, found, rng)
         void = np.flatnonzero(found.key == 0)
         found.put(void, before.take(void))
     return found.take(np.flatnonzero(found.key))
@@ -256,28 +260,28 @@ def random_graphs(arena: arenas.Arena, count: int, seed: int) -> arenas.Graphs:
 
 def test_a_search_step(problem: Problem) -> None:
     """Random graphs, their refit, scored children: losses are those of NumPy's values."""
-    arena, rng = arena_of(problem), np.random.default_rng(0)
-    parents = random_graphs(arena, 8, 0)
-    arena.fit(parents, 3, 1e-9)
-    whose, edits = gradient.proposed(arena, parents, 3, rng)
+    evaluator, rng = evaluator_of(problem), np.random.default_rng(0)
+    parents = random_graphs(evaluator, 8, 0)
+    evaluator.fit(parents, 3, 1e-9)
+    whose, edits = gradient.proposed(evaluator, parents, 3, rng)
     children = parents.take(whose)
-    arena.apply(children, edits)
+    evaluator.apply(children, edits)
     children = children.take(np.flatnonzero(children.key))
-    arena.fit(children, 3, 1e-9)
+    evaluator.fit(children, 3, 1e-9)
     finite = np.flatnonzero(np.isfinite(children.loss))
     assert len(finite) > 5
     for i in finite:
-        residual = arena.residual(children.take([i]))
-        square = float(np.sum((arena.root * residual) ** 2))
+        residual = evaluator.residual(children.take([i]))
+        square = float(np.sum((evaluator.root * residual) ** 2))
         assert square == pytest.approx(children.loss[i], rel=1e-6, abs=1e-12)
 
 
 @pytest.mark.skipif(INTERPRETED, reason="of compiled functions")
 def test_nothing_is_compiled_twice(problem: Problem) -> None:
     """A literal is a type to the compiler, and one more version of all that is called."""
-    arena = arena_of(problem)
+    evaluator = evaluator_of(problem)
     rng = np.random.default_rng(0)
-    gradient.proposed(arena, random_graphs(arena, 5, 0), 3, rng)
+    gradient.proposed(evaluator, random_graphs(evaluator, 5, 0), 3, rng)
     modules = (elementary, graphs, linear_algebra, proposals, random_edits, refit, scores)
     values = [value for module in modules for value in vars(module).values()]
     functions = {id(f): f for f in values if hasattr(f, "signatures")}.values()

@@ -26,7 +26,7 @@ from autora.skl.darts import (
     register_primitive,
 )
 from autora.skl.darts.equations.symbolic import one_line
-from autora.skl.darts.estimators.equation_mixin import Readings
+from autora.skl.darts.estimators.equation_mixin import EquationMixin
 from autora.skl.darts.graph.model import Model
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import builtin, resolve
@@ -79,7 +79,7 @@ def fitted(y: Any, changes: dict[str, Any], x: Any = X) -> DARTSRegressor:
         return DARTSRegressor(**settings | changes).fit(x, y)
 
 
-def untrained(start: Any, plan: Any, observer: Any, keeper: Any) -> tuple:
+def untrained(start: Any, plan: Any, observer: Any, checkpoints: Any) -> tuple:
     """Stands in for the relaxed training."""
     if plan.hyper.max_epochs == 0:
         return start.state, no_history(start.state.alphas), None
@@ -296,7 +296,7 @@ def test_subclasses(plain: DARTSRegressor) -> None:
     heir = Heir(**plain.get_params())
     vars(heir).update(vars(plain))
     text = heir.to_json()
-    for kind in (Heir, DARTSRegressor, Readings):
+    for kind in (Heir, DARTSRegressor, EquationMixin):
         found = kind.from_json(text)
         assert type(found) is Heir and found.luck_ == 7
     with pytest.raises(ModelFileError, match=r"holds a 'DARTSRegressor'.* no Heir"):
@@ -343,7 +343,7 @@ def test_classifiers(labels: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("name", ["Readings", "BaseDARTS", "Portable", "object", ""])
 def test_classes_that_are_no_estimators(valid: dict[str, Any], name: str) -> None:
     with pytest.raises(ModelFileError, match=f"holds a '{name}'"):
-        Readings.from_json(changed(valid, "estimator", name))
+        EquationMixin.from_json(changed(valid, "estimator", name))
 
 
 def test_only_fitted_estimators() -> None:

@@ -11,27 +11,27 @@ from autora.skl.darts.fitting.problem import Problem
 from autora.skl.darts.graph.primitives import SCIENCE, resolve
 from autora.skl.darts.runtime.budget import Budget
 from autora.skl.darts.search import conversion, parallel, population
+from autora.skl.darts.search.evaluator import Evaluator, Graphs
 from autora.skl.darts.search.loop import _is_coarse, evolve
 from autora.skl.darts.search.population import Population
-from autora.skl.darts.search.problem import Arena, Graphs
 from autora.skl.darts.search.proposals import Options
-from autora.skl.darts.search.random_edits import keyed, randomly_edited
+from autora.skl.darts.search.random_edits import randomly_edited, with_keys
 
 X = np.random.default_rng(0).uniform(0.5, 2.0, (100, 3))
 NOISE = np.random.default_rng(1).normal(size=len(X))
 PRODUCT = X[:, 0] * X[:, 1] / X[:, 2]
 
 
-def arena_of(
+def evaluator_of(
     y: np.ndarray, names: Any = SCIENCE, most_nodes: int = 5, inputs: np.ndarray = X
-) -> Arena:
+) -> Evaluator:
     problem = Problem(inputs, y[:, None], np.ones(len(y)), True, True)
-    frame = conversion.Frame(resolve(names), most_nodes)
-    return conversion.arena_for(frame, problem, conversion.units_of(problem))
+    frame = conversion.SpaceBounds(resolve(names), most_nodes)
+    return conversion.evaluator_for(frame, problem, conversion.units_of(problem))
 
 
 def population_of(y: np.ndarray, options: Options = Options()) -> Population:  # noqa: B008
-    return Population(arena_of(y), options, np.random.default_rng(2))
+    return Population(evaluator_of(y), options, np.random.default_rng(2))
 
 
 def exact(options: Options = Options()) -> Population:  # noqa: B008
@@ -73,9 +73,9 @@ def test_random_edits_stand_in_for_the_gradient(
 ) -> None:
     edited: list[int] = []
 
-    def watched(arena: Arena, graphs: Graphs, rng: np.random.Generator) -> None:
+    def watched(evaluator: Evaluator, graphs: Graphs, rng: np.random.Generator) -> None:
         edited.append(len(graphs))
-        randomly_edited(arena, graphs, rng)
+        randomly_edited(evaluator, graphs, rng)
 
     monkeypatch.setattr("autora.skl.darts.search.proposals.randomly_edited", watched)
     found = population_of(NOISE, Options(gradient=gradient))
@@ -105,14 +105,14 @@ def test_beside_an_exact_graph_only_simpler_ones_are_fitted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = exact()
-    least, fit, sizes = found.archive.least, Arena.fit, []
+    least, fit, sizes = found.archive.least, Evaluator.fit, []
 
-    def watched(arena: Arena, graphs: Graphs, *limits: Any) -> None:
-        if arena is found.screen and limits[0] == population._SCREENING_STEPS:
-            sizes.extend(arena.size(graphs).tolist())
-        fit(arena, graphs, *limits)
+    def watched(evaluator: Evaluator, graphs: Graphs, *limits: Any) -> None:
+        if evaluator is found.screen and limits[0] == population._SCREENING_STEPS:
+            sizes.extend(evaluator.size(graphs).tolist())
+        fit(evaluator, graphs, *limits)
 
-    monkeypatch.setattr(Arena, "fit", watched)
+    monkeypatch.setattr(Evaluator, "fit", watched)
     before = found.fitted, found.since_exact
     for _ in range(3):
         found.step()
@@ -123,21 +123,21 @@ def test_beside_an_exact_graph_only_simpler_ones_are_fitted(
 
 def test_nothing_more_complicated_than_an_exact_graph_is_handed_on() -> None:
     archive = exact().archive
-    assert archive.arena.size(archive.graphs).max() > archive.least
-    sizes = archive.arena.size(archive.graphs.take(parallel._handed_on(archive)))
+    assert archive.evaluator.size(archive.graphs).max() > archive.least
+    sizes = archive.evaluator.size(archive.graphs.take(parallel._handed_on(archive)))
     assert sizes.max() == archive.least
     assert len(sizes) == len(np.unique(parallel._handed_on(archive)))
 
 
-def products(arena: Arena, rows: list[list[tuple[str, int]]]) -> Graphs:
+def products(evaluator: Evaluator, rows: list[list[tuple[str, int]]]) -> Graphs:
     """One product of primitives of inputs each."""
-    graphs, names = arena.empty(len(rows)), [p.name for p in arena.primitives]
+    graphs, names = evaluator.empty(len(rows)), [p.name for p in evaluator.primitives]
     graphs.agg[:, 0] = graphs.use[:, 0] = 1
     for i, row in enumerate(rows):
         for slot, (name, source) in enumerate(row):
             graphs.op[i, 0, slot] = names.index(name)
             graphs.src[i, 0, slot] = source
-    return keyed(arena, graphs)
+    return with_keys(evaluator, graphs)
 
 
 def sums(*inputs: int) -> list[tuple[str, int]]:
@@ -148,22 +148,22 @@ def test_a_class_keeps_what_the_criterion_prefers(monkeypatch: pytest.MonkeyPatc
     """An edge more that fits a little better, in the same class."""
     monkeypatch.setattr("autora.skl.darts.search.archive._PER_SIZE", 1)
     law, more = X[:, 0] * X[:, 1], X.prod(axis=1)
-    arena = arena_of(law / law.std() + 1.02 * more / more.std())
-    graphs = products(arena, [sums(0, 1, 2), sums(0, 1)])
+    evaluator = evaluator_of(law / law.std() + 1.02 * more / more.std())
+    graphs = products(evaluator, [sums(0, 1, 2), sums(0, 1)])
     key = graphs.key[1]
-    archive = Population(arena, Options(), np.random.default_rng(2)).archive
+    archive = Population(evaluator, Options(), np.random.default_rng(2)).archive
     archive.add(graphs)
     assert graphs.loss[0] < graphs.loss[1]
     assert archive.graphs.key.tolist() == [key]
 
 
 def test_a_coefficient_more_is_another_class() -> None:
-    arena = arena_of(NOISE)
+    evaluator = evaluator_of(NOISE)
     rows = [sums(0, 1), [("shift", 0), ("add", 1)], [("shift", 0), ("shift", 1)]]
     rows += [sums(0, 1, 2), [("shift", 0), ("add", 1), ("add", 2)]]
-    graphs = products(arena, rows)
-    levels = population_of(NOISE).archive._levels(arena, graphs)
-    assert arena.size(graphs).tolist() == [2.0, 3.0, 4.0, 2.5, 3.5]
+    graphs = products(evaluator, rows)
+    levels = population_of(NOISE).archive._levels(evaluator, graphs)
+    assert evaluator.size(graphs).tolist() == [2.0, 3.0, 4.0, 2.5, 3.5]
     assert levels.tolist() == [2, 3, 4, 2, 3]
 
 
@@ -175,8 +175,8 @@ def test_only_the_best_is_simplified_when_it_is_late(
     for _ in range(3):
         found.step()
 
-    def watched(arena: Arena, screen: Arena, graph: Graphs) -> Graphs:
-        told.append(float(arena.criterion(graph)[0]))
+    def watched(evaluator: Evaluator, screen: Evaluator, graph: Graphs) -> Graphs:
+        told.append(float(evaluator.criterion(graph)[0]))
         return graph
 
     monkeypatch.setattr("autora.skl.darts.search.archive.simplified", watched)
@@ -215,8 +215,8 @@ def test_a_long_exact_graph_gets_a_second_opinion_where_levels_are_few(
     monkeypatch.setattr("autora.skl.darts.search.loop.Population", Watched)
     monkeypatch.setattr("autora.skl.darts.search.loop._DOUBTFUL", doubtful)
     options, rng = Options(restarts=restarts), np.random.default_rng(0)
-    arena = arena_of(levels[:, 0] * levels[:, 1] / levels[:, 2], inputs=levels)
-    assert evolve(arena, Budget(), options, rng).exact
+    evaluator = evaluator_of(levels[:, 0] * levels[:, 1] / levels[:, 2], inputs=levels)
+    assert evolve(evaluator, Budget(), options, rng).exact
     assert [found.archive.exact for found in made] == [True] * count
 
 
@@ -224,31 +224,31 @@ def test_levels_are_counted_in_many_rows() -> None:
     eight = np.arange(8000) % 8.0
     fine = np.random.default_rng(0).uniform(size=8000)
     for column, coarse in ((eight, True), (np.sort(eight), True), (fine, False)):
-        arena = arena_of(eight, inputs=np.column_stack([column, fine]))
-        assert _is_coarse(arena) == coarse
+        evaluator = evaluator_of(eight, inputs=np.column_stack([column, fine]))
+        assert _is_coarse(evaluator) == coarse
 
 
 def test_a_second_opinion_that_finds_nothing_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    arena = arena_of(GRID[:, 0] * GRID[:, 1] / GRID[:, 2], inputs=GRID)
+    evaluator = evaluator_of(GRID[:, 0] * GRID[:, 1] / GRID[:, 2], inputs=GRID)
     budget, options = Budget(), Options()
-    first = evolve(arena, budget, options, np.random.default_rng(0))
+    first = evolve(evaluator, budget, options, np.random.default_rng(0))
     monkeypatch.setattr("autora.skl.darts.search.loop._DOUBTFUL", 0.0)
     monkeypatch.setattr("autora.skl.darts.search.loop._SECOND_OPINION", 1)
-    again = evolve(arena, budget, options, np.random.default_rng(0))
+    again = evolve(evaluator, budget, options, np.random.default_rng(0))
     assert again.exact and again.graphs.key[again.best] == first.graphs.key[first.best]
     assert not again.out_of_budget
 
 
 def test_a_space_that_has_been_seen_ends_the_search() -> None:
-    arena = arena_of(NOISE, ("none", "add"), most_nodes=1)
-    small = Population(arena, Options(), np.random.default_rng(0))
+    evaluator = evaluator_of(NOISE, ("none", "add"), most_nodes=1)
+    small = Population(evaluator, Options(), np.random.default_rng(0))
     for _ in range(200):
         small.step()
         if small.exhausted:
             break
     assert small.exhausted and small.generation > population._OPENING
     rng = np.random.default_rng(0)
-    ended = evolve(arena, Budget(candidates=10**6), Options(), rng)
+    ended = evolve(evaluator, Budget(candidates=10**6), Options(), rng)
     assert len(ended.criterion) and not ended.out_of_budget

@@ -183,7 +183,7 @@ def test_short_searches_do_not_wait_for_processes(
     workers: int, seconds: float, threads: bool
 ) -> None:
     frame = SimpleNamespace(primitives=())
-    search = SimpleNamespace(frame=frame, budget=SimpleNamespace(seconds=seconds))
+    search = SimpleNamespace(bounds=frame, budget=SimpleNamespace(seconds=seconds))
     assert parallel._in_threads(search, Restarts(8, workers)) is threads
 
 

@@ -16,30 +16,30 @@ from autora.skl.darts.runtime.budget import Budget
 from autora.skl.darts.search import conversion, inversion
 from autora.skl.darts.search import loop as evolve_module
 from autora.skl.darts.search.archive import Archive
-from autora.skl.darts.search.loop import _Excursions, _Hunt, evolve
-from autora.skl.darts.search.problem import Arena, Graphs
+from autora.skl.darts.search.evaluator import Evaluator, Graphs
+from autora.skl.darts.search.loop import _Inversions, _Search, evolve
 from autora.skl.darts.search.proposals import Options
-from autora.skl.darts.search.random_edits import keyed
+from autora.skl.darts.search.random_edits import with_keys
 
 X = np.random.default_rng(0).uniform(0.5, 2.0, (80, 3))
 NOISE = np.random.default_rng(4).normal(size=len(X))
 INSIDE = X[:, 0] ** 2 + X[:, 1] * X[:, 2] + 0.2 * X[:, 0] * np.sin(X[:, 1])
 
 
-def arena_of(y: np.ndarray, names: Any = SCIENCE, trained: bool = True) -> Arena:
+def evaluator_of(y: np.ndarray, names: Any = SCIENCE, trained: bool = True) -> Evaluator:
     weight = np.random.default_rng(1).uniform(0.5, 1.5, len(y))
     problem = Problem(X, y[:, None], weight, trained, trained)
-    frame = conversion.Frame(resolve(names))
-    return conversion.arena_for(frame, problem, conversion.units_of(problem))
+    frame = conversion.SpaceBounds(resolve(names))
+    return conversion.evaluator_for(frame, problem, conversion.units_of(problem))
 
 
-def searched(arena: Arena, candidates: int) -> Archive:
+def searched(evaluator: Evaluator, candidates: int) -> Archive:
     rng = np.random.default_rng(2)
-    return evolve(arena, Budget(candidates=candidates), Options(), rng)
+    return evolve(evaluator, Budget(candidates=candidates), Options(), rng)
 
 
-def bases(arena: Arena) -> list[str]:
-    return [there.outer.base for there in inversion.undone(arena)]
+def bases(evaluator: Evaluator) -> list[str]:
+    return [there.outer.base for there in inversion.undone(evaluator)]
 
 
 OUTER = {outer.base: outer for outer in inversion.OUTER}
@@ -50,12 +50,12 @@ def apply(base: str, value: np.ndarray) -> np.ndarray:
     return primitive(NUMPY, value, *OUTER[base].tail)
 
 
-def values(arena: Arena, graphs: Graphs, i: int) -> np.ndarray:
+def values(evaluator: Evaluator, graphs: Graphs, i: int) -> np.ndarray:
     """What one graph computes, in the units of y."""
-    frame = conversion.Frame(resolve(SCIENCE), arena.n_nodes)
-    space = conversion.space_for(frame, arena.n_inputs, graphs)
+    frame = conversion.SpaceBounds(resolve(SCIENCE), evaluator.n_nodes)
+    space = conversion.space_for(frame, evaluator.n_inputs, graphs)
     real = OBJECTIVES["real"]
-    model = conversion.model_of(arena, graphs, i, space, real, arena.units)
+    model = conversion.model_of(evaluator, graphs, i, space, real, evaluator.units)
     return model.predict(X)[:, 0]
 
 
@@ -72,15 +72,18 @@ def values(arena: Arena, graphs: Graphs, i: int) -> np.ndarray:
     ],
 )
 def test_signs_decide(y: np.ndarray, expected: list[str]) -> None:
-    assert bases(arena_of(y)) == expected
+    assert bases(evaluator_of(y)) == expected
 
 
 def test_the_vocabulary_decides() -> None:
-    assert bases(arena_of(INSIDE, ["mult", "exp", "linear_exp", "sqrt"])) == ["sqrt", "exp"]
-    assert bases(arena_of(INSIDE, ["add", "sqrt", "exp"])) == []
-    assert bases(arena_of(INSIDE, ["mult", "exp"])) == []  # no factor in its argument
-    assert bases(arena_of(INSIDE, trained=False)) == []
-    assert bases(replace(arena_of(INSIDE), n_nodes=2)) == []
+    assert bases(evaluator_of(INSIDE, ["mult", "exp", "linear_exp", "sqrt"])) == [
+        "sqrt",
+        "exp",
+    ]
+    assert bases(evaluator_of(INSIDE, ["add", "sqrt", "exp"])) == []
+    assert bases(evaluator_of(INSIDE, ["mult", "exp"])) == []  # no factor in its argument
+    assert bases(evaluator_of(INSIDE, trained=False)) == []
+    assert bases(replace(evaluator_of(INSIDE), n_nodes=2)) == []
 
 
 @pytest.mark.parametrize("base", OUTER)
@@ -100,47 +103,47 @@ def test_what_comes_back_is_the_function_of_what_was_found(base: str, sign: int)
     """Before any refit: only the read-out over f(A) is new."""
     if base == "logistic" and sign < 0:
         pytest.skip("not undone there")
-    arena = arena_of(sign * apply(base, INSIDE))
-    there = next(u for u in inversion.undone(arena) if u.outer.base == base)
-    archive = searched(there.arena, 900)
+    evaluator = evaluator_of(sign * apply(base, INSIDE))
+    there = next(u for u in inversion.undone(evaluator) if u.outer.base == base)
+    archive = searched(there.evaluator, 900)
     graphs = archive.graphs
-    back = inversion.put_back(arena, there, graphs)
+    back = inversion.put_back(evaluator, there, graphs)
     assert len(back) > 0.5 * len(graphs)
     one_by_one = [
-        inversion.put_back(arena, there, graphs.take([i])) for i in range(len(graphs))
+        inversion.put_back(evaluator, there, graphs.take([i])) for i in range(len(graphs))
     ]
     same = []
     for i, alone in enumerate(one_by_one):
-        inside = values(there.arena, graphs, i)
+        inside = values(there.evaluator, graphs, i)
         lost = abs(graphs.w[i, 0]) > 20  # exp(500) times a read-out that makes up for it
         if not len(alone) or lost or (base == "sqrt" and inside.min() <= 0):
             continue
-        arena.fit(alone, 0, 0.0)
+        evaluator.fit(alone, 0, 0.0)
         design = np.column_stack([np.ones(len(X)), apply(base, inside)])
-        root = arena.root
-        rest = np.linalg.lstsq(design * root[:, None], arena.y * root, rcond=None)
-        best = float(np.sum((root * (arena.y - design @ rest[0])) ** 2))
-        same.append(abs(alone.loss[0] - best) < 1e-5 * best + 1e-9 * arena.unit)
+        root = evaluator.root
+        rest = np.linalg.lstsq(design * root[:, None], evaluator.y * root, rcond=None)
+        best = float(np.sum((root * (evaluator.y - design @ rest[0])) ** 2))
+        same.append(abs(alone.loss[0] - best) < 1e-5 * best + 1e-9 * evaluator.unit)
     assert len(same) > 5
     assert np.mean(same) > 0.9  # a read-out may be too ill-conditioned to compare
 
 
 def test_every_way_back_is_taken() -> None:
     """One node, a sum that takes the others in, a node of its own, and no room."""
-    arena = arena_of(np.sqrt(INSIDE))
-    there = inversion.undone(arena)[0]
-    archive = searched(there.arena, 1500)
+    evaluator = evaluator_of(np.sqrt(INSIDE))
+    there = inversion.undone(evaluator)[0]
+    archive = searched(there.evaluator, 1500)
     nodes = (archive.graphs.op[:, :, 0] >= 0).sum(axis=1)
     ways = set()
     for i in range(len(archive.graphs)):
         graph = archive.graphs.take([i])
-        back = inversion.put_back(arena, there, graph)
+        back = inversion.put_back(evaluator, there, graph)
         if not len(back):
             ways.add("no room")
         else:
             more = (back.op[0, :, 0] >= 0).sum() - nodes[i]
             ways.add((int(more), int(graph.use.sum()) > 1))
-            assert len(keyed(arena, back)) == 1
+            assert len(with_keys(evaluator, back)) == 1
     assert {(1, False), (1, True), (2, True)} <= ways
 
 
@@ -160,13 +163,13 @@ def test_laws_under_a_function_are_found(law: Any) -> None:
     np.testing.assert_allclose(model.predict(wide), law(wide), rtol=1e-6)
 
 
-def test_excursions_take_turns() -> None:
+def test_inversions_take_turns() -> None:
     """The first round visits every place, the next one the half that was worth it."""
-    arena = arena_of(INSIDE + 0.1 * NOISE)
-    trips = _Excursions(arena, Options(), np.random.default_rng(3))
-    start, each = evolve_module._SETTING_OUT, evolve_module._EXCURSION
+    evaluator = evaluator_of(INSIDE + 0.1 * NOISE)
+    trips = _Inversions(evaluator, Options(), np.random.default_rng(3))
+    start, each = evolve_module._FIRST_INVERSION, evolve_module._INVERSION
     assert len(trips.places) == 4 and not trips.due(start - 1)
-    home, fitted = searched(arena, 50), start
+    home, fitted = searched(evaluator, 50), start
     visited = []
     while trips.due(fitted):
         visited.append(trips.ahead[0])
@@ -178,27 +181,27 @@ def test_excursions_take_turns() -> None:
     assert trips.ahead == np.argsort(trips.best)[:2].tolist()
 
 
-def test_no_excursions_where_they_are_switched_off() -> None:
+def test_no_inversions_where_they_are_switched_off() -> None:
     for options in (Options(undoing=False), Options(random_only=True)):
-        assert not _Excursions(arena_of(INSIDE), options, np.random.default_rng(3)).due(
+        assert not _Inversions(evaluator_of(INSIDE), options, np.random.default_rng(3)).due(
             10**9
         )
 
 
-def test_excursions_go_on_from_their_arrays() -> None:
-    arena = arena_of(INSIDE + 0.1 * NOISE)
+def test_inversions_go_on_from_their_arrays() -> None:
+    evaluator = evaluator_of(INSIDE + 0.1 * NOISE)
 
-    def hunt() -> _Hunt:
+    def search() -> _Search:
         rng = np.random.default_rng(1)
-        return _Hunt(arena, Budget(candidates=10**6), Options(), rng, lambda *_: None)
+        return _Search(evaluator, Budget(candidates=10**6), Options(), rng, lambda *_: None)
 
-    one, other = hunt(), hunt()
-    while not (one.excursions.ahead and one.excursions.ahead[0] == 1):
+    one, other = search(), search()
+    while not (one.inversions.ahead and one.inversions.ahead[0] == 1):
         one.step()
     other.resume(one.arrays())
-    while one.excursions.ahead:
+    while one.inversions.ahead:
         one.step()
         other.step()
-    assert one.fitted == other.fitted and not other.excursions.ahead
-    np.testing.assert_array_equal(one.excursions.best, other.excursions.best)
+    assert one.fitted == other.fitted and not other.inversions.ahead
+    np.testing.assert_array_equal(one.inversions.best, other.inversions.best)
     np.testing.assert_array_equal(one.archive.graphs.theta, other.archive.graphs.theta)

@@ -65,9 +65,9 @@ def _load(path: str) -> Any:
         except UnicodeDecodeError as error:
             raise ModelFileError(f"no UTF-8 text: {error}") from None
         from ..estimators import classifier, regressor  # noqa: F401  (both are known then)
-        from ..estimators.equation_mixin import Readings
+        from ..estimators.equation_mixin import EquationMixin
 
-        return Readings.from_json(text)
+        return EquationMixin.from_json(text)
 
 
 # fit

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from ..graph.model import Model
+from ..graph.primitives import NUMPY
 from .printing import text, with_known_numbers
 from .simplification import factored, simplified, values, without_traces
 from .symbolic import (
     assignments,
+    edge_expression,
     equations,
     expressions,
     link_text,
@@ -159,7 +161,24 @@ def headline(
         if flat is not None and (short or latent_nodes is False):
             targets = named(output_names, function, output_format)
             return assignments(model, targets, flat, output_format)
-    return equations(model, input_names, output_names, *arguments)
+    steady = not _is_steady(model, points)
+    return equations(model, input_names, output_names, *arguments, steady)
+
+
+def _is_steady(model: Model, points: np.ndarray) -> bool:
+    """Whether every edge, written plainly, has its values at the points."""
+    local, points = _counted_from_origin(model, points)
+    (symbol,) = symbols(["x"])
+    with np.errstate(all="ignore"):
+        nodes = local.evaluate(NUMPY, list(points.T), np.zeros(len(points)))
+        for edge in local.edges():
+            source = [*points.T, *nodes][edge.source]
+            expected = np.asarray(edge.primitive(NUMPY, source, *edge.coefs), float)
+            finite = np.isfinite(source) & np.isfinite(expected)
+            plain = edge_expression(edge, symbol)
+            if not _agrees(plain, [symbol], source[finite, None], expected[finite]):
+                return False
+    return True
 
 
 def in_one_line(

@@ -20,6 +20,8 @@ _WORDS = frozenset(
         "sign", "logistic", "softmax", "nan", "oo", "zoo",
     )
 )  # fmt: skip
+#: Numbers below are written in powers of ten, where zeros would take the place of digits.
+_SMALL = 1e-4
 #: Letters that mean a number in LaTeX.
 _LETTERS = frozenset("eπ")
 
@@ -78,7 +80,7 @@ def latex_factor(name: str) -> str:
 
 def rounded(number: float, decimals: int) -> str:
     """A number with so many decimals, in powers of ten where it is small or large."""
-    if number != 0 and not 10**-decimals <= abs(number) < 1e6:
+    if number != 0 and not max(10**-decimals, _SMALL) <= abs(number) < 1e6:
         return f"{number:.{decimals}e}"
     return f"{number:.{decimals}f}"
 

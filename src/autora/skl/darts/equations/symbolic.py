@@ -148,9 +148,10 @@ def node_symbols(model: Model, taken: Sequence[str] = ()) -> list[Any]:
     return symbols(next(n for n in names if not set(n) & {str(t) for t in taken}))
 
 
-def edge_expression(edge: Edge, source: Any) -> Any:
+def edge_expression(edge: Edge, source: Any, steady: bool = False) -> Any:
     """What one edge contributes, as an expression in its source."""
-    return edge.primitive(namespace(), source, *floats(edge.coefs))
+    functions = steady_namespace() if steady else namespace()
+    return edge.primitive(functions, source, *floats(edge.coefs))
 
 
 def readouts(model: Model, nodes: Sequence[Any]) -> list[Any]:
@@ -304,8 +305,12 @@ def equations(
     output_function_label: str = "",
     decimals: int = 2,
     output_format: str = "console",
+    steady: bool = False,
 ) -> list[str]:
-    """One line per latent node in use and one per output."""
+    """One line per latent node in use and one per output.
+
+    ``steady`` asks for forms that do not overflow.
+    """
     import sympy
 
     latent = node_symbols(model, [*input_labels, *output_labels])
@@ -314,7 +319,7 @@ def equations(
     lines = []
     for k in sorted(live):
         parts = [
-            edge_expression(edge, values[edge.source])
+            edge_expression(edge, values[edge.source], steady)
             for edge in model.edges()
             if edge.target == k
         ]

@@ -26,7 +26,7 @@ from ..relaxation import fit as relaxed_fit
 from ..relaxation import vmapped
 from ..relaxation.history import Observer, Trained
 from ..relaxation.preparation import Task, prepared
-from ..runtime.checkpoint import Keeper
+from ..runtime.checkpoint import Checkpoints
 from ..runtime.restarts import Restarts
 from ..search import fit as open_fit
 from ..selection.criteria import TRIED, constant_loss
@@ -35,7 +35,7 @@ from ..selection.result import Network, Result, warn_constant
 from ..selection.table import is_systematic, row_of, updated
 from . import diagnostics
 from .columns import named
-from .equation_mixin import Readings
+from .equation_mixin import EquationMixin
 from .origin import Origin, origin_of
 from .progress import OpenProgress, Progress
 from .settings import (
@@ -93,7 +93,7 @@ def _defaults(kind: type) -> dict[str, Any]:
     return {n: p.default for n, p in inspect.signature(kind).parameters.items()}
 
 
-class BaseDARTS(Readings, BaseEstimator):
+class BaseDARTS(EquationMixin, BaseEstimator):
     """The fit; a subclass adds its parameters and how its model answers."""
 
     #: Ingredients that benchmarks switch off; see `breed.Options`.
@@ -222,14 +222,16 @@ class BaseDARTS(Readings, BaseEstimator):
             # Neither a bar nor a monitor can travel to another process.
             observer = progress.observer() if restarts.workers == 1 else Observer()
             task = Task(space, what.objective, problem, counted, earlier)
-            keeper = relaxed_fit.keeper_of(params["checkpoint"], task, restarts.count, rng)
+            checkpoints = relaxed_fit.checkpoints_of(
+                params["checkpoint"], task, restarts.count, rng
+            )
             if restarts.count == 1:
-                result = relaxed_fit.run(task, rng, observer, keeper)
+                result = relaxed_fit.run(task, rng, observer, checkpoints)
             else:
                 observers = (progress.observer(), observer)
-                result = self._restarted(task, restarts, rng, observers, keeper)
-        if keeper is not None and result.interruption is None:
-            keeper.clear()
+                result = self._restarted(task, restarts, rng, observers, checkpoints)
+        if checkpoints is not None and result.interruption is None:
+            checkpoints.clear()
         return result
 
     def _restarted(
@@ -238,7 +240,7 @@ class BaseDARTS(Readings, BaseEstimator):
         restarts: Restarts,
         rng: np.random.Generator,
         watch: tuple[Observer, Observer],
-        keeper: Keeper | None,
+        checkpoints: Checkpoints | None,
     ) -> Result:
         """The restart whose model ``model_selection`` takes. Threads share the compiler.
 
@@ -252,14 +254,14 @@ class BaseDARTS(Readings, BaseEstimator):
         watched = self.execution_monitor is not None
         if not watched and not restarts.forks and vmapped.worthwhile():
             prepare = partial(prepared, task)
-            found, stopped = vmapped.train(prepare, rngs, task.plan, here, keeper)
+            found, stopped = vmapped.train(prepare, rngs, task.plan, here, checkpoints)
             trained = [*found]
 
         def once(start: tuple[np.random.Generator, Trained | None]) -> Result:
             rng, mixture = start
             if mixture is None:
-                return relaxed_fit.run(task, rng, there, keeper)
-            return relaxed_fit.finish(task, rng, there, mixture, keeper)
+                return relaxed_fit.run(task, rng, there, checkpoints)
+            return relaxed_fit.finish(task, rng, there, mixture, checkpoints)
 
         results, interruption = restarts.run(
             once,

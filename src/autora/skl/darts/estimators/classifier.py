@@ -24,8 +24,8 @@ from .columns import named
 #: Observations that are taken to be mislabelled, in all: even where the classes can be
 #: separated without an error, the likelihood then has a finite maximum.
 _PSEUDO_COUNT = 0.1
-#: Log-odds beyond which there is no difference.
-_FURTHEST = 1e4
+#: What infinite log-odds become, so that differences between them are numbers.
+_FURTHEST = 1e300
 _KINDS = ("probability_sample", "probability_distribution")
 
 

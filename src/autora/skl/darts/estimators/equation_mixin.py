@@ -13,10 +13,10 @@ from ..fitting.coefficients import Place, term
 from ..graph.model import same_equation
 from ..selection.pareto import Row, scores
 from ..selection.result import Network
-from .export_mixin import Portable
+from .export_mixin import ExportMixin
 
 
-class Readings(Portable):
+class EquationMixin(ExportMixin):
     """Methods that read the ``model_`` of a fitted estimator."""
 
     network_: Network

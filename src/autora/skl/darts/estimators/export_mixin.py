@@ -27,7 +27,7 @@ _LABELS: dict[str, tuple[tuple[type, ...], Any]] = {
 }
 
 
-class Portable:
+class ExportMixin:
     """Methods that carry the ``model_`` of a fitted estimator out of the process."""
 
     model_: Model

@@ -27,8 +27,8 @@ from ..relaxation import bilevel
 from ..relaxation.preparation import Plan
 from ..runtime.budget import Budget
 from ..runtime.restarts import Restarts
-from ..search.conversion import DEFAULT_IN_DEGREE, DEFAULT_NODES, Frame
-from ..search.fit import OpenPlan
+from ..search.conversion import DEFAULT_IN_DEGREE, DEFAULT_NODES, SpaceBounds
+from ..search.fit import SearchPlan
 from ..search.proposals import Options
 from ..selection.pareto import Row
 from .registration import check_primitive
@@ -111,7 +111,7 @@ def open_plan(
     choose: Callable[[Sequence[Row]], int],
     options: dict[str, Any],
     has_earlier: bool,
-) -> OpenPlan:
+) -> SearchPlan:
     """The plan of a search over open graphs."""
     automatic, limit = params["n_candidates"] == "auto", params["max_time"]
     budget = Budget(
@@ -119,8 +119,8 @@ def open_plan(
         np.inf if limit is None else limit,
         OPEN_STALL if automatic else np.inf,
     )
-    return OpenPlan(
-        frame=Frame(
+    return SearchPlan(
+        bounds=SpaceBounds(
             what.primitives,
             what.n_nodes or DEFAULT_NODES,
             what.aggregations,

@@ -38,7 +38,7 @@ def grid(values: np.ndarray) -> tuple[float, float] | None:
     return (float(distinct[0]), step) if off <= _ROUNDING * len(distinct) else None
 
 
-def lowered(problem: Problem, model: Model) -> Model:
+def with_lowest_frequencies(problem: Problem, model: Model) -> Model:
     """The model with the lowest frequencies and phases that fit the rows as well."""
     model = _with_small_phases(problem, model)
     for edge in model.edges():

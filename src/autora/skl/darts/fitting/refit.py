@@ -290,7 +290,7 @@ def without_traces(problem: Problem, model: Model) -> Model:
     )
 
 
-def tamed(problem: Problem, fit: Fit) -> Fit:
+def without_steep_slopes(problem: Problem, fit: Fit) -> Fit:
     """The fit with slopes that grew without an effect set back, their shifts with them."""
     model, space = fit.model, fit.model.space
     with np.errstate(all="ignore"):

@@ -123,7 +123,7 @@ def _guesses(
     return found
 
 
-def snapped(problem: Problem, model: Model, noisy: bool = True) -> Model:
+def with_round_coefficients(problem: Problem, model: Model, noisy: bool = True) -> Model:
     """The model with round coefficients where these are likely and cost nothing.
 
     In an exact fit those that are round to rounding errors. In another one (``noisy``) a

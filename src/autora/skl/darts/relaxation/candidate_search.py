@@ -20,7 +20,7 @@ from ..graph.architecture import draw, mode, probabilities
 from ..graph.codegen import formulas
 from ..runtime.budget import Budget
 from ..runtime.checkpoint import (
-    Keeper,
+    Checkpoints,
     Place,
     generator_state,
     part,
@@ -136,16 +136,16 @@ def search(
     budget: Budget,
     rng: np.random.Generator,
     progress: Callable[[Candidate], None] = lambda best: None,
-    keeper: Keeper | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Searched:
     """Refit distinct architectures until the budget is spent or the user interrupts.
 
-    What a ``keeper`` has of the same search is where this one goes on.
+    What a ``checkpoints`` has of the same search is where this one goes on.
     """
     found = _Found(setting, probabilities(alphas, darts_type))
     place = None
-    if keeper is not None:
-        place = _place(keeper, setting, alphas, darts_type, budget, rng)
+    if checkpoints is not None:
+        place = _place(checkpoints, setting, alphas, darts_type, budget, rng)
     try:
         _pursue(found, mode(alphas), budget, rng, progress, place)
     except KeyboardInterrupt as interruption:
@@ -156,7 +156,7 @@ def search(
 
 
 def _place(
-    keeper: Keeper,
+    checkpoints: Checkpoints,
     setting: Setting,
     alphas: np.ndarray,
     darts_type: str,
@@ -170,7 +170,7 @@ def _place(
         space, objective.name, darts_type, budget.candidates, max_iter, n_starts, switches,
     )  # fmt: skip
     data = (problem.x, problem.y, problem.weight, alphas, *coefs, generator_state(rng))
-    return keeper.place(
+    return checkpoints.place(
         f"{settings!r}\n{formulas(space.primitives)}", map(np.asarray, data)
     )
 

@@ -10,14 +10,14 @@ import os
 import jax
 import numpy as np
 
-from ..fitting.frequencies import lowered
+from ..fitting.frequencies import with_lowest_frequencies
 from ..fitting.problem import Problem, split, thinned
-from ..fitting.refit import Fit, levenberg_marquardt, tamed, without_traces
+from ..fitting.refit import Fit, levenberg_marquardt, without_steep_slopes, without_traces
 from ..graph.architecture import Choice, attempts, move_towards
 from ..graph.model import Model
 from ..graph.search_space import SearchSpace
 from ..runtime.budget import Budget
-from ..runtime.checkpoint import Keeper, generator_state
+from ..runtime.checkpoint import Checkpoints, generator_state
 from ..selection.candidates import Candidate, Setting, refit
 from ..selection.criteria import evidence, judged
 from ..selection.pareto import Row
@@ -39,7 +39,9 @@ _FEW_ROWS, _STEPS_ON_ALL = 2000, 8
 SCREENING_STEPS = 30
 
 
-def _train(start: Start, plan: Plan, observer: Observer, keeper: Keeper | None) -> Trained:
+def _train(
+    start: Start, plan: Plan, observer: Observer, checkpoints: Checkpoints | None
+) -> Trained:
     """The relaxed stage; an interruption is handed over with what there is."""
     static, hyper = start.static, plan.hyper
     data = devices.spread_rows(start.data, static.batch_size)
@@ -47,7 +49,7 @@ def _train(start: Start, plan: Plan, observer: Observer, keeper: Keeper | None) 
     def step(state: bilevel.State, count: np.int32) -> tuple[bilevel.State, History]:
         return jax.device_get(compilation.run_epochs(static, hyper, data, state, count))
 
-    place = place_of(keeper, static, hyper, start.data, start.state)
+    place = place_of(checkpoints, static, hyper, start.data, start.state)
     total = int(hyper.max_epochs)
     state, history, stop = trained(step, start.state, total, observer.epochs, place)
     return Trained(state, history or no_history(state.alphas), stop)
@@ -74,8 +76,8 @@ def _chosen(
         fit = _refitted(setting, choice, starts, rng)
         if np.isfinite(fit.loss):
             if setting.objective.likelihood:  # separable classes drive slopes to infinity
-                fit = tamed(setting.problem, fit)
-            model = lowered(setting.problem, fit.model)
+                fit = without_steep_slopes(setting.problem, fit)
+            model = with_lowest_frequencies(setting.problem, fit.model)
             if model is not fit.model:
                 model = levenberg_marquardt(setting.problem, model, _STEPS_ON_ALL).model
             return without_traces(setting.problem, model)
@@ -106,7 +108,7 @@ def _search(
     plan: Plan,
     rng: np.random.Generator,
     observer: Observer,
-    keeper: Keeper | None,
+    checkpoints: Checkpoints | None,
 ) -> tuple[Searched, list[Row], bilevel.State]:
     """Candidates, best first, their table and the state moved towards them."""
     if not (plan.search_architecture and plan.n_candidates):
@@ -117,7 +119,13 @@ def _search(
     )
     budget = Budget(plan.n_candidates, plan.max_time)
     searched = search(
-        screening, state.alphas, plan.darts_type, budget, rng, observer.candidate, keeper
+        screening,
+        state.alphas,
+        plan.darts_type,
+        budget,
+        rng,
+        observer.candidate,
+        checkpoints,
     )
     found, space = searched.candidates, setting.space
     if not found:
@@ -155,13 +163,13 @@ def run(
     task: Task,
     rng: np.random.Generator,
     observer: Observer,
-    keeper: Keeper | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Result:
-    """Search, sample and refit; what a ``keeper`` has of it is not done again."""
+    """Search, sample and refit; what a ``checkpoints`` has of it is not done again."""
     start = prepared(task, rng)
     with devices.memory_for(start.static.batch_size or len(start.data.x)):
-        mixture = _train(start, task.plan, observer, keeper)
-    return finish(task, rng, observer, mixture, keeper)
+        mixture = _train(start, task.plan, observer, checkpoints)
+    return finish(task, rng, observer, mixture, checkpoints)
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -170,7 +178,7 @@ def finish(
     rng: np.random.Generator,
     observer: Observer,
     mixture: Trained,
-    keeper: Keeper | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Result:
     """From a trained mixture to a model: the candidates, the sampled graph, its refit."""
     space, objective, problem, plan, earlier = task
@@ -179,7 +187,7 @@ def finish(
     searched = Searched([], interruption)
     rows: list[Row] = []
     if interruption is None:
-        searched, rows, state = _search(setting, state, plan, rng, observer, keeper)
+        searched, rows, state = _search(setting, state, plan, rng, observer, checkpoints)
     candidates, interruption, _ = searched
     known = [c.fit.model for c in candidates]
     if earlier is not None:
@@ -196,12 +204,12 @@ def finish(
     return Result(network, model, history, candidates, False, rows, interruption)
 
 
-def keeper_of(
+def checkpoints_of(
     folder: str | os.PathLike[str] | None,
     task: Task,
     n_restarts: int,
     rng: np.random.Generator,
-) -> Keeper | None:
+) -> Checkpoints | None:
     """The keeper of a fit, whose restarts have places of their own in it."""
     if folder is None:
         return None
@@ -210,4 +218,4 @@ def keeper_of(
     known = evidence(problem, task.objective.likelihood)
     fit = repr((task.space, task.objective.name, plain, n_restarts, known))
     data = (problem.x, problem.y, problem.weight, generator_state(rng))
-    return Keeper.of(folder, fit, data)
+    return Checkpoints.of(folder, fit, data)

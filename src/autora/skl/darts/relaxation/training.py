@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from ..graph.codegen import formulas
-from ..runtime.checkpoint import Keeper, Place, part, prefixed
+from ..runtime.checkpoint import Checkpoints, Place, part, prefixed
 from . import bilevel
 from .bilevel import History
 from .history import joined
@@ -30,17 +30,17 @@ class Course(NamedTuple):
 
 
 def place_of(
-    keeper: Keeper | None,
+    checkpoints: Checkpoints | None,
     static: bilevel.Static,
     hyper: bilevel.Hyper,
     data: bilevel.Data,
     state: bilevel.State,
 ) -> Place | None:
     """Where a training is kept: by all that decides what becomes of the state."""
-    if keeper is None:
+    if checkpoints is None:
         return None
     leaves = map(np.asarray, jax.tree.leaves((hyper, data, state)))
-    return keeper.place(f"{static!r}\n{formulas(static.space.primitives)}", leaves)
+    return checkpoints.place(f"{static!r}\n{formulas(static.space.primitives)}", leaves)
 
 
 def trained(

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..runtime.checkpoint import Keeper
+from ..runtime.checkpoint import Checkpoints
 from . import bilevel, devices, forking
 from .bilevel import History
 from .history import Observer, Trained, no_history
@@ -62,7 +62,7 @@ def train(
     rngs: Sequence[np.random.Generator],
     plan: Plan,
     observer: Observer,
-    keeper: Keeper | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[list[Trained], KeyboardInterrupt | None]:
     """Train a restart per generator; an interruption leaves out those not begun.
 
@@ -85,7 +85,7 @@ def train(
         batch = waiting[0].static.batch_size or len(waiting[0].data.x)
         try:
             with devices.memory_for(batch):
-                done += _side_by_side(plan, waiting[:size], size, observer, keeper)
+                done += _side_by_side(plan, waiting[:size], size, observer, checkpoints)
         except MemoryError:
             if size == 1:
                 raise
@@ -134,7 +134,7 @@ def _side_by_side(
     starts: Sequence[Start],
     size: int,
     observer: Observer,
-    keeper: Keeper | None,
+    checkpoints: Checkpoints | None,
 ) -> list[Trained]:
     """Some restarts, trained in one program of ``size``, watched through the first."""
     static, shared = starts[0].static._replace(block=_BLOCK), starts[0].shared
@@ -146,7 +146,7 @@ def _side_by_side(
     def observe(done: int, history: History) -> None:
         observer.epochs(done, jax.tree.map(lambda a: a[0], history))
 
-    place = place_of(keeper, static, plan.hyper, data, states)
+    place = place_of(checkpoints, static, plan.hyper, data, states)
     total = int(plan.hyper.max_epochs)
     states, history, stop = trained(step, states, total, observe, place, axis=1)
     states = jax.device_get(states)

@@ -65,7 +65,7 @@ def _name(settings: str, data: Iterable[np.ndarray]) -> str:
 
 
 @dataclass(frozen=True)
-class Keeper:
+class Checkpoints:
     """The folder of a fit; travels to other processes."""
 
     folder: Path
@@ -77,7 +77,7 @@ class Keeper:
     @classmethod
     def of(
         cls, folder: str | os.PathLike[str], fit: str, data: Iterable[np.ndarray]
-    ) -> Keeper:
+    ) -> Checkpoints:
         """The keeper of a fit, below a folder that many fits may share."""
         home = Path(folder).expanduser() / f"fit-{_name(fit, data)}"
         try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .canonical_signs import upright
-from .problem import Arena, Graphs
+from .evaluator import Evaluator, Graphs
 from .proposals import Options
 from .simplification import simplified
 
@@ -43,10 +43,10 @@ class Archive:
     ``rows`` are those on which children are screened.
     """
 
-    def __init__(self, arena: Arena, rows: np.ndarray, options: Options) -> None:
-        self.arena, self.rows, self.options = arena, rows, options
-        self.screen = arena.rows(rows)
-        self.graphs = arena.empty(0)
+    def __init__(self, evaluator: Evaluator, rows: np.ndarray, options: Options) -> None:
+        self.evaluator, self.rows, self.options = evaluator, rows, options
+        self.screen = evaluator.rows(rows)
+        self.graphs = evaluator.empty(0)
         self.criterion = np.zeros(0)
         self.level = np.zeros(0, int)
         self._screened: dict[int, float] = {}
@@ -58,7 +58,7 @@ class Archive:
     def bars(self, children: Graphs) -> np.ndarray:
         """Screening losses that children must beat to enter."""
         bars = self._bars(self._levels(self.screen, children))
-        return self.arena.needed(children, bars, self.screen)
+        return self.evaluator.needed(children, bars, self.screen)
 
     def _bars(self, levels: np.ndarray) -> np.ndarray:
         found, of = np.unique(levels, return_inverse=True)
@@ -71,27 +71,27 @@ class Archive:
         on all rows the order is another.
         """
         levels = self._levels(self.screen, children)
-        promise = self.arena.promise(children, self.screen)
+        promise = self.evaluator.promise(children, self.screen)
         promising = np.flatnonzero(promise < self._bars(levels))
         promising = promising[np.argsort(promise[promising], kind="stable")]
         return promising[_places(levels[promising]) < 2 * self._most()]
 
-    def _levels(self, arena: Arena, graphs: Graphs) -> np.ndarray:
+    def _levels(self, evaluator: Evaluator, graphs: Graphs) -> np.ndarray:
         if not self.options.per_size:
             return np.zeros(len(graphs), int)
-        return np.floor(arena.size(graphs)).astype(int)
+        return np.floor(evaluator.size(graphs)).astype(int)
 
     def add(self, graphs: Graphs) -> None:
         """Take in children that passed the screening."""
-        self.arena.fit(graphs, _SETTLING_STEPS, 1e-4)
+        self.evaluator.fit(graphs, _SETTLING_STEPS, 1e-4)
         self._merge(graphs)
         self._polish()
         self._set_bars()
 
     def restore(self) -> None:
         """Make everything agree with the graphs after an interruption in between."""
-        self.level = self._levels(self.arena, self.graphs)
-        self.criterion = self.arena.criterion(self.graphs)
+        self.level = self._levels(self.evaluator, self.graphs)
+        self.criterion = self.evaluator.criterion(self.graphs)
 
     def _most(self) -> int:
         """Graphs kept per complexity."""
@@ -99,16 +99,16 @@ class Archive:
 
     def _merge(self, graphs: Graphs) -> None:
         """The best few per complexity of what there was and what is new."""
-        finite = np.isfinite(graphs.loss) & self.arena.is_carried(graphs)
+        finite = np.isfinite(graphs.loss) & self.evaluator.is_carried(graphs)
         joined = Graphs.join([self.graphs, graphs.take(np.flatnonzero(finite))])
         order = np.argsort(joined.loss, kind="stable")
         _, first = np.unique(joined.key[order], return_index=True)
         joined = joined.take(order[first])
-        joined = joined.take(np.lexsort((joined.loss, self.arena.criterion(joined))))
-        level = self._levels(self.arena, joined)
+        joined = joined.take(np.lexsort((joined.loss, self.evaluator.criterion(joined))))
+        level = self._levels(self.evaluator, joined)
         keep = np.flatnonzero(_places(level) < self._most())
         self.graphs, self.level = joined.take(keep), level[keep]
-        self.criterion = self.arena.criterion(self.graphs)
+        self.criterion = self.evaluator.criterion(self.graphs)
 
     def _polish(self) -> None:
         """Converge the graphs that lead, once each."""
@@ -121,15 +121,15 @@ class Archive:
             return
         graphs = self.graphs.take(rough)
         self._polished.update(graphs.key.tolist())
-        self.arena.fit(graphs, _POLISHING_STEPS, _POLISHED)
+        self.evaluator.fit(graphs, _POLISHING_STEPS, _POLISHED)
         self.graphs.put(rough, graphs)
-        self.criterion = self.arena.criterion(self.graphs)
+        self.criterion = self.evaluator.criterion(self.graphs)
 
     def _set_bars(self) -> None:
         """What a screening must promise: as much as the worst graph kept per size."""
         copies = self.graphs.take(np.arange(len(self.graphs)))
         self.screen.fit(copies, 0, 0.0)
-        promise = self.arena.promise(copies, self.screen)
+        promise = self.evaluator.promise(copies, self.screen)
         self._screened = {}
         for size in np.unique(self.level):
             members = self.level == size
@@ -167,7 +167,9 @@ class Archive:
             if place and is_late():
                 break
             if (key := int(graph.key[0])) not in self._simplified:
-                simple = simplified(self.arena, self.screen, upright(self.arena, graph))
+                simple = simplified(
+                    self.evaluator, self.screen, upright(self.evaluator, graph)
+                )
                 self._simplified |= {key, int(simple.key[0])}
                 self._merge(simple)
         self._set_bars()
@@ -179,16 +181,16 @@ class Archive:
     @property
     def least(self) -> float:
         """Complexity of the best."""
-        return float(self.arena.size(self.graphs.take([self.best]))[0])
+        return float(self.evaluator.size(self.graphs.take([self.best]))[0])
 
     @property
     def exact(self) -> bool:
         if not len(self.criterion):
             return False
-        return bool(self.arena.is_exact(self.graphs.take([self.best]))[0])
+        return bool(self.evaluator.is_exact(self.graphs.take([self.best]))[0])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything that the archive is, but for arena and options."""
+        """Everything that the archive is, but for evaluator and options."""
         graphs = {name: getattr(self.graphs, name) for name in Graphs.FIELDS}
         return graphs | {
             "rows": self.rows,
@@ -201,9 +203,11 @@ class Archive:
         }
 
     @classmethod
-    def of(cls, arena: Arena, options: Options, arrays: dict[str, np.ndarray]) -> Archive:
+    def of(
+        cls, evaluator: Evaluator, options: Options, arrays: dict[str, np.ndarray]
+    ) -> Archive:
         """The archive that `arrays` describes."""
-        archive = cls(arena, arrays["rows"], options)
+        archive = cls(evaluator, arrays["rows"], options)
         archive.graphs = Graphs(**{name: arrays[name] for name in Graphs.FIELDS})
         archive.criterion, archive.level = arrays["criterion"], arrays["level"]
         bars = zip(arrays["barred"].tolist(), arrays["bars"].tolist(), strict=True)

@@ -18,7 +18,7 @@ from ..graph.primitives import resolve
 from ..graph.search_space import SearchSpace
 from ..selection.candidates import Candidate
 from ..selection.criteria import judged, judged_beforehand
-from .conversion import Frame
+from .conversion import SpaceBounds
 
 _STEPS = 50
 #: Most inputs of a line of some of them; share of a column that others may leave and span.
@@ -61,33 +61,36 @@ def least_squares(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     return slopes, found[-1] - np.where(size < np.inf, centre, 0.0) @ slopes
 
 
-def lines(problem: Problem, objective: Objective, frame: Frame) -> list[Candidate]:
+def lines(problem: Problem, objective: Objective, bounds: SpaceBounds) -> list[Candidate]:
     """The straight line of all inputs and, of several, the best one of some of them.
 
     Empty where the vocabulary has no such graph: it takes x and a·x, a trained read-out
     and an intercept.
     """
     n_inputs, n_outputs = problem.x.shape[1], problem.y.shape[1]
-    names = {p.name for p in frame.primitives}
+    names = {p.name for p in bounds.primitives}
     needed = {"add"} if n_inputs == 1 else {"add", "mult"}
-    able = problem.train_readout and problem.train_bias and "sum" in frame.aggregations
+    able = problem.train_readout and problem.train_bias and "sum" in bounds.aggregations
     if not (able and needed <= names):
         return []
-    widest = n_inputs if frame.widest_line is None else frame.widest_line
+    widest = n_inputs if bounds.widest_line is None else bounds.widest_line
     found = []
     if n_inputs <= widest:
         slopes, bias = _linear(problem, objective)
-        line = _graph(problem, frame, objective, slopes, bias)
+        line = _graph(problem, bounds, objective, slopes, bias)
         found.append(_candidate(line, problem, judged_beforehand))
     if n_inputs > 1 and n_outputs == 1 and objective.least_squares:
         sample = thinned(problem, _MOST_ROWS, np.random.default_rng(0))
         some = [
-            (_candidate(_line_in(sample, chosen, frame, objective), sample, judged), chosen)
+            (
+                _candidate(_line_in(sample, chosen, bounds, objective), sample, judged),
+                chosen,
+            )
             for chosen in _stepwise(sample, widest)
         ]
         if some:
             chosen = min(some, key=lambda entry: entry[0].criterion)[1]
-            line = _line_in(problem, chosen, frame, objective)
+            line = _line_in(problem, chosen, bounds, objective)
             found.append(_candidate(line, problem, judged))
     return [candidate for candidate in found if np.isfinite(candidate.criterion)]
 
@@ -114,13 +117,13 @@ def _linear(problem: Problem, objective: Objective) -> tuple[np.ndarray, np.ndar
 
 
 def _line_in(
-    problem: Problem, chosen: np.ndarray, frame: Frame, objective: Objective
+    problem: Problem, chosen: np.ndarray, bounds: SpaceBounds, objective: Objective
 ) -> Model:
     """The best line of some inputs of a least-squares problem, as a graph."""
     slopes = np.zeros((problem.x.shape[1], 1))
     part, bias = least_squares(problem._replace(x=problem.x[:, chosen]))
     slopes[chosen] = part
-    return _graph(problem, frame, objective, slopes, bias)
+    return _graph(problem, bounds, objective, slopes, bias)
 
 
 def _stepwise(problem: Problem, widest: int) -> Iterator[np.ndarray]:
@@ -150,7 +153,7 @@ def _stepwise(problem: Problem, widest: int) -> Iterator[np.ndarray]:
 
 def _graph(
     problem: Problem,
-    frame: Frame,
+    bounds: SpaceBounds,
     objective: Objective,
     slopes: np.ndarray,
     bias: np.ndarray,
@@ -160,9 +163,9 @@ def _graph(
     The read-out scales the node, so that the data determine every coefficient.
     """
     n_inputs, n_outputs = slopes.shape
-    widest = max(frame.max_in_degree, int((slopes != 0).sum(axis=0).max(initial=1)))
+    widest = max(bounds.max_in_degree, int((slopes != 0).sum(axis=0).max(initial=1)))
     space = SearchSpace(
-        n_inputs, n_outputs, n_outputs, frame.primitives, frame.aggregations, widest
+        n_inputs, n_outputs, n_outputs, bounds.primitives, bounds.aggregations, widest
     )
     off = -1 if space.none is None else space.none
     architecture = np.full(space.n_edges, off)
@@ -177,5 +180,5 @@ def _graph(
             if j != steepest:
                 architecture[first + j] = space.names.index("mult")
                 edge[first + j, 0] = slopes[j, k] / slopes[steepest, k]
-    sums = np.full(n_outputs, frame.aggregations.index("sum"))
+    sums = np.full(n_outputs, bounds.aggregations.index("sum"))
     return Model(space, objective, architecture, edge, readout, bias, sums)

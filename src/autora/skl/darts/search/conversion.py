@@ -15,13 +15,13 @@ from ..graph.primitives import Primitive
 from ..graph.search_space import SearchSpace
 from ..selection import criteria
 from ..selection.criteria import TRIED
+from .evaluator import Evaluator, Graphs, Units, table
 from .kernels import loader
-from .problem import Arena, Graphs, Units, table
 
 DEFAULT_NODES, DEFAULT_IN_DEGREE = 5, 4
 
 
-class Frame(NamedTuple):
+class SpaceBounds(NamedTuple):
     """Bounds of an open search space."""
 
     primitives: tuple[Primitive, ...]
@@ -40,27 +40,27 @@ def units_of(problem: Problem) -> Units:
     return Units(shift if problem.train_readout else 0.0, scale if scale > 0 else 1.0)
 
 
-def arena_for(
-    frame: Frame,
+def evaluator_for(
+    bounds: SpaceBounds,
     problem: Problem,
     units: Units,
     primitives: tuple[Primitive, ...] | None = None,
-) -> Arena:
-    """The arena of a problem with one output; by default it knows all primitives."""
-    primitives = primitives or table(frame.primitives)
+) -> Evaluator:
+    """The evaluator of a problem with one output; by default it knows all primitives."""
+    primitives = primitives or table(bounds.primitives)
     names = [p.name for p in primitives]
     y = (problem.y[:, 0] - units.shift) / units.scale
-    allowed = [names.index(p.name) for p in frame.primitives if p.name != "none"]
-    return Arena(
+    allowed = [names.index(p.name) for p in bounds.primitives if p.name != "none"]
+    return Evaluator(
         kernels=loader.load(primitives),
         primitives=primitives,
         allowed=np.array(allowed),
         x=np.array(problem.x.T, order="C"),
         y=y,
         root=np.sqrt(problem.weight),
-        n_nodes=frame.max_nodes,
-        n_slots=frame.max_in_degree,
-        can_multiply="product" in frame.aggregations,
+        n_nodes=bounds.max_nodes,
+        n_slots=bounds.max_in_degree,
+        can_multiply="product" in bounds.aggregations,
         train_readout=problem.train_readout,
         train_bias=problem.train_bias,
         known=criteria.evidence(problem)._replace(tried=TRIED),
@@ -79,7 +79,7 @@ def _copies(graphs: Graphs) -> int:
 
 
 def space_for(
-    frame: Frame, n_inputs: int, graphs: Graphs, least_in_degree: int = 1
+    bounds: SpaceBounds, n_inputs: int, graphs: Graphs, least_in_degree: int = 1
 ) -> SearchSpace:
     """The smallest space that contains all the graphs."""
     nodes = int((graphs.op[:, :, 0] >= 0).sum(axis=1).max(initial=1))
@@ -87,15 +87,15 @@ def space_for(
         n_inputs,
         nodes,
         1,
-        frame.primitives,
-        frame.aggregations,
-        max(frame.max_in_degree, least_in_degree),
+        bounds.primitives,
+        bounds.aggregations,
+        max(bounds.max_in_degree, least_in_degree),
         _copies(graphs),
     )
 
 
 def model_of(
-    arena: Arena, graphs: Graphs, i: int, space: SearchSpace, objective: Objective,
+    evaluator: Evaluator, graphs: Graphs, i: int, space: SearchSpace, objective: Objective,
     units: Units,
 ) -> Model:  # fmt: skip
     """Graph number ``i`` as a model in the units of y."""
@@ -107,10 +107,10 @@ def model_of(
         e = space.edges_into(k).start + int(graphs.src[i, k, s]) * space.n_parallel
         while architecture[e] != off:  # a parallel edge
             e += 1
-        primitive = arena.primitives[graphs.op[i, k, s]]
+        primitive = evaluator.primitives[graphs.op[i, k, s]]
         architecture[e] = names.index(primitive.name)
         edge[e, : primitive.n_params] = graphs.theta[i, k, s, : primitive.n_params]
-    product = space.aggregations.index("product") if arena.can_multiply else 0
+    product = space.aggregations.index("product") if evaluator.can_multiply else 0
     plain = space.aggregations.index("sum") if "sum" in space.aggregations else 0
     return Model(
         space,
@@ -123,12 +123,12 @@ def model_of(
     )
 
 
-def graphs_of(arena: Arena, models: Sequence[Model], units: Units) -> Graphs:
+def graphs_of(evaluator: Evaluator, models: Sequence[Model], units: Units) -> Graphs:
     """Models as a batch of graphs, their coefficients included."""
-    graphs = arena.empty(len(models))
-    names = [p.name for p in arena.primitives]
+    graphs = evaluator.empty(len(models))
+    names = [p.name for p in evaluator.primitives]
     for i, model in enumerate(models):
-        filled = np.zeros(arena.n_nodes, int)
+        filled = np.zeros(evaluator.n_nodes, int)
         for part in model.edges():
             k, s = part.target, filled[part.target]
             filled[k] += 1

@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..fitting.frequencies import lowered
+from ..fitting.frequencies import with_lowest_frequencies
 from ..fitting.problem import Problem, thinned
 from ..fitting.refit import Fit
-from ..fitting.rounding import snapped
+from ..fitting.rounding import with_round_coefficients
 from ..graph.objectives import Objective
 from ..graph.search_space import SearchSpace
 from ..selection.candidates import Candidate
-from .conversion import Frame, graphs_of, model_of, space_for
+from .conversion import SpaceBounds, graphs_of, model_of, space_for
+from .evaluator import Evaluator, Graphs, Units
 from .from_sympy import shorter
-from .problem import Arena, Graphs, Units
-from .random_edits import keyed
+from .random_edits import with_keys
 
 #: Rows that the search sees; what it finds is refitted on all.
 MOST_ROWS = 2000
@@ -31,9 +31,9 @@ _POWERS = ("power", "square", "sqrt", "reciprocal")
 
 
 def settled(
-    arena: Arena,
+    evaluator: Evaluator,
     graphs: Graphs,
-    best: Callable[[Arena, Graphs], np.ndarray],
+    best: Callable[[Evaluator, Graphs], np.ndarray],
     rng: np.random.Generator,
 ) -> Graphs:
     """The graphs fitted on all rows; of many rows only those that are ``best`` on samples.
@@ -42,27 +42,27 @@ def settled(
     which graphs are worth the time that all rows take.
     """
     for rows, steps in _SAMPLES:
-        if arena.n_rows <= rows:
-            arena.fit(graphs, steps, 1e-13)
+        if evaluator.n_rows <= rows:
+            evaluator.fit(graphs, steps, 1e-13)
             return graphs
-        sample = arena.rows(np.sort(rng.permutation(arena.n_rows)[:rows]))
+        sample = evaluator.rows(np.sort(rng.permutation(evaluator.n_rows)[:rows]))
         sample.fit(graphs, steps, 1e-13)
         graphs = graphs.take(best(sample, graphs))
-    arena.fit(graphs, _LAST_STEPS, 1e-13)
+    evaluator.fit(graphs, _LAST_STEPS, 1e-13)
     return graphs
 
 
-def leading(arena: Arena, graphs: Graphs) -> np.ndarray:
+def leading(evaluator: Evaluator, graphs: Graphs) -> np.ndarray:
     """Graphs that no simpler one is as good as, and the best by criterion."""
-    size = arena.size(graphs)
+    size = evaluator.size(graphs)
     order = np.lexsort((graphs.loss, size))
     loss = graphs.loss[order]
     before = np.minimum.accumulate(np.append(np.inf, loss[:-1]))
-    by_criterion = np.argsort(arena.criterion(graphs), kind="stable")
+    by_criterion = np.argsort(evaluator.criterion(graphs), kind="stable")
     return np.union1d(order[loss < before], by_criterion[:_KEPT_OF_MANY])
 
 
-def few(arena: Arena, graphs: Graphs) -> np.ndarray:
+def few(evaluator: Evaluator, graphs: Graphs) -> np.ndarray:
     """The two best fits: the best one may be undefined on rows that were not looked at."""
     return np.argsort(graphs.loss, kind="stable")[:2]
 
@@ -75,9 +75,9 @@ def distinct(graphs: Graphs) -> Graphs:
 
 
 def with_shorter(
-    arena: Arena,
+    evaluator: Evaluator,
     graphs: Graphs,
-    frame: Frame,
+    bounds: SpaceBounds,
     objective: Objective,
     problem: Problem,
     units: Units,
@@ -91,29 +91,31 @@ def with_shorter(
     if not (len(graphs) and problem.train_readout and problem.train_bias):
         return graphs
     best = graphs.take([0])
-    bases = [arena.primitives[op].base for op in best.op[best.op >= 0]]
+    bases = [evaluator.primitives[op].base for op in best.op[best.op >= 0]]
     powers = [base for base in bases if base in _POWERS]
     roundabout = "reciprocal" in powers or ("power" in powers and len(powers) > 1)
     if len(bases) > _LONG or roundabout:
-        promising = bool(arena.is_exact(best)[0])
+        promising = bool(evaluator.is_exact(best)[0])
     else:
         promising = "ln" in bases and "exp" in bases
     if not promising:
         return graphs
-    space = space_for(frame, arena.n_inputs, best)
-    model = model_of(arena, best, 0, space, objective, units)
+    space = space_for(bounds, evaluator.n_inputs, best)
+    model = model_of(evaluator, best, 0, space, objective, units)
     rows = thinned(problem, MOST_ROWS, np.random.default_rng(0))
-    short = shorter(snapped(rows, model), frame, problem.train_readout, rows.x)
+    short = shorter(
+        with_round_coefficients(rows, model), bounds, problem.train_readout, rows.x
+    )
     if short is None:
         return graphs
-    found = keyed(arena, graphs_of(arena, [short], units))
-    arena.fit(found, _SETTLING_STEPS, 1e-13)
+    found = with_keys(evaluator, graphs_of(evaluator, [short], units))
+    evaluator.fit(found, _SETTLING_STEPS, 1e-13)
     joined = Graphs.join([graphs, found.take(np.flatnonzero(np.isfinite(found.loss)))])
-    return joined.take(np.argsort(arena.criterion(joined), kind="stable"))
+    return joined.take(np.argsort(evaluator.criterion(joined), kind="stable"))
 
 
 def as_candidates(
-    arena: Arena,
+    evaluator: Evaluator,
     graphs: Graphs,
     space: SearchSpace,
     objective: Objective,
@@ -124,10 +126,10 @@ def as_candidates(
     total = problem.weight.sum()
     square = units.scale * units.scale  # infinite where ** would raise
     found = []
-    for i, value in enumerate(arena.criterion(graphs)):
-        model = model_of(arena, graphs, i, space, objective, units)
+    for i, value in enumerate(evaluator.criterion(graphs)):
+        model = model_of(evaluator, graphs, i, space, objective, units)
         if model.is_finite:
-            model = lowered(problem, model)
+            model = with_lowest_frequencies(problem, model)
             loss = float(graphs.loss[i] / total * square)
             found.append(Candidate(Fit(model, loss, 1), float(value)))
     return found

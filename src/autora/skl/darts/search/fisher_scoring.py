@@ -16,14 +16,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ..fitting.problem import Problem, thinned
-from ..fitting.refit import levenberg_marquardt, tamed
+from ..fitting.refit import levenberg_marquardt, without_steep_slopes
 from ..graph import objectives
 from ..graph.architecture import Coefs
 from ..graph.model import Model, same_graph
 from ..graph.objectives import OBJECTIVES, Objective
 from ..graph.search_space import SearchSpace
 from ..runtime.budget import Budget
-from ..runtime.checkpoint import Keeper
+from ..runtime.checkpoint import Checkpoints
 from ..runtime.restarts import ONCE, Restarts
 from ..selection.candidates import Candidate, Setting, build, random_coefs, slope_units
 from ..selection.candidates import refit as refit_from_starts
@@ -31,7 +31,7 @@ from ..selection.criteria import complexity
 from ..selection.table import constant
 from .assembly import Part, assembled, space_for, upright, whole
 from .baselines import lines
-from .conversion import Frame
+from .conversion import SpaceBounds
 from .forward_selection import grown, offers
 from .parallel import Progress
 from .proposals import Options
@@ -59,13 +59,13 @@ _N_STARTS = 8
 class _Task(NamedTuple):
     """What stays the same during a search."""
 
-    frame: Frame
+    bounds: SpaceBounds
     objective: Objective
     problem: Problem  #: rows to compare on
     options: Options
     rng: np.random.Generator
     restarts: Restarts
-    keeper: Keeper | None
+    checkpoints: Checkpoints | None
 
 
 class _Trail:
@@ -143,8 +143,8 @@ def _searched(
         seeds = [_one_output(m, output) for m in known if m.readout[:, output].any()]
         found.append(
             search_one(
-                task.frame, OBJECTIVES["real"], problem, share, task.options, task.rng,
-                trail, seeds, task.restarts, task.keeper,
+                task.bounds, OBJECTIVES["real"], problem, share, task.options, task.rng,
+                trail, seeds, task.restarts, task.checkpoints,
             )
         )  # fmt: skip
         trail.account(found[-1])
@@ -178,7 +178,7 @@ def _several(task: _Task, found: Sequence[Found]) -> list[Candidate]:
 
 
 def explore(
-    frame: Frame,
+    bounds: SpaceBounds,
     objective: Objective,
     problem: Problem,
     budget: Budget,
@@ -187,14 +187,14 @@ def explore(
     progress: Callable[[Progress], None] = lambda progress: None,
     known: Sequence[Model] = (),
     restarts: Restarts = ONCE,
-    keeper: Keeper | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Found:
     """Search the frame; candidates come refitted on all rows (see `explore.explore`)."""
     unit = _units(objective, problem)
     small = thinned(problem, MOST_ROWS, rng)
     floor = tuple(f / u**2 for f, u in zip(small.floor, unit.tolist(), strict=False))
     small = small._replace(y=small.y / unit, sparse_readout=True, floor=floor)
-    task = _Task(frame, objective, small, options, rng, restarts, keeper)
+    task = _Task(bounds, objective, small, options, rng, restarts, checkpoints)
     rounds = 1 if objective.least_squares else _ROUNDS
     share = Budget(*(limit / (rounds * len(unit)) for limit in budget))
     trail = _Trail(task, unit, progress)
@@ -206,7 +206,7 @@ def explore(
         if not trail.pool:
             raise
         interruption = stop
-    trail.add([trail.empty, *lines(small, objective, frame)])
+    trail.add([trail.empty, *lines(small, objective, bounds)])
     if trail.diverged and not known:
         return Found(
             _empty_space(task), [], trail.fitted, trail.out_of_budget, interruption
@@ -258,9 +258,9 @@ def _empty_space(task: _Task) -> SearchSpace:
         task.problem.x.shape[1],
         1,
         task.problem.y.shape[1],
-        task.frame.primitives,
-        task.frame.aggregations,
-        task.frame.max_in_degree,
+        task.bounds.primitives,
+        task.bounds.aggregations,
+        task.bounds.max_in_degree,
     )
 
 
@@ -295,7 +295,7 @@ def _handed_on(
 
 
 def refit(
-    frame: Frame,
+    bounds: SpaceBounds,
     space: SearchSpace,
     objective: Objective,
     problem: Problem,
@@ -313,7 +313,7 @@ def refit(
     same = next((model for model in known if same_graph(model, blank)), None)
     if same is not None:  # the first says what the read-out sees
         sparse = problem._replace(sparse_readout=True)
-        best = tamed(sparse, levenberg_marquardt(sparse, same, _FINAL_STEPS))
+        best = without_steep_slopes(sparse, levenberg_marquardt(sparse, same, _FINAL_STEPS))
     else:
         coefs = coefs._replace(edge=random_coefs(space, slope_units(problem, space), rng))
         setting = setting._replace(coefs=coefs)

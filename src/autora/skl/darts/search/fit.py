@@ -17,14 +17,14 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ..fitting.coefficients import places, refitted
-from ..fitting.frequencies import lowered
+from ..fitting.frequencies import with_lowest_frequencies
 from ..fitting.problem import Problem, split
 from ..fitting.refit import without_traces
 from ..graph.architecture import Weights, bounded, draw, mode, move_towards
 from ..graph.model import Model
 from ..graph.objectives import Objective
 from ..runtime.budget import Budget
-from ..runtime.checkpoint import Keeper, generator_state
+from ..runtime.checkpoint import Checkpoints, generator_state
 from ..runtime.restarts import ONCE, Restarts
 from ..selection.candidates import Candidate
 from ..selection.criteria import evidence, spares_rows
@@ -32,7 +32,7 @@ from ..selection.pareto import Row
 from ..selection.result import Network, Result, SearchHistory
 from ..selection.table import constant, rounded, table_of
 from . import fisher_scoring, single_output
-from .conversion import Frame
+from .conversion import SpaceBounds
 from .parallel import Progress
 from .proposals import Options
 from .single_output import Found
@@ -44,10 +44,10 @@ _FEWEST = 1000
 _STRONG = 6.0
 
 
-class OpenPlan(NamedTuple):
+class SearchPlan(NamedTuple):
     """What a fit is asked to do."""
 
-    frame: Frame
+    bounds: SpaceBounds
     budget: Budget
     options: Options
     darts_type: str
@@ -82,7 +82,7 @@ def _weights(found: Found, choice: Model, darts_type: str) -> Weights:
 
 
 def _sampled(
-    plan: OpenPlan,
+    plan: SearchPlan,
     network: Network,
     problem: Problem,
     known: Sequence[Model],
@@ -101,7 +101,7 @@ def _sampled(
             return constant(network.space, network.objective, problem)
         asked = (bound, aggregation)
         model = engine.refit(
-            plan.frame, network.space, network.objective, problem, asked, known, rng
+            plan.bounds, network.space, network.objective, problem, asked, known, rng
         )
         if model is not None:
             return without_traces(problem, _with_low_frequencies(problem, model))
@@ -109,7 +109,7 @@ def _sampled(
 
 
 def _with_low_frequencies(problem: Problem, model: Model) -> Model:
-    lower = lowered(problem, model)
+    lower = with_lowest_frequencies(problem, model)
     if lower is model or not model.objective.least_squares:
         return lower
     return refitted(problem, lower, places(lower, problem))
@@ -136,7 +136,7 @@ class _Recorder:
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # not finite: it loses
 def run(
-    plan: OpenPlan,
+    plan: SearchPlan,
     objective: Objective,
     problem: Problem,
     earlier: tuple[Network, Model] | None,
@@ -150,13 +150,13 @@ def run(
     known = [] if earlier is None else [earlier[1]]
     network = None if earlier is None else earlier[0]
     recorder = _Recorder(progress)
-    keeper = _keeper(plan, objective, problem, rng)
+    checkpoints = _checkpoints(plan, objective, problem, rng)
     if plan.search_architecture or network is None:
         train, held = split(problem, plan.holds_out, rng)
         engine = _engine(objective, problem)
         found = engine.explore(
-            plan.frame, objective, train, plan.budget, plan.options, rng, recorder,
-            known if plan.continues else [], plan.restarts, keeper,
+            plan.bounds, objective, train, plan.budget, plan.options, rng, recorder,
+            known if plan.continues else [], plan.restarts, checkpoints,
         )  # fmt: skip
         _warn_if_cut_short(found, plan.budget, recorder.history())
         if found.candidates or not spares_rows(train):
@@ -173,25 +173,25 @@ def run(
     model = _sampled(plan, network, problem, known, rng) if known else None
     if model is not None and interruption is None:
         model = rounded(problem, model, plan.rounds, rng)
-    if keeper is not None and interruption is None:
-        keeper.clear()
+    if checkpoints is not None and interruption is None:
+        checkpoints.clear()
     if model is None:
         model = constant(network.space, objective, problem)
         return Result(network, model, history, candidates, False, rows, interruption)
     return Result(network, model, history, candidates, True, rows, interruption)
 
 
-def _keeper(
-    plan: OpenPlan, objective: Objective, problem: Problem, rng: np.random.Generator
-) -> Keeper | None:
+def _checkpoints(
+    plan: SearchPlan, objective: Objective, problem: Problem, rng: np.random.Generator
+) -> Checkpoints | None:
     if plan.checkpoint is None:
         return None
     known = evidence(problem, objective.likelihood)
     fit = (
-        plan.frame, plan.budget, plan.options, plan.restarts.count, objective.name, known,
+        plan.bounds, plan.budget, plan.options, plan.restarts.count, objective.name, known,
     )  # fmt: skip
     data = (problem.x, problem.y, problem.weight, generator_state(rng))
-    return Keeper.of(plan.checkpoint, repr(fit), data)
+    return Checkpoints.of(plan.checkpoint, repr(fit), data)
 
 
 def _warn_if_cut_short(found: Found, budget: Budget, history: SearchHistory) -> None:

@@ -25,7 +25,7 @@ from ..graph.model import Model
 from ..graph.primitives import builtin
 from ..graph.search_space import SearchSpace
 from ..selection.criteria import complexity
-from .conversion import Frame
+from .conversion import SpaceBounds
 
 #: Terms of an equation beyond which it is left alone, or not multiplied out.
 _MOST_TERMS = 60
@@ -76,11 +76,11 @@ class _Writer:
     def __init__(
         self,
         symbols: Sequence[Any],
-        frame: Frame,
+        bounds: SpaceBounds,
         sign: Callable[[Any], int] = lambda expression: 0,
     ) -> None:
-        self.frame, self.n_inputs, self.sign = frame, len(symbols), sign
-        self.sizes = {p.name: p.n_params for p in frame.primitives}
+        self.bounds, self.n_inputs, self.sign = bounds, len(symbols), sign
+        self.sizes = {p.name: p.n_params for p in bounds.primitives}
         self.known = {symbol: i for i, symbol in enumerate(symbols)}
         self.nodes: list[tuple[str, list[_Piece]]] = []
 
@@ -109,16 +109,16 @@ class _Writer:
 
     def _few(self, whole: Any) -> list[Any]:
         """Terms or factors, the last of them together where there are too many."""
-        parts, most = list(whole.args), self.frame.max_in_degree
+        parts, most = list(whole.args), self.bounds.max_in_degree
         if len(parts) <= most or most < 2:
             return parts
         return [*parts[: most - 1], whole.func(*parts[most - 1 :])]
 
     def _added(self, aggregation: str, pieces: list[_Piece]) -> int:
-        fits = len(pieces) <= self.frame.max_in_degree
+        fits = len(pieces) <= self.bounds.max_in_degree
         if len(pieces) > 1:
-            fits &= aggregation in self.frame.aggregations
-        if not fits or len(self.nodes) >= self.frame.max_nodes:
+            fits &= aggregation in self.bounds.aggregations
+        if not fits or len(self.nodes) >= self.bounds.max_nodes:
             raise _Unwritable
         self.nodes.append((aggregation, pieces))
         return len(self.nodes) - 1
@@ -261,17 +261,21 @@ def _one_node(writer: _Writer, expression: Any) -> tuple[dict[int, float], float
 
 
 def _model(
-    writer: _Writer, weights: dict[int, float], bias: float, like: Model, frame: Frame
+    writer: _Writer,
+    weights: dict[int, float],
+    bias: float,
+    like: Model,
+    bounds: SpaceBounds,
 ) -> Model:
-    n_inputs, names = writer.n_inputs, [p.name for p in frame.primitives]
+    n_inputs, names = writer.n_inputs, [p.name for p in bounds.primitives]
     copies = max(
         sum(other.source == piece.source for other in pieces)
         for _, pieces in writer.nodes
         for piece in pieces
     )
     space = SearchSpace(
-        n_inputs, len(writer.nodes), 1, frame.primitives, frame.aggregations,
-        frame.max_in_degree, copies,
+        n_inputs, len(writer.nodes), 1, bounds.primitives, bounds.aggregations,
+        bounds.max_in_degree, copies,
     )  # fmt: skip
     off = -1 if space.none is None else space.none
     architecture = np.full(space.n_edges, off)
@@ -285,7 +289,7 @@ def _model(
             architecture[e] = names.index(piece.name)
             edge[e, : len(piece.coefs)] = piece.coefs
     readout[list(weights), 0] = list(weights.values())
-    kinds = [frame.aggregations.index(a) if len(p) > 1 else 0 for a, p in writer.nodes]
+    kinds = [bounds.aggregations.index(a) if len(p) > 1 else 0 for a, p in writer.nodes]
     return Model(space, like.objective, architecture, edge, readout, shift, kinds)
 
 
@@ -300,7 +304,9 @@ def _multiplied_out(expression: Any) -> Any:
     return sympy.Add(*(term for term, size in pairs if size > _CANCELLED * max(sizes)))
 
 
-def shorter(model: Model, frame: Frame, train_readout: bool, x: np.ndarray) -> Model | None:
+def shorter(
+    model: Model, bounds: SpaceBounds, train_readout: bool, x: np.ndarray
+) -> Model | None:
     """A simpler graph of the same function on the rows ``x`` within the frame, or None.
 
     Its coefficients are those of SymPy's shorter form; refit them before they are used.
@@ -323,11 +329,11 @@ def shorter(model: Model, frame: Frame, train_readout: bool, x: np.ndarray) -> M
         forms.add(simplified(signs.without_sizes(plain)))
     best, least = None, complexity(model, train_readout)
     for form, read in product(sorted(forms, key=str), (_read_out, _one_node)):
-        writer = _Writer(symbols(names), frame, signs)
+        writer = _Writer(symbols(names), bounds, signs)
         expression = with_whole_numbers(form)
         try:
             weights, bias = read(writer, expression)
-            found = _model(writer, weights, bias, model, frame)
+            found = _model(writer, weights, bias, model, bounds)
         except _Unwritable:
             continue
         if (size := complexity(found, train_readout)) < least:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..selection.criteria import FLOOR
+from .evaluator import Edits, Evaluator, Graphs
 from .kernels.arrays import EDIT_SIZE, Prices, Vocabulary
-from .problem import Arena, Edits, Graphs
 
 #: Edits among which children are drawn.
 _SHORTLIST = 400
@@ -36,15 +36,15 @@ class _Template(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def _template(arena: Arena) -> _Template:
+def _template(evaluator: Evaluator) -> _Template:
     rows: list[tuple] = []
-    for op in arena.allowed:
-        slope, shift, n_params = arena.form[op].tolist()
-        straight, power = arena.straight[op], arena.primitives[op].base == "power"
+    for op in evaluator.allowed:
+        slope, shift, n_params = evaluator.form[op].tolist()
+        straight, power = evaluator.straight[op], evaluator.primitives[op].base == "power"
         count = (1, 1, 2, 3)[min(n_params, 3)]
         if power:
             count = 3 if n_params == 1 else 2
-        coefs = np.zeros(arena.max_params)
+        coefs = np.zeros(evaluator.max_params)
         coefs[:slope] = coefs[slope + shift : n_params] = 1.0
         places = (
             0 if slope and not straight else -1,
@@ -55,12 +55,12 @@ def _template(arena: Arena) -> _Template:
     return _Template(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def _coefficients(arena: Arena, count: int, rng: np.random.Generator) -> np.ndarray:
+def _coefficients(evaluator: Evaluator, count: int, rng: np.random.Generator) -> np.ndarray:
     """Coefficients (count, list, P) of that many dictionaries.
 
     Slopes and shifts are in units of the source.
     """
-    t = _template(arena)
+    t = _template(evaluator)
     shape = count, len(t.op)
     coefs = np.tile(t.coefs, (count, 1, 1))
     slopes = rng.choice((-1.0, 1.0), shape) * np.exp(rng.normal(0.0, 1.2, shape))
@@ -74,11 +74,11 @@ def _coefficients(arena: Arena, count: int, rng: np.random.Generator) -> np.ndar
 
 
 def _pairs(
-    arena: Arena, n_sources: np.ndarray, count: int, rng: np.random.Generator
+    evaluator: Evaluator, n_sources: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
     """New nodes (graphs, count, 3) of two sources: first, second, pair; −1 for none."""
     shape = len(n_sources), count
-    kinds = np.flatnonzero(arena.basic[:4] >= 0)
+    kinds = np.flatnonzero(evaluator.basic[:4] >= 0)
     pairs = np.full((*shape, 3), -1)
     if len(kinds):
         n, u = n_sources[:, None], rng.random((2, *shape))
@@ -89,16 +89,16 @@ def _pairs(
     return pairs
 
 
-def _prices(arena: Arena) -> Prices:
+def _prices(evaluator: Evaluator) -> Prices:
     """What complexity costs, as factors of the error."""
-    n = arena.known.n
+    n = evaluator.known.n
     unit = np.log(n) / n
-    readout = np.exp(unit * arena.train_readout)
-    return Prices(np.exp(unit * arena.cost), np.exp(unit), readout, np.exp(1.5 * unit))
+    readout = np.exp(unit * evaluator.train_readout)
+    return Prices(np.exp(unit * evaluator.cost), np.exp(unit), readout, np.exp(1.5 * unit))
 
 
 def proposed(
-    arena: Arena,
+    evaluator: Evaluator,
     graphs: Graphs,
     count: int,
     rng: np.random.Generator,
@@ -110,20 +110,23 @@ def proposed(
     two sources.
     """
     size = len(graphs)
-    n_sources = arena.n_inputs + (graphs.op[:, :, 0] >= 0).sum(axis=1)
-    pairs = _pairs(arena, n_sources, _N_PAIRS if compound else 0, rng)
-    drawn = _coefficients(arena, 1 + size, rng)
+    n_sources = evaluator.n_inputs + (graphs.op[:, :, 0] >= 0).sum(axis=1)
+    pairs = _pairs(evaluator, n_sources, _N_PAIRS if compound else 0, rng)
+    drawn = _coefficients(evaluator, 1 + size, rng)
     luck = rng.gumbel(size=(size, _SHORTLIST))
     vocabulary = Vocabulary(
-        _template(arena).op, arena.basic, arena.straight, arena.scales_itself
+        _template(evaluator).op,
+        evaluator.basic,
+        evaluator.straight,
+        evaluator.scales_itself,
     )
     rows = np.zeros((size * count, EDIT_SIZE), np.int64)
-    edits = Edits(rows, np.zeros((len(rows), arena.max_params)), np.zeros(len(rows)))
+    edits = Edits(rows, np.zeros((len(rows), evaluator.max_params)), np.zeros(len(rows)))
     parents = np.zeros(len(rows), np.int64)
-    kernels = arena.kernels
+    kernels = evaluator.kernels
     filled = kernels.propose(
-        arena.data, kernels.slopes, kernels.values, arena.can_multiply, graphs.structure,
-        graphs.theta, drawn, pairs, luck, vocabulary, _prices(arena), FLOOR * arena.unit,
-        *edits, parents,
+        evaluator.data, kernels.slopes, kernels.values, evaluator.can_multiply,
+        graphs.structure, graphs.theta, drawn, pairs, luck, vocabulary, _prices(evaluator),
+        FLOOR * evaluator.unit, *edits, parents,
     )  # fmt: skip
     return parents[:filled], Edits(*(part[:filled] for part in edits))

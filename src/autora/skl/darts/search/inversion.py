@@ -18,8 +18,8 @@ from scipy.special import expit, logit
 
 from ..graph.observations import mean, spread
 from ..selection.criteria import EXACT
+from .evaluator import Evaluator, Graphs, Units
 from .power_factors import power_factors
-from .problem import Arena, Graphs, Units
 
 #: Nodes that are left free for putting back: for the sum under the function, and for it.
 _ROOM = 2
@@ -70,78 +70,84 @@ class Factor(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Undone:
-    """The arena of f⁻¹(y ÷ factors), and the primitive that f is for every form of its
-    argument. ``inputs`` are those that the arena has.
+    """The evaluator of f⁻¹(y ÷ factors), and the primitive that f is for every form of its
+    argument. ``inputs`` are those that the evaluator has.
     """
 
     outer: Outer
-    arena: Arena
+    evaluator: Evaluator
     forms: dict[str, int]
     inputs: np.ndarray
     factors: list[Factor]
 
 
-def undone(arena: Arena) -> list[Undone]:
+def undone(evaluator: Evaluator) -> list[Undone]:
     """What the vocabulary and the signs of y allow; nothing where read-outs are fixed."""
-    y = arena.y * arena.units.scale + arena.units.shift
-    trained = arena.train_readout and arena.train_bias
-    if not trained or arena.n_nodes <= _ROOM or not (y.min() > 0 or y.max() < 0):
+    y = evaluator.y * evaluator.units.scale + evaluator.units.shift
+    trained = evaluator.train_readout and evaluator.train_bias
+    if not trained or evaluator.n_nodes <= _ROOM or not (y.min() > 0 or y.max() < 0):
         return []
-    inputs, factors, divisor = _factors(arena, y)
+    inputs, factors, divisor = _factors(evaluator, y)
     found = []
-    for outer in OUTER if len(inputs) == arena.n_inputs else (NOTHING, *OUTER):
-        forms = _forms(arena, outer)
+    for outer in OUTER if len(inputs) == evaluator.n_inputs else (NOTHING, *OUTER):
+        forms = _forms(evaluator, outer)
         size = (np.abs(y) if outer.below == np.inf else y) / divisor
         if forms and size.min() > 0 and size.max() < outer.below:
-            there = _arena(arena, outer, size, divisor, inputs)
+            there = _evaluator(evaluator, outer, size, divisor, inputs)
             if there is not None:
                 found.append(Undone(outer, there, forms, inputs, factors))
     return found
 
 
-def _factors(arena: Arena, y: np.ndarray) -> tuple[np.ndarray, list[Factor], np.ndarray]:
+def _factors(
+    evaluator: Evaluator, y: np.ndarray
+) -> tuple[np.ndarray, list[Factor], np.ndarray]:
     """The inputs that are no factors, the factors and their product."""
-    inputs, divisor = set(range(arena.n_inputs)), np.ones_like(y)
+    inputs, divisor = set(range(evaluator.n_inputs)), np.ones_like(y)
     factors: list[Factor] = []
-    for source, power in power_factors(arena.x, y, arena.root**2).items():
-        factor = _factor(arena, source, power)
-        if factor and len(factors) < arena.n_slots - 1 and arena.can_multiply:
+    for source, power in power_factors(evaluator.x, y, evaluator.root**2).items():
+        factor = _factor(evaluator, source, power)
+        if factor and len(factors) < evaluator.n_slots - 1 and evaluator.can_multiply:
             inputs.remove(source)
             factors.append(factor)
-            divisor *= arena.x[source] ** power
+            divisor *= evaluator.x[source] ** power
     if not inputs:  # a product of powers needs no help
-        return np.arange(arena.n_inputs), [], np.ones_like(y)
+        return np.arange(evaluator.n_inputs), [], np.ones_like(y)
     return np.array(sorted(inputs)), factors, divisor
 
 
-def _factor(arena: Arena, source: int, power: float) -> Factor | None:
+def _factor(evaluator: Evaluator, source: int, power: float) -> Factor | None:
     """A power of an input as an edge, if the vocabulary has it."""
-    ops = {arena.primitives[op].name: int(op) for op in arena.allowed}
+    ops = {evaluator.primitives[op].name: int(op) for op in evaluator.allowed}
     name = {1.0: "add", -1.0: "reciprocal", 2.0: "square", 0.5: "sqrt"}.get(power)
     if name in ops:
         return Factor(source, ops[name], ())
     return Factor(source, ops["power"], (power,)) if "power" in ops else None
 
 
-def _forms(arena: Arena, outer: Outer) -> dict[str, int]:
+def _forms(evaluator: Evaluator, outer: Outer) -> dict[str, int]:
     """Primitives of the vocabulary that apply the function; empty if these are too few."""
-    allowed = [(arena.primitives[op], int(op)) for op in arena.allowed]
+    allowed = [(evaluator.primitives[op], int(op)) for op in evaluator.allowed]
     forms = {p.argument: op for p, op in allowed if p.base == outer.base}
     least = "plain" if outer.homogeneous else "scaled"
     enough = least in forms or "linear" in forms
     return forms if enough and "mult" in [p.name for p, _ in allowed] else {}
 
 
-def _arena(
-    arena: Arena, outer: Outer, y: np.ndarray, divisor: np.ndarray, inputs: np.ndarray
-) -> Arena | None:
-    """The arena of f⁻¹(y), whose rows weigh as much as their errors do in y · divisor."""
+def _evaluator(
+    evaluator: Evaluator,
+    outer: Outer,
+    y: np.ndarray,
+    divisor: np.ndarray,
+    inputs: np.ndarray,
+) -> Evaluator | None:
+    """That of f⁻¹(y), whose rows weigh as much as their errors do in y · divisor."""
     with np.errstate(all="ignore"):
         target, slope = outer.inverse(y), outer.slope(y)
         error = slope * divisor
-        size = np.sqrt(np.average(error**2, weights=arena.root**2))
-        root = arena.root * np.maximum(error / size, _LEAST_WEIGHT)
-        total = arena.root @ arena.root
+        size = np.sqrt(np.average(error**2, weights=evaluator.root**2))
+        root = evaluator.root * np.maximum(error / size, _LEAST_WEIGHT)
+        total = evaluator.root @ evaluator.root
         longer = np.sqrt(total / (root @ root))
         root *= longer
         grain = np.maximum(np.spacing(y) / slope, np.spacing(np.abs(target)))
@@ -152,36 +158,39 @@ def _arena(
     rounding = float(np.average((grain / scale) ** 2, weights=root**2)) if scale else 1.0
     if not rounding < _ROUNDED:
         return None
-    larger = longer * arena.units.scale / (size * scale)  # of an error in y, that in f⁻¹(y)
-    floor = arena.known.floor * arena.unit / total * larger**2
-    known = arena.known._replace(floor=floor, exact=max(EXACT, rounding))
+    larger = (
+        longer * evaluator.units.scale / (size * scale)
+    )  # of an error in y, that in f⁻¹(y)
+    floor = evaluator.known.floor * evaluator.unit / total * larger**2
+    known = evaluator.known._replace(floor=floor, exact=max(EXACT, rounding))
     return replace(
-        arena,
-        x=np.ascontiguousarray(arena.x[inputs]),
+        evaluator,
+        x=np.ascontiguousarray(evaluator.x[inputs]),
         y=(target - shift) / scale,
         root=root,
-        n_nodes=arena.n_nodes - _ROOM,
+        n_nodes=evaluator.n_nodes - _ROOM,
         known=known,
         units=Units(shift, scale),
     )
 
 
-def put_back(arena: Arena, there: Undone, graphs: Graphs) -> Graphs:
+def put_back(evaluator: Evaluator, there: Undone, graphs: Graphs) -> Graphs:
     """Graphs for f⁻¹(y) as graphs for y, to be refitted; fewer where some have no room."""
-    found, n = arena.empty(len(graphs)), there.arena.n_nodes
+    found, n = evaluator.empty(len(graphs)), there.evaluator.n_nodes
     for name in ("agg", "op", "theta"):
         getattr(found, name)[:, :n] = getattr(graphs, name)
-    moved = np.append(there.inputs, arena.n_inputs + np.arange(n))
+    moved = np.append(there.inputs, evaluator.n_inputs + np.arange(n))
     found.src[:, :n] = np.where(graphs.op >= 0, moved[graphs.src], 0)
     fits = [
-        _one_node(arena, there, found, graphs, i, used) and _covered(arena, there, found, i)
+        _one_node(evaluator, there, found, graphs, i, used)
+        and _covered(evaluator, there, found, i)
         for i, used in enumerate(map(np.flatnonzero, graphs.use))
     ]
     return found.take(np.flatnonzero(fits))
 
 
 def _one_node(
-    arena: Arena,
+    evaluator: Evaluator,
     there: Undone,
     found: Graphs,
     graphs: Graphs,
@@ -193,7 +202,7 @@ def _one_node(
     ``used`` are its nodes. The slope, the shift and the choice of the node are noted in
     the read-out of ``found``.
     """
-    units = there.arena.units
+    units = there.evaluator.units
     weights, shift = graphs.w[i, 1:][used] * units.scale, graphs.w[i, 0] * units.scale
     if not len(used) or not np.isfinite(weights).all() or not weights.all():
         return False
@@ -201,12 +210,15 @@ def _one_node(
     bears = slope > 0 or not there.outer.positive
     if not (bears and (len(used) == 1 or _hosts(there, graphs, i, used))):
         free = int(used[-1]) + 1
-        if len(used) > there.arena.n_slots or free >= there.arena.n_nodes + _ROOM - 1:
+        if (
+            len(used) > there.evaluator.n_slots
+            or free >= there.evaluator.n_nodes + _ROOM - 1
+        ):
             return False
         node, slope = free, 1.0
         found.op[i, node] = -1
     others = used != node
-    _add(arena, found, i, node, used[others], weights[others] / slope)
+    _add(evaluator, found, i, node, used[others], weights[others] / slope)
     found.use[i, node] = True
     found.w[i, 0], found.w[i, 1 + node] = shift + units.shift, slope
     return True
@@ -215,35 +227,35 @@ def _one_node(
 def _hosts(there: Undone, graphs: Graphs, i: int, used: np.ndarray) -> bool:
     """Whether the last node of the read-out can take the others in as edges."""
     host, on = int(used[-1]), graphs.op[i] >= 0
-    feeds = (on & (graphs.src[i] == there.arena.n_inputs + host)).any()
+    feeds = (on & (graphs.src[i] == there.evaluator.n_inputs + host)).any()
     filled = int(on[host].sum())
     adds = graphs.agg[i, host] == 0 or filled == 1
-    return bool(adds and not feeds and filled + len(used) - 1 <= there.arena.n_slots)
+    return bool(adds and not feeds and filled + len(used) - 1 <= there.evaluator.n_slots)
 
 
 def _add(
-    arena: Arena, found: Graphs, i: int, node: int, used: np.ndarray, by: np.ndarray
+    evaluator: Evaluator, found: Graphs, i: int, node: int, used: np.ndarray, by: np.ndarray
 ) -> None:
     """Edges that add multiples of some nodes to a node."""
     if not len(used):
         return
-    mult = next(op for op in arena.allowed if arena.primitives[op].name == "mult")
+    mult = next(op for op in evaluator.allowed if evaluator.primitives[op].name == "mult")
     free = np.flatnonzero(found.op[i, node] < 0)[: len(used)]
     found.agg[i, node] = 0
     found.op[i, node, free] = mult
-    found.src[i, node, free] = arena.n_inputs + used
+    found.src[i, node, free] = evaluator.n_inputs + used
     found.theta[i, node, free] = 0.0
     found.theta[i, node, free, 0] = by
 
 
-def _covered(arena: Arena, there: Undone, found: Graphs, i: int) -> bool:
+def _covered(evaluator: Evaluator, there: Undone, found: Graphs, i: int) -> bool:
     """Put a last node over slope · node + shift: the function, times the factors."""
     node = int(np.flatnonzero(found.use[i])[0])
     shift, slope = found.w[i, 0], found.w[i, 1 + node]
     outer = there.outer
     if outer.homogeneous:  # the read-out takes the slope over
         shift, slope = shift / slope, 1.0
-    if outer.absorbs_shift or abs(shift) < _NO_SHIFT * there.arena.units.scale:
+    if outer.absorbs_shift or abs(shift) < _NO_SHIFT * there.evaluator.units.scale:
         shift = 0.0
     names = ("plain", "shifted") if outer.homogeneous else ("scaled", "linear")
     form = names[int(shift != 0)]
@@ -252,14 +264,14 @@ def _covered(arena: Arena, there: Undone, found: Graphs, i: int) -> bool:
         return False
     values = {"plain": (), "shifted": (shift,), "scaled": (slope,)}
     coefficients = (*values.get(form, (slope, shift)), *outer.tail)
-    cover = arena.n_nodes - 1
+    cover = evaluator.n_nodes - 1
     found.op[i, cover, 0] = there.forms[form]
-    found.src[i, cover, 0] = arena.n_inputs + node
+    found.src[i, cover, 0] = evaluator.n_inputs + node
     found.theta[i, cover, 0, : len(coefficients)] = coefficients
     for slot, factor in enumerate(there.factors, 1):
         found.op[i, cover, slot], found.src[i, cover, slot] = factor.op, factor.source
         found.theta[i, cover, slot, : len(factor.coefs)] = factor.coefs
     found.agg[i, cover] = int(len(there.factors) > 0)
-    found.use[i] = np.arange(arena.n_nodes) == cover
+    found.use[i] = np.arange(evaluator.n_nodes) == cover
     found.w[i] = 0.0
     return True

@@ -1,7 +1,7 @@
 """The search over graphs whose size is not given: one population after the other.
 
 A population (`population`) that has not found an exact graph in its time gives way to a
-fresh one. In between there are excursions to where the outermost function of the law is
+fresh one. In between there are short searches where the outermost function of the law is
 undone (`undoing`).
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from ..runtime.budget import Budget
 from ..runtime.checkpoint import (
-    Keeper,
+    Checkpoints,
     Place,
     generator_state,
     part,
@@ -25,11 +25,11 @@ from ..runtime.checkpoint import (
 from ..selection.criteria import NO_NOISE
 from ..selection.pareto import are_alike
 from .archive import Archive
+from .evaluator import Evaluator, Graphs
 from .inversion import Undone, put_back, undone
 from .population import Population
-from .problem import Arena, Graphs
 from .proposals import Options
-from .random_edits import keyed
+from .random_edits import with_keys
 
 #: Graphs that the first two populations fit; the next two fit twice as many, and so on.
 _PATIENCE = 6000
@@ -43,10 +43,10 @@ _AFTERGLOW, _LONG_AFTERGLOW = 20.0, 7.0
 _LEVELS, _DOUBTFUL, _SECOND_OPINION = 20, 10.0, 12_000
 #: Rows in which levels are counted.
 _LOOKED_AT = 1000
-#: Graphs before the first excursions to where the outermost function is undone, and what
+#: Graphs before the first searches where the outermost function is undone, and what
 #: a place has fitted after the first round; every further round doubles that.
-_SETTING_OUT, _EXCURSION = 2000, 1000
-#: Graphs that an excursion brings back.
+_FIRST_INVERSION, _INVERSION = 2000, 1000
+#: Graphs that an inversion brings back.
 _BROUGHT = 12
 #: Graphs that are simplified at the end, and where the first of them is exact.
 _SIMPLIFIED, _SIMPLIFIED_EXACT = 4, 1
@@ -54,7 +54,7 @@ _SIMPLIFIED, _SIMPLIFIED_EXACT = 4, 1
 _LATE = 1.1
 
 
-class _Excursions:
+class _Inversions:
     """Short searches where the outermost function is undone.
 
     The first round visits every such place. Each later one goes on at the better half of
@@ -62,17 +62,19 @@ class _Excursions:
     2016).
     """
 
-    def __init__(self, arena: Arena, options: Options, rng: np.random.Generator) -> None:
-        self.arena, self.options, self.rng = arena, options, rng
+    def __init__(
+        self, evaluator: Evaluator, options: Options, rng: np.random.Generator
+    ) -> None:
+        self.evaluator, self.options, self.rng = evaluator, options, rng
         self.wanted = options.undoing and not options.random_only
         self.populations: dict[int, Population] = {}
         self.ahead: list[int] = []  #: places of this round, the present one first
-        self.round, self.next_round, self.until = 0, _SETTING_OUT, 0
+        self.round, self.next_round, self.until = 0, _FIRST_INVERSION, 0
 
     @cached_property
     def places(self) -> list[Undone]:
         """Looked for when the first is due: most searches end before."""
-        return undone(self.arena) if self.wanted else []
+        return undone(self.evaluator) if self.wanted else []
 
     @cached_property
     def best(self) -> np.ndarray:
@@ -80,11 +82,11 @@ class _Excursions:
         return np.full(len(self.places), np.inf)
 
     def due(self, fitted: int) -> bool:
-        """Whether the next generation, after so many graphs, belongs to an excursion."""
+        """Whether the next generation, after so many graphs, belongs to an inversion."""
         if not self.ahead and fitted >= self.next_round and self.places:
             count = -(-len(self.places) // 2**self.round)
             self.ahead = np.argsort(self.best, kind="stable")[:count].tolist()
-            self.until = _EXCURSION * 2**self.round
+            self.until = _INVERSION * 2**self.round
             self.next_round = fitted + self.until * (len(self.ahead) + 2)
             self.round += 1
         return bool(self.ahead)
@@ -93,16 +95,18 @@ class _Excursions:
         """One generation; what the last one leads to goes home."""
         place = self.ahead[0]
         if place not in self.populations:
-            arena = self.places[place].arena
-            self.populations[place] = Population(arena, self.options, self.rng)
+            evaluator = self.places[place].evaluator
+            self.populations[place] = Population(evaluator, self.options, self.rng)
         population = self.populations[place]
         count, archive = population.step(), population.archive
         spent = population.fitted >= self.until or population.exhausted
         if spent or archive.exact:
             best = archive.graphs.take(np.argsort(archive.criterion)[:_BROUGHT])
-            found = keyed(self.arena, put_back(self.arena, self.places[place], best))
+            found = with_keys(
+                self.evaluator, put_back(self.evaluator, self.places[place], best)
+            )
             home.add(found)
-            self.best[place] = self.arena.criterion(found).min(initial=np.inf)
+            self.best[place] = self.evaluator.criterion(found).min(initial=np.inf)
             self.ahead = self.ahead[1:]
         return count
 
@@ -120,49 +124,54 @@ class _Excursions:
         self.ahead, self.best = arrays["ahead"].tolist(), arrays["best"].copy()
         self.round, self.next_round, self.until = arrays["counts"].tolist()
         self.populations = {
-            place: Population.of(there.arena, self.options, self.rng, state)
+            place: Population.of(there.evaluator, self.options, self.rng, state)
             for place, there in enumerate(self.places)
             if (state := part(arrays, str(place)))
         }
 
 
-def _is_coarse(arena: Arena) -> bool:
+def _is_coarse(evaluator: Evaluator) -> bool:
     """Whether an input has few levels, but more than a straight line passes through."""
     rows: slice | np.ndarray = slice(None)
-    if arena.n_rows > _LOOKED_AT:  # at random: every tenth row of a grid misses levels
-        rows = np.random.default_rng(0).integers(arena.n_rows, size=_LOOKED_AT)
-    counts = [len(np.unique(column[rows])) for column in arena.x]
+    if evaluator.n_rows > _LOOKED_AT:  # at random: every tenth row of a grid misses levels
+        rows = np.random.default_rng(0).integers(evaluator.n_rows, size=_LOOKED_AT)
+    counts = [len(np.unique(column[rows])) for column in evaluator.x]
     return any(2 < count <= _LEVELS for count in counts)
 
 
-class _Hunt:
+class _Search:
     """One population after the other; what they found is kept."""
 
     def __init__(
         self,
-        arena: Arena,
+        evaluator: Evaluator,
         budget: Budget,
         options: Options,
         rng: np.random.Generator,
         progress: Callable[[Archive, int], None],
     ) -> None:
-        self.arena, self.budget, self.options, self.rng = arena, budget, options, rng
+        self.evaluator, self.budget, self.options, self.rng = (
+            evaluator,
+            budget,
+            options,
+            rng,
+        )
         self.progress = progress
-        self.population = Population(arena, options, rng)
-        self.excursions = _Excursions(arena, options, rng)
+        self.population = Population(evaluator, options, rng)
+        self.inversions = _Inversions(evaluator, options, rng)
         self.kept: Archive | None = None
         self.fitted = self.since = self.restarts = 0
         self.best, self.start = np.inf, time.perf_counter()
         self.patience = budget.stall
-        self.is_wary = options.restarts and _is_coarse(arena)
+        self.is_wary = options.restarts and _is_coarse(evaluator)
         self.done = self.out_of_budget = False
 
     def step(self) -> None:
-        """One generation, here or on an excursion."""
+        """One generation, here or on an inversion."""
         archive, budget = self.population.archive, self.budget
         looks_away = not archive.exact and not self._is_second_opinion()
-        away = looks_away and self.excursions.due(self.fitted)
-        count = self.excursions.step(archive) if away else self.population.step()
+        away = looks_away and self.inversions.due(self.fitted)
+        count = self.inversions.step(archive) if away else self.population.step()
         self.fitted += count
         value = archive.criterion.min(initial=np.inf)
         self.since += count
@@ -193,10 +202,12 @@ class _Hunt:
         if not len(archive.criterion) or archive.exact or self._is_second_opinion():
             return False
         best = archive.graphs.take([archive.best])
-        share = best.loss[0] / self.arena.unit
-        if share <= self.arena.known.floor:
+        share = best.loss[0] / self.evaluator.unit
+        if share <= self.evaluator.known.floor:
             return False
-        return share <= NO_NOISE or are_alike(self.arena.x.T, self.arena.residual(best))
+        return share <= NO_NOISE or are_alike(
+            self.evaluator.x.T, self.evaluator.residual(best)
+        )
 
     def _afterglow(self) -> float:
         """Graphs to be looked at beside an exact one before it is taken."""
@@ -235,11 +246,11 @@ class _Hunt:
         """A fresh population in the place of one that has had its time."""
         patience = _PATIENCE * 2 ** (self.restarts // 2)
         spent = self.population.fitted >= patience and self.options.restarts
-        spent = spent and not self.excursions.ahead and not self.population.archive.exact
+        spent = spent and not self.inversions.ahead and not self.population.archive.exact
         spent = spent and not self._is_second_opinion()
         if spent or (self._is_trimmed() and self._is_doubtful()):
             self.kept, self.restarts = self.archive, self.restarts + 1
-            self.population = Population(self.arena, self.options, self.rng)
+            self.population = Population(self.evaluator, self.options, self.rng)
 
     @property
     def archive(self) -> Archive:
@@ -258,7 +269,7 @@ class _Hunt:
         kept = {} if self.kept is None else prefixed("kept", self.kept.arrays())
         counts = [self.fitted, self.since, self.restarts, self.done, self.out_of_budget]
         spent = time.perf_counter() - self.start
-        parts = kept | prefixed("excursions", self.excursions.arrays())
+        parts = kept | prefixed("inversions", self.inversions.arrays())
         return prefixed("population", self.population.arrays()) | parts | {
             "counts": np.array(counts, np.int64),
             "numbers": np.array([self.best, spent, self.patience]),
@@ -267,12 +278,12 @@ class _Hunt:
 
     def resume(self, arrays: dict[str, np.ndarray]) -> None:
         """Be where another search was when it gave these `arrays`."""
-        fixed = self.arena, self.options
+        fixed = self.evaluator, self.options
         set_generator(self.rng, arrays["generator"])
         self.population = Population.of(*fixed, self.rng, part(arrays, "population"))
         kept = part(arrays, "kept")
         self.kept = Archive.of(*fixed, kept) if kept else None
-        self.excursions.resume(part(arrays, "excursions"))
+        self.inversions.resume(part(arrays, "inversions"))
         self.fitted, self.since, self.restarts, done, out = arrays["counts"].tolist()
         self.done, self.out_of_budget = bool(done), bool(out)
         self.best, spent, self.patience = arrays["numbers"].tolist()
@@ -281,56 +292,60 @@ class _Hunt:
 
 
 def evolve(
-    arena: Arena,
+    evaluator: Evaluator,
     budget: Budget,
     options: Options,
     rng: np.random.Generator,
     progress: Callable[[Archive, int], None] = lambda archive, fitted: None,
     seeds: Graphs | None = None,
-    keeper: Keeper | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Archive:
     """Search until the budget is spent or an exact graph has been found and trimmed.
 
     A population that has not found an exact graph in its time gives way to a fresh one,
     which starts from nothing; what it has found is kept. A keyboard interrupt ends the
     search, too: it stays with the archive, or is raised where nothing was found yet. What
-    a ``keeper`` has of the same search is where this one goes on.
+    a ``checkpoints`` has of the same search is where this one goes on.
     """
-    place = None if keeper is None else _place(keeper, arena, budget, options, rng, seeds)
-    hunt = _Hunt(arena, budget, options, rng, progress)
+    place = (
+        None
+        if checkpoints is None
+        else _place(checkpoints, evaluator, budget, options, rng, seeds)
+    )
+    search = _Search(evaluator, budget, options, rng, progress)
     try:
-        _pursue(hunt, seeds, place)
-        archive = hunt.archive
+        _run(search, seeds, place)
+        archive = search.archive
         count = _SIMPLIFIED_EXACT if archive.exact else _SIMPLIFIED
-        archive.simplify(count, hunt.is_late)
+        archive.simplify(count, search.is_late)
     except KeyboardInterrupt as stop:
-        archive = hunt.restored()
+        archive = search.restored()
         if not len(archive.criterion):
             raise
         archive.interruption = stop
         return archive
-    archive.out_of_budget = hunt.out_of_budget and not hunt.done
+    archive.out_of_budget = search.out_of_budget and not search.done
     return archive
 
 
-def _pursue(hunt: _Hunt, seeds: Graphs | None, place: Place | None) -> None:
+def _run(search: _Search, seeds: Graphs | None, place: Place | None) -> None:
     """From the start, or from where an earlier process was, to the end."""
     before = None if place is None else place.load()
     if before is not None:
-        hunt.resume(before)
+        search.resume(before)
     elif seeds is not None and len(seeds):
-        hunt.population.archive.add(keyed(hunt.arena, seeds))
-    while not hunt.ended:
-        hunt.step()
-        if not hunt.ended:
-            hunt.renew()
-        if place is not None and (hunt.ended or place.is_due()):
-            place.save(hunt.arrays())
+        search.population.archive.add(with_keys(search.evaluator, seeds))
+    while not search.ended:
+        search.step()
+        if not search.ended:
+            search.renew()
+        if place is not None and (search.ended or place.is_due()):
+            place.save(search.arrays())
 
 
 def _place(
-    keeper: Keeper,
-    arena: Arena,
+    checkpoints: Checkpoints,
+    evaluator: Evaluator,
     budget: Budget,
     options: Options,
     rng: np.random.Generator,
@@ -339,9 +354,10 @@ def _place(
     """Where the state of this search is kept: by all that decides what it finds."""
     known = () if seeds is None else (getattr(seeds, name) for name in Graphs.FIELDS)
     settings = (
-        arena.kernels.name, arena.allowed.tolist(), arena.n_nodes,
-        arena.n_slots, arena.can_multiply, arena.train_readout, arena.train_bias,
-        tuple(options), budget.candidates, budget.stall, arena.known,
+        evaluator.kernels.name, evaluator.allowed.tolist(), evaluator.n_nodes,
+        evaluator.n_slots, evaluator.can_multiply, evaluator.train_readout,
+        evaluator.train_bias,
+        tuple(options), budget.candidates, budget.stall, evaluator.known,
     )  # fmt: skip
-    data = (arena.x, arena.y, arena.root, generator_state(rng), *known)
-    return keeper.place(repr(settings), data)
+    data = (evaluator.x, evaluator.y, evaluator.root, generator_state(rng), *known)
+    return checkpoints.place(repr(settings), data)

@@ -18,12 +18,12 @@ from ..graph.model import Model, in_degrees
 from ..graph.objectives import Objective
 from ..graph.primitives import builtin
 from ..runtime.budget import Budget
-from ..runtime.checkpoint import Keeper
+from ..runtime.checkpoint import Checkpoints
 from ..runtime.restarts import Restarts
 from .archive import Archive
-from .conversion import Frame, arena_for, graphs_of, model_of, space_for, units_of
+from .conversion import SpaceBounds, evaluator_for, graphs_of, model_of, space_for, units_of
+from .evaluator import Evaluator, Graphs, Units
 from .loop import evolve
-from .problem import Arena, Graphs, Units
 from .proposals import Options
 
 #: Candidates handed on beside the best of every complexity.
@@ -47,7 +47,7 @@ def _handed_on(archive: Archive) -> np.ndarray:
 
     What is more complicated than an exact graph has nothing to say.
     """
-    size = archive.arena.size(archive.graphs)
+    size = archive.evaluator.size(archive.graphs)
     able = size <= archive.least if archive.exact else np.ones(len(size), bool)
     by_loss = np.argsort(archive.graphs.loss, kind="stable")
     by_loss = by_loss[able[by_loss]]
@@ -56,7 +56,7 @@ def _handed_on(archive: Archive) -> np.ndarray:
     return np.union1d(by_loss[first], leading[able[leading]][:_KEPT])
 
 
-class Herd(NamedTuple):
+class Run(NamedTuple):
     """What one search hands on; travels between processes."""
 
     graphs: Graphs
@@ -71,52 +71,52 @@ class _Needless(Exception):
 
 
 @dataclass
-class _Word:
+class _StopSignal:
     """What threads hear of one another; a copy in another process never hears of it."""
 
     over: bool = False  #: nobody looks at what is found from now on
     interrupted: bool = False  #: what has been found is wanted now
     begun: list[None] = field(default_factory=list)
-    ended: list[Herd | None] = field(default_factory=list)
+    ended: list[Run | None] = field(default_factory=list)
 
-    def handed_over(self) -> list[Herd]:
+    def handed_over(self) -> list[Run]:
         """What all threads have, once they have finished their generation."""
         self.interrupted = True
         while len(self.ended) < len(self.begun):
             time.sleep(0.01)
-        return [herd for herd in self.ended if herd is not None]
+        return [run for run in self.ended if run is not None]
 
 
 @dataclass(frozen=True)
 class Search:
     """A search that only lacks its random numbers."""
 
-    frame: Frame
+    bounds: SpaceBounds
     objective: Objective
     problem: Problem
     budget: Budget
     options: Options
     known: Sequence[Model]
-    keeper: Keeper | None = None
-    word: _Word = field(default_factory=_Word)
+    checkpoints: Checkpoints | None = None
+    signal: _StopSignal = field(default_factory=_StopSignal)
     deadline: float = np.inf  #: of all restarts, in seconds since the epoch
 
     def __call__(
         self,
         rng: np.random.Generator,
         progress: Callable[[Progress], None] = lambda progress: None,
-    ) -> Herd:
-        herd = None
-        self.word.begun.append(None)
+    ) -> Run:
+        run = None
+        self.signal.begun.append(None)
         try:
-            herd = self._herd(rng, progress)
+            run = self._run(rng, progress)
         except KeyboardInterrupt:
-            if self.word.interrupted:  # ours, and nothing had been found
+            if self.signal.interrupted:  # ours, and nothing had been found
                 raise _Needless from None
             raise
         finally:
-            self.word.ended.append(herd)
-        return herd
+            self.signal.ended.append(run)
+        return run
 
     def _budget(self) -> Budget:
         """Shorter where the worker took long to start, but worth the start."""
@@ -124,26 +124,26 @@ class Search:
         return self.budget._replace(seconds=min(seconds, max(left, seconds / 2)))
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    def _herd(self, rng: np.random.Generator, progress: Callable[[Progress], None]) -> Herd:
+    def _run(self, rng: np.random.Generator, progress: Callable[[Progress], None]) -> Run:
         units = units_of(self.problem)
-        arena = arena_for(self.frame, self.problem, units)
+        evaluator = evaluator_for(self.bounds, self.problem, units)
         fitted = 0
 
         def watch(archive: Archive, count: int) -> None:
             nonlocal fitted
-            if self.word.over:  # a thread cannot be stopped from outside
+            if self.signal.over:  # a thread cannot be stopped from outside
                 raise _Needless
-            if self.word.interrupted:
+            if self.signal.interrupted:
                 raise KeyboardInterrupt
             fitted = count
-            progress(self.seen(arena, archive.graphs, archive.criterion, count))
+            progress(self.seen(evaluator, archive.graphs, archive.criterion, count))
 
-        seeds = _seeds(arena, self.known, units)
+        seeds = _seeds(evaluator, self.known, units)
         archive = evolve(
-            arena, self._budget(), self.options, rng, watch, seeds, self.keeper
+            evaluator, self._budget(), self.options, rng, watch, seeds, self.checkpoints
         )
         found = bool(len(archive.criterion))
-        return Herd(
+        return Run(
             archive.graphs.take(_handed_on(archive)) if found else archive.graphs,
             fitted,
             archive.out_of_budget,
@@ -152,17 +152,17 @@ class Search:
         )
 
     def seen(
-        self, arena: Arena, graphs: Graphs, criterion: np.ndarray, count: int
+        self, evaluator: Evaluator, graphs: Graphs, criterion: np.ndarray, count: int
     ) -> Progress:
         """The best graph as progress after ``count`` refits."""
         best = int(np.argmin(criterion))
 
         def model() -> Model:
             one, units = graphs.take([best]), units_of(self.problem)
-            space = space_for(self.frame, arena.n_inputs, one)
-            return model_of(arena, one, 0, space, self.objective, units)
+            space = space_for(self.bounds, evaluator.n_inputs, one)
+            return model_of(evaluator, one, 0, space, self.objective, units)
 
-        error = float(graphs.loss[best] / arena.unit)
+        error = float(graphs.loss[best] / evaluator.unit)
         return Progress(count, error, float(criterion[best]), model)
 
 
@@ -175,67 +175,67 @@ def _one_of(restarts: Restarts, search: Search) -> Search:
     return replace(search, budget=budget, deadline=deadline)
 
 
-def gathered(
+def run_all(
     search: Search,
     restarts: Restarts,
     rng: np.random.Generator,
     progress: Callable[[Progress], None],
-) -> tuple[list[Herd], KeyboardInterrupt | None]:
+) -> tuple[list[Run], KeyboardInterrupt | None]:
     """One search, or several up to the first that is exact."""
     if restarts.count == 1:
-        herd = search(rng, progress)
-        return [herd], herd.interruption
+        run = search(rng, progress)
+        return [run], run.interruption
     search = _one_of(restarts, search)
-    arena = arena_for(search.frame, search.problem, units_of(search.problem))
+    evaluator = evaluator_for(search.bounds, search.problem, units_of(search.problem))
     fitted = 0
 
-    def watched(rng: np.random.Generator) -> Herd:
+    def watched(rng: np.random.Generator) -> Run:
         before = fitted
         return search(
             rng, lambda seen: progress(seen._replace(fitted=before + seen.fitted))
         )
 
-    def enough(herd: Herd) -> bool:
+    def enough(run: Run) -> bool:
         nonlocal fitted
-        fitted += herd.fitted
-        if restarts.workers > 1 and len(herd.graphs):  # nobody watched it
-            criterion = arena.criterion(herd.graphs)
-            progress(search.seen(arena, herd.graphs, criterion, fitted))
-        return herd.exact or herd.interruption is not None
+        fitted += run.fitted
+        if restarts.workers > 1 and len(run.graphs):  # nobody watched it
+            criterion = evaluator.criterion(run.graphs)
+            progress(search.seen(evaluator, run.graphs, criterion, fitted))
+        return run.exact or run.interruption is not None
 
     interruption: KeyboardInterrupt | None
     try:
-        herds, interruption = restarts.run(
+        runs, interruption = restarts.run(
             search if restarts.workers > 1 else watched,
             rng.spawn(restarts.count),
             enough,
             "threads" if _in_threads(search, restarts) else None,
         )
         if interruption is not None:
-            herds = search.word.handed_over() or herds
+            runs = search.signal.handed_over() or runs
     except KeyboardInterrupt as stop:
-        herds, interruption = search.word.handed_over(), stop
-        if not herds:
+        runs, interruption = search.signal.handed_over(), stop
+        if not runs:
             raise
     finally:
-        search.word.over = True
-    return herds, interruption or herds[-1].interruption
+        search.signal.over = True
+    return runs, interruption or runs[-1].interruption
 
 
 def _in_threads(search: Search, restarts: Restarts) -> bool:
     """Rather than in processes, where ``joblib.parallel_config`` does not say."""
-    if any(p not in builtin() for p in search.frame.primitives):
+    if any(p not in builtin() for p in search.bounds.primitives):
         return True  # other processes do not know a primitive of the caller's own
     seconds = search.budget.seconds
     return restarts.workers <= _FEW_WORKERS and not _SHORT < seconds < np.inf
 
 
-def _seeds(arena: Arena, known: Sequence[Model], units: Units) -> Graphs:
-    """Known models that fit into the arena, as graphs."""
+def _seeds(evaluator: Evaluator, known: Sequence[Model], units: Units) -> Graphs:
+    """Known models that fit into the evaluator, as graphs."""
     fitting = [
         m
         for m in known
-        if m.space.n_nodes <= arena.n_nodes
-        and max(in_degrees(m), default=0) <= arena.n_slots
+        if m.space.n_nodes <= evaluator.n_nodes
+        and max(in_degrees(m), default=0) <= evaluator.n_slots
     ]
-    return graphs_of(arena, fitting, units)
+    return graphs_of(evaluator, fitting, units)

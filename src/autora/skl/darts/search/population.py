@@ -12,7 +12,7 @@ import numpy as np
 
 from ..runtime.checkpoint import part, prefixed
 from .archive import Archive
-from .problem import Arena, Graphs
+from .evaluator import Evaluator, Graphs
 from .proposals import Options, bred, unseen
 from .random_edits import from_nothing
 
@@ -55,16 +55,16 @@ class Population:
 
     def __init__(
         self,
-        arena: Arena,
+        evaluator: Evaluator,
         options: Options,
         rng: np.random.Generator,
         archive: Archive | None = None,
     ) -> None:
         if archive is None:
-            rows = np.arange(arena.n_rows)
+            rows = np.arange(evaluator.n_rows)
             if len(rows) > SCREENING_ROWS:
                 rows = np.sort(rng.permutation(len(rows))[:SCREENING_ROWS])
-            archive = Archive(arena, rows, options)
+            archive = Archive(evaluator, rows, options)
         self.archive, self.screen = archive, archive.screen
         self.options, self.rng = options, rng
         self.fitted = self.since_exact = self.generation = 0
@@ -76,7 +76,7 @@ class Population:
         archive, opening, keen = self.archive, self._is_opening(), self._is_keen()
         families = unseen(Graphs.join(self._families()), self._seen)
         self.exhausted = not len(families) and not opening
-        able = families.take(np.flatnonzero(~archive.arena.is_saturated(families)))
+        able = families.take(np.flatnonzero(~archive.evaluator.is_saturated(families)))
         children = self._simpler(able)
         hopeless = _HOPELESS * archive.bars(children)
         self.screen.fit(children, _SCREENING_STEPS, 1e-6, hopeless)
@@ -140,13 +140,13 @@ class Population:
     @classmethod
     def of(
         cls,
-        arena: Arena,
+        evaluator: Evaluator,
         options: Options,
         rng: np.random.Generator,
         arrays: dict[str, np.ndarray],
     ) -> Population:
-        archive = Archive.of(arena, options, part(arrays, "archive"))
-        found = cls(arena, options, rng, archive)
+        archive = Archive.of(evaluator, options, part(arrays, "archive"))
+        found = cls(evaluator, options, rng, archive)
         found.fitted, found.since_exact, found.generation = arrays["counts"].tolist()
         found._seen = dict(arrays["seen"].tolist())
         return found

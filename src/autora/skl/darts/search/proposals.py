@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import gradient
-from .problem import Arena, Graphs
+from .evaluator import Evaluator, Graphs
 from .random_edits import randomly_edited
 
 #: Children of a parent by predicted gain, and by random edits.
@@ -27,24 +27,26 @@ class Options(NamedTuple):
 
 
 def bred(
-    arena: Arena, elites: Graphs, options: Options, rng: np.random.Generator
+    evaluator: Evaluator, elites: Graphs, options: Options, rng: np.random.Generator
 ) -> list[Graphs]:
     """Children of elites."""
     if not options.gradient:
-        return _mutants(arena, elites, rng)
-    whose, edits = gradient.proposed(arena, elites, _SCORED, rng, options.compound)
+        return _mutants(evaluator, elites, rng)
+    whose, edits = gradient.proposed(evaluator, elites, _SCORED, rng, options.compound)
     children = elites.take(whose)
-    arena.apply(children, edits)
+    evaluator.apply(children, edits)
     return [children]
 
 
-def _mutants(arena: Arena, elites: Graphs, rng: np.random.Generator) -> list[Graphs]:
+def _mutants(
+    evaluator: Evaluator, elites: Graphs, rng: np.random.Generator
+) -> list[Graphs]:
     """Children with one edit by chance, three in ten with two."""
     mutants = elites.take(np.repeat(np.arange(len(elites)), _EDITED))
     twice = rng.random(len(mutants)) < 0.3
-    randomly_edited(arena, mutants, rng)
+    randomly_edited(evaluator, mutants, rng)
     further = mutants.take(np.flatnonzero(twice & (mutants.key != 0)))
-    randomly_edited(arena, further, rng)
+    randomly_edited(evaluator, further, rng)
     return [mutants.take(np.flatnonzero(~twice)), further]
 
 

@@ -12,20 +12,21 @@ from ..graph.model import Model, in_degrees, same_graph
 from ..graph.objectives import Objective
 from ..graph.search_space import SearchSpace
 from ..runtime.budget import Budget
-from ..runtime.checkpoint import Keeper
+from ..runtime.checkpoint import Checkpoints
 from ..runtime.restarts import ONCE, Restarts
 from ..selection.candidates import Candidate
 from .assembly import assembled, whole
 from .baselines import lines
 from .canonical_signs import upright
 from .conversion import (
-    Frame,
-    arena_for,
+    SpaceBounds,
+    evaluator_for,
     graphs_of,
     model_of,
     space_for,
     units_of,
 )
+from .evaluator import Evaluator, Graphs, Units
 from .finalize import (
     MOST_ROWS,
     as_candidates,
@@ -35,8 +36,7 @@ from .finalize import (
     settled,
     with_shorter,
 )
-from .parallel import Progress, Search, gathered
-from .problem import Arena, Graphs, Units
+from .parallel import Progress, Search, run_all
 from .proposals import Options
 from .random_edits import starts
 from .warm_up import warm_up
@@ -54,7 +54,7 @@ class Found(NamedTuple):
 
 
 def explore(
-    frame: Frame,
+    bounds: SpaceBounds,
     objective: Objective,
     problem: Problem,
     budget: Budget,
@@ -63,7 +63,7 @@ def explore(
     progress: Callable[[Progress], None] = lambda progress: None,
     known: Sequence[Model] = (),
     restarts: Restarts = ONCE,
-    keeper: Keeper | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Found:
     """Search the frame; candidates come refitted on all rows.
 
@@ -71,25 +71,25 @@ def explore(
     candidates; those that follow one another share its seconds.
     """
     units = units_of(problem)
-    warm_up(frame)
+    warm_up(bounds)
     small = thinned(problem, MOST_ROWS, rng)
-    search = Search(frame, objective, small, budget, options, known, keeper)
-    herds, interruption = gathered(search, restarts, rng, progress)
-    fitted, out_of_budget = sum(h.fitted for h in herds), herds[-1].out_of_budget
-    full = arena_for(frame, problem, units)
-    graphs = distinct(Graphs.join([herd.graphs for herd in herds]))
+    search = Search(bounds, objective, small, budget, options, known, checkpoints)
+    runs, interruption = run_all(search, restarts, rng, progress)
+    fitted, out_of_budget = sum(h.fitted for h in runs), runs[-1].out_of_budget
+    full = evaluator_for(bounds, problem, units)
+    graphs = distinct(Graphs.join([run.graphs for run in runs]))
     if not len(graphs):
-        space = SearchSpace(full.n_inputs, 1, 1, frame.primitives, frame.aggregations)
+        space = SearchSpace(full.n_inputs, 1, 1, bounds.primitives, bounds.aggregations)
         return Found(space, [], fitted, out_of_budget, interruption)
     graphs = settled(full, graphs, leading, rng)
     graphs = distinct(upright(full, graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))))
     criterion = full.criterion(graphs)
     graphs = graphs.take(np.argsort(criterion, kind="stable"))
     if options.simplify and interruption is None:
-        graphs = with_shorter(full, graphs, frame, objective, problem, units)
-    straight = lines(problem, objective, frame)
+        graphs = with_shorter(full, graphs, bounds, objective, problem, units)
+    straight = lines(problem, objective, bounds)
     widest = max((max(in_degrees(line.fit.model)) for line in straight), default=1)
-    space = space_for(frame, problem.x.shape[1], graphs, widest)
+    space = space_for(bounds, problem.x.shape[1], graphs, widest)
     found = as_candidates(full, graphs, space, objective, problem, units)
     found = _with(found, [_moved(line, space) for line in straight])
     return Found(space, found, fitted, out_of_budget, interruption)
@@ -115,7 +115,7 @@ def _with(found: Sequence[Candidate], lines: Sequence[Candidate]) -> list[Candid
 
 
 def refit(
-    frame: Frame,
+    bounds: SpaceBounds,
     space: SearchSpace,
     objective: Objective,
     problem: Problem,
@@ -140,34 +140,38 @@ def refit(
         np.zeros(1),
         aggregation,
     )
-    slots = max(frame.max_in_degree, *in_degrees(blank))
-    wide = frame._replace(max_nodes=space.n_nodes, max_in_degree=slots)
-    arena = arena_for(wide, problem, units)
+    slots = max(bounds.max_in_degree, *in_degrees(blank))
+    wide = bounds._replace(max_nodes=space.n_nodes, max_in_degree=slots)
+    evaluator = evaluator_for(wide, problem, units)
     same = [m for m in known if same_graph(m, blank)]
-    graphs = graphs_of(arena, same, units) if same else _draws(arena, blank, units, rng)
-    graphs = settled(arena, graphs, few, rng)
-    criterion = arena.criterion(graphs)
+    graphs = (
+        graphs_of(evaluator, same, units) if same else _draws(evaluator, blank, units, rng)
+    )
+    graphs = settled(evaluator, graphs, few, rng)
+    criterion = evaluator.criterion(graphs)
     best = int(np.argmin(criterion))
     if not np.isfinite(criterion[best]):
         return None
-    model = model_of(arena, graphs, best, space, objective, units)
+    model = model_of(evaluator, graphs, best, space, objective, units)
     return model if model.is_finite else None
 
 
-def _draws(arena: Arena, blank: Model, units: Units, rng: np.random.Generator) -> Graphs:
+def _draws(
+    evaluator: Evaluator, blank: Model, units: Units, rng: np.random.Generator
+) -> Graphs:
     """Starts of an architecture: drawn coefficients, the read-out of two kinds."""
-    graphs = graphs_of(arena, [blank] * _N_STARTS, units)
+    graphs = graphs_of(evaluator, [blank] * _N_STARTS, units)
     fed = {edge.source - blank.space.n_inputs for edge in blank.edges()}
-    last = np.array([k not in fed for k in range(arena.n_nodes)])
+    last = np.array([k not in fed for k in range(evaluator.n_nodes)])
     graphs.use[::2] &= last
     places = np.argwhere(graphs.op >= 0)
-    for start, (i, k, s) in zip(starts(arena, len(places), rng), places, strict=True):
+    for start, (i, k, s) in zip(starts(evaluator, len(places), rng), places, strict=True):
         op = graphs.op[i, k, s]
-        row = start[arena.starting_places[op]]
-        unit = arena.scale[graphs.src[i, k, s]]
-        if arena.form[op, 0]:
+        row = start[evaluator.starting_places[op]]
+        unit = evaluator.scale[graphs.src[i, k, s]]
+        if evaluator.form[op, 0]:
             row[0] /= unit
-        elif arena.form[op, 1]:
+        elif evaluator.form[op, 1]:
             row[0] *= unit
         graphs.theta[i, k, s] = row
     return graphs

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..fitting.problem import Problem
-from ..fitting.refit import levenberg_marquardt, tamed
+from ..fitting.refit import levenberg_marquardt, without_steep_slopes
 from ..graph.model import Model
 from ..selection.candidates import Candidate
 from ..selection.criteria import judged
@@ -21,7 +21,7 @@ FEW_STEPS = 10
 
 def fitted(problem: Problem, start: Model, steps: int) -> Candidate:
     """A model with the coefficients that are best under its objective's loss."""
-    fit = tamed(problem, levenberg_marquardt(problem, start, steps))
+    fit = without_steep_slopes(problem, levenberg_marquardt(problem, start, steps))
     return Candidate(fit, judged(fit.model, fit.loss, problem))
 
 

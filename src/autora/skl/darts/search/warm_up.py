@@ -11,9 +11,9 @@ import numpy as np
 
 from ..fitting.problem import Problem
 from ..graph.primitives import lookup
-from .conversion import Frame, arena_for
+from .conversion import SpaceBounds, evaluator_for
+from .evaluator import Units
 from .gradient import proposed
-from .problem import Units
 from .random_edits import from_nothing, randomly_edited
 
 _PROPOSALS = (
@@ -22,7 +22,7 @@ _PROPOSALS = (
 
 
 @lru_cache(maxsize=64)
-def warm_up(frame: Frame) -> None:
+def warm_up(bounds: SpaceBounds) -> None:
     """Compile the search, or load it from the cache.
 
     Proposals are half of the work, which another process does meanwhile.
@@ -30,7 +30,7 @@ def warm_up(frame: Frame) -> None:
     from .kernels.compilation import folder, is_kept
 
     if is_kept("propose"):
-        _run(frame)
+        _run(bounds)
         return
     home = folder()
     where = "kept for this process only" if home is None else f"kept in {home.parent}"
@@ -42,7 +42,7 @@ def warm_up(frame: Frame) -> None:
     )
     helper = None if home is None else _helper()
     try:
-        _run(frame, helper)
+        _run(bounds, helper)
     finally:
         if helper is not None:
             helper.kill()
@@ -67,24 +67,26 @@ def _helper() -> subprocess.Popen | None:
         return None
 
 
-def _run(frame: Frame, helper: subprocess.Popen | None = None) -> None:
+def _run(bounds: SpaceBounds, helper: subprocess.Popen | None = None) -> None:
     """Every compiled loop, on a few rows."""
     rng = np.random.default_rng(0)
     x = rng.uniform(1, 2, (8, 1))
-    arena = arena_for(frame, Problem(x, x, np.ones(8), True, True), Units(0.0, 1.0))
-    graphs = from_nothing(arena, 4, rng)
-    randomly_edited(arena, graphs, rng)
-    arena.fit(graphs, 2, 1e-9)
+    evaluator = evaluator_for(
+        bounds, Problem(x, x, np.ones(8), True, True), Units(0.0, 1.0)
+    )
+    graphs = from_nothing(evaluator, 4, rng)
+    randomly_edited(evaluator, graphs, rng)
+    evaluator.fit(graphs, 2, 1e-9)
     if helper is not None:
         helper.wait()  # what it left on disk is loaded
-    proposed(arena, graphs, 2, rng)
+    proposed(evaluator, graphs, 2, rng)
 
 
 def compile_proposals() -> None:
     """What `warm_up` has another process do: the smallest vocabulary will do."""
     rng = np.random.default_rng(0)
-    frame, x = Frame((lookup("none"), lookup("add"))), np.ones((8, 1))
+    bounds, x = SpaceBounds((lookup("none"), lookup("add"))), np.ones((8, 1))
     primitives = (lookup("add"),)
     problem = Problem(x, x, np.ones(8), True, True)
-    arena = arena_for(frame, problem, Units(0.0, 1.0), primitives)
-    proposed(arena, arena.empty(1), 2, rng)
+    evaluator = evaluator_for(bounds, problem, Units(0.0, 1.0), primitives)
+    proposed(evaluator, evaluator.empty(1), 2, rng)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..fitting.coefficients import is_carried
 from ..fitting.problem import Problem, mean_loss, thinned
-from ..fitting.rounding import snapped
+from ..fitting.rounding import with_round_coefficients
 from ..graph.model import Model, same_equation
 from ..graph.objectives import Objective
 from ..graph.observations import mean
@@ -136,7 +136,7 @@ def rounded(
     if not rounds:
         return model
     sample = thinned(problem, MOST_ROWS_TO_ROUND, rng)
-    return snapped(sample, model, noisy=rounds != "exact")
+    return with_round_coefficients(sample, model, noisy=rounds != "exact")
 
 
 def is_systematic(model: Model, loss: float, problem: Problem) -> bool:

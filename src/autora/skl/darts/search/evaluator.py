@@ -88,7 +88,7 @@ class Units(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Arena:
+class Evaluator:
     """What stays the same during a search.
 
     Attributes
@@ -288,7 +288,7 @@ class Arena:
         own = np.where(graphs.op >= 0, self.n_params[graphs.op], 0).sum(axis=(1, 2))
         return own + self.train_readout * graphs.use.sum(axis=1) + int(self.train_bias)
 
-    def promise(self, graphs: Graphs, screen: Arena) -> np.ndarray:
+    def promise(self, graphs: Graphs, screen: Evaluator) -> np.ndarray:
         """The criterion of graphs whose loss is that on some of the rows."""
         share = graphs.loss / screen.unit
         sizes = self.n_coefficients(graphs), self.size(graphs)
@@ -298,7 +298,7 @@ class Arena:
         """The criterion with a fine for coefficients of an unnatural size."""
         return self.promise(graphs, self) + 2 * self.strain(graphs)
 
-    def needed(self, graphs: Graphs, value: np.ndarray, screen: Arena) -> np.ndarray:
+    def needed(self, graphs: Graphs, value: np.ndarray, screen: Evaluator) -> np.ndarray:
         """The losses on some of the rows at which the graphs would have a criterion."""
         sizes = self.n_coefficients(graphs), self.size(graphs)
         return screen.unit * criteria.needed(self.known, value, *sizes)
@@ -341,8 +341,8 @@ class Arena:
         allowed = np.abs(graphs.theta) <= self._limits[source, graphs.op]
         return (allowed | ~bends[..., None]).all(axis=(1, 2, 3))
 
-    def rows(self, index: np.ndarray) -> Arena:
-        """The same arena with some of the rows."""
+    def rows(self, index: np.ndarray) -> Evaluator:
+        """The same with some of the rows."""
         known = self.known._replace(
             n=self.known.n * float(np.sum(self.root[index] ** 2) / (self.root @ self.root)),
             distinct=min(self.known.distinct, len(index)),
@@ -354,7 +354,7 @@ class Arena:
             "root": self.root[index],
             "known": known,
         }
-        return Arena(**fields)
+        return Evaluator(**fields)
 
 
 @lru_cache(maxsize=16)
