@@ -425,6 +425,24 @@ def test_files_of_version_1_load() -> None:
     assert DARTSRegressor.from_json(loaded.to_json()).predict(X) == pytest.approx(expected)
 
 
+def test_files_of_version_3_load() -> None:
+    """Written by version 0.1.0, before modules lay in packages."""
+    loaded = DARTSRegressor.load(Path(__file__).parent / "data" / "model_version_3.json")
+    X = np.random.default_rng(1).uniform(0.5, 3, (20, 2))
+    np.testing.assert_allclose(loaded.predict(X), 2 * X[:, 1] * np.exp(-X[:, 0]), rtol=1e-9)
+    assert loaded.model_repr() == "Model:\ny = 2*x2*exp(-x1)"
+    assert len(loaded.equations_) > 3
+    loaded.select_equation(0)
+
+
+def test_pickles_from_before_the_packages_say_what_to_do() -> None:
+    stored = Path(__file__).parent / "data" / "estimator_2026_11.pickle"
+    with pytest.raises(ModuleNotFoundError, match=r"write it with save\(\) and read"):
+        pickle.loads(stored.read_bytes())
+    with pytest.raises(ModuleNotFoundError, match="No module named"):
+        importlib.import_module("autora.skl.darts.nothing")
+
+
 def test_people_can_read_it(plain: DARTSRegressor) -> None:
     lines = plain.to_json().split("\n")
     assert lines[1] == ' "format": "autora-darts",' and lines[2] == ' "version": 3,'

@@ -6,6 +6,8 @@ from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .runtime import old_pickles
+
 if TYPE_CHECKING:
     from .estimators.classifier import DARTSClassifier
     from .estimators.diagnostics import DataWarning, DomainWarning
@@ -72,6 +74,9 @@ _HOMES = {
     "known_primitives": "graph.primitives",
     "register_primitive": "estimators.registration",
 }
+
+
+old_pickles.explain()
 
 
 def __getattr__(name: str) -> Any:
