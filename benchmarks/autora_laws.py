@@ -26,12 +26,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from _common import (
-    HOW_TO_GET_THE_PEER,
-    RESULTS,
+from helpers.common import (
+    BENCHMARKS,
+    NUMBERS,
     ROOT,
-    find_peer,
-    peer_fit,
     provenance,
     r2,
     table,
@@ -39,6 +37,7 @@ from _common import (
     write_numbers,
     write_results,
 )
+from helpers.peer import HOW_TO_GET_THE_PEER, find_peer, peer_fit
 
 ROWS = 400
 SYNTHETIC = "autora.experiment_runner.synthetic."
@@ -212,7 +211,7 @@ def measure(
 
 def _identity(options: argparse.Namespace, about: dict[str, str]) -> dict[str, Any]:
     """What has to be the same for a run to go on where another one stopped."""
-    files = [Path(__file__), ROOT / "benchmarks" / "_common.py"]
+    files = [Path(__file__), *sorted((BENCHMARKS / "helpers").glob("*.py"))]
     files += sorted((ROOT / "src").rglob("*.py"))
     source = hashlib.sha256(b"\0".join(f.read_bytes() for f in files)).hexdigest()
     same = {name: about[name] for name in ("Machine", "Ours", "Laws")}
@@ -222,7 +221,7 @@ def _identity(options: argparse.Namespace, about: dict[str, str]) -> dict[str, A
 def _unfinished(identity: dict[str, Any]) -> Results:
     """What an interrupted run with the same identity has done."""
     try:
-        kept = json.loads((RESULTS / f"{NAME}.json").read_text())
+        kept = json.loads((NUMBERS / f"{NAME}.json").read_text())
     except (OSError, ValueError):
         return {}
     if kept.pop("unfinished", None) != identity:

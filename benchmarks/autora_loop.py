@@ -18,18 +18,16 @@ import sys
 import warnings
 from typing import Any
 
-from _common import (
-    HOW_TO_GET_THE_PEER,
-    PEER_PACKAGES,
+from helpers.common import (
     ROOT,
     environment,
-    find_peer,
     provenance,
     table,
     versions,
     write_numbers,
     write_results,
 )
+from helpers.peer import HOW_TO_GET_THE_PEER, PEER_PACKAGES, find_peer
 
 NAME, TITLE = "autora_loop", "Closed loop of AutoRA"
 EXTRAS = (

@@ -23,8 +23,8 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from _common import provenance, table, write_numbers, write_results
 from autora.skl.darts import DARTSClassifier
+from helpers.common import provenance, table, write_numbers, write_results
 
 ROWS, TEST_ROWS = 300, 4000
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from _common import ROOT, environment, provenance, table, write_results
+from helpers.common import ROOT, environment, provenance, table, write_results
 from speed import TUTORIAL, tutorial_data
 
 COMPILE = "/jax/core/compile/backend_compile_duration"

@@ -19,7 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from _common import ROOT, environment, provenance, table, write_numbers, write_results
+from helpers.common import (
+    ROOT,
+    environment,
+    provenance,
+    table,
+    write_numbers,
+    write_results,
+)
 
 POINTS, INPUTS, NODES, SLOTS, STEPS = 64, 3, 3, 3, 12
 REPEATS = 5
@@ -27,7 +34,7 @@ REPEATS = 5
 FEW = 150
 
 
-def arena() -> Any:
+def evaluator() -> Any:
     from autora.skl.darts.fitting.problem import Problem
     from autora.skl.darts.graph.primitives import SCIENCE, resolve
     from autora.skl.darts.search import conversion
@@ -36,8 +43,8 @@ def arena() -> Any:
     x = rng.uniform(1, 5, (POINTS, INPUTS))
     y = x[:, :1] * np.sin(x[:, 1:2]) + rng.normal(size=(POINTS, 1))
     problem = Problem(x, y, np.ones(POINTS), True, True)
-    frame = conversion.Frame(resolve(SCIENCE), NODES, ("sum", "product"), SLOTS)
-    return conversion.arena_for(frame, problem, conversion.units_of(problem)), problem
+    frame = conversion.SpaceBounds(resolve(SCIENCE), NODES, ("sum", "product"), SLOTS)
+    return conversion.evaluator_for(frame, problem, conversion.units_of(problem)), problem
 
 
 def graphs(where: Any, count: int) -> Any:
@@ -72,7 +79,7 @@ def numpy_rate(where: Any, problem: Any) -> float:
 
     batch = graphs(where, FEW)
     batch.w[:] = 1.0
-    frame = conversion.Frame(resolve(SCIENCE), NODES, ("sum", "product"), SLOTS)
+    frame = conversion.SpaceBounds(resolve(SCIENCE), NODES, ("sum", "product"), SLOTS)
     space = conversion.space_for(frame, INPUTS, batch)
     units = conversion.units_of(problem)
     models = [
@@ -111,7 +118,7 @@ def main() -> None:
     about = provenance()
     with tempfile.TemporaryDirectory() as cache:
         cold, warm = start_up(cache), min(start_up(cache) for _ in range(3))
-    where, problem = arena()
+    where, problem = evaluator()
     compiled_rate(where, 10)  # compiles
     rate, finite = compiled_rate(where, options.graphs)
     slow = numpy_rate(where, problem)

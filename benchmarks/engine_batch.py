@@ -20,8 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from _common import provenance, table, write_numbers, write_results
-from engine import INPUTS, NODES, POINTS, SLOTS, STEPS, arena, compiled_rate, graphs
+from engine import INPUTS, NODES, POINTS, SLOTS, STEPS, compiled_rate, evaluator, graphs
+from helpers.common import provenance, table, write_numbers, write_results
 
 REPEATS = 5
 PATIENCE, TOLERANCE, DEPENDENT = 12, 1e-13, 1e-10
@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--graphs", type=int, default=20_000)
     options = parser.parse_args()
     about = provenance()
-    where, _ = arena()
+    where, _ = evaluator()
     compiled_rate(where, 10)  # compiles
     rate, _ = compiled_rate(where, options.graphs)
     batch = graphs(where, options.graphs)

@@ -30,6 +30,7 @@ import numpy as np
 import fuzz_model_files as shared
 from autora.skl.darts.cli.text_files import Form, read_table
 from autora.skl.darts.cli.text_tables import DataFileError, Table
+from helpers.common import provenance, table, write_results
 
 NAMES = ["dose", "delay (s)", "Größe", "y"]
 #: What takes the place of cells, and of pieces of them.
@@ -201,8 +202,6 @@ def exact(seed: int) -> int:
 
 
 def main() -> None:
-    from _common import provenance, table, write_results
-
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--executions", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)

@@ -28,6 +28,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from helpers.common import provenance, table, write_results
+
 SECONDS, MEMORY = 10, 2 * 2**30
 #: Every so many accepted files the table of equations is made as well, which is slow.
 TABLE_EVERY = 50
@@ -227,7 +229,7 @@ def watched() -> Iterator[list[str]]:
 def judge(content: str | bytes, X: np.ndarray, tables: bool = False) -> Outcome:
     """Load the file; use what came of it."""
     from autora.skl.darts import ModelFileError
-    from autora.skl.darts.estimators.equation_mixin import Readings
+    from autora.skl.darts.estimators.equation_mixin import EquationMixin
 
     try:
         with watched() as events:
@@ -236,7 +238,7 @@ def judge(content: str | bytes, X: np.ndarray, tables: bool = False) -> Outcome:
             except UnicodeDecodeError:
                 return Outcome("refused", "no UTF-8 text")
             try:
-                estimator = Readings.from_json(text)
+                estimator = EquationMixin.from_json(text)
             except ModelFileError as error:
                 return Outcome("refused" if not events else "failed", str(error))
         if events:
@@ -301,8 +303,6 @@ def _place(message: str) -> str:
 
 
 def main() -> None:
-    from _common import provenance, table, write_results
-
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--executions", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)

@@ -33,17 +33,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import sympy
 
-from _common import ROOT, environment, table, write_results
-from _fit import Fit, System, polished, written
-from _honesty_laws import FLOWS, LAWS, TABLES, names, read_table, simulated
-from _paired import pair, sign_test
-from _problems import parse
-from _report import about, mean, median
-from _report import names as distinct
-from _rivals import _operon_search, _operon_text
-from _runs import Row, Store, run
-from _scores import timed
-from _systems import core_seconds, systems, warm_up
+from helpers.common import ROOT, environment, table, write_results
+from helpers.fit import Fit, System, polished, written
+from helpers.honesty_laws import FLOWS, LAWS, TABLES, names, read_table, simulated
+from helpers.paired import pair, sign_test
+from helpers.problems import parse
+from helpers.report import about, mean, median
+from helpers.report import names as distinct
+from helpers.rivals import operon_search, operon_text
+from helpers.runs import Row, Store, run
+from helpers.scores import timed
+from helpers.systems import core_seconds, systems, warm_up
 
 KEY = ("system", "part", "problem", "case", "seed")
 #: Environment variable that names the folder of the other commit's package, for the
@@ -202,8 +202,8 @@ def operon(X: np.ndarray, y: np.ndarray, seconds: float, seed: int) -> Fit:
     unit = rms(forest.predict(X) - y) or 1.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model, wall, cpu = _operon_search(X, y / unit, seconds, seed)
-    text, _, _ = polished(_operon_text(model, model.model_), X, y / unit)
+        model, wall, cpu = operon_search(X, y / unit, seconds, seed)
+    text, _, _ = polished(operon_text(model, model.model_), X, y / unit)
     return written(f"({unit!r}) * ({text})", X.shape[1], 0, (wall, cpu))
 
 
@@ -904,8 +904,7 @@ def main() -> None:
     store = Store(options.name or f"honesty{usual}", KEY)
     if not options.report:
         work_off(store, options)
-    name = store.path.stem
-    write_results(name, "Honesty of the choice", about(store), page(store.rows()))
+    write_results(store.name, "Honesty of the choice", about(store), page(store.rows()))
 
 
 if __name__ == "__main__":

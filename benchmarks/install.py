@@ -23,7 +23,14 @@ import venv
 from pathlib import Path
 from typing import Any
 
-from _common import ROOT, environment, provenance, table, write_numbers, write_results
+from helpers.common import (
+    ROOT,
+    environment,
+    provenance,
+    table,
+    write_numbers,
+    write_results,
+)
 
 REPEATS = 5
 OURS = [str(ROOT)]

@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from _common import table, write_results
-from _fit import Fit
-from _paired import pair
-from _problems import Data, Problem, load
-from _report import about, median, names, one_line, share
-from _runs import Row, Store, run
-from _scores import numbers
-from _systems import VARIANTS, Darts, warm_up
+from helpers.common import table, write_results
+from helpers.fit import Fit
+from helpers.paired import pair
+from helpers.problems import Data, Problem, load
+from helpers.report import about, median, names, one_line, share
+from helpers.runs import Row, Store, run
+from helpers.scores import numbers
+from helpers.systems import VARIANTS, Darts, warm_up
 
 SUITE = "musslick2021"
 KEY = ("system", "problem", "nodes", "seed")

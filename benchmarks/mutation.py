@@ -21,14 +21,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from _common import ROOT, provenance, table, write_results
+from helpers.common import ROOT, provenance, table, write_results
 
 PACKAGE = "src/autora/skl/darts"
 #: The tests that must notice a change of a module.
 TESTS = {
-    "primitives": ("test_primitives", "test_equations", "test_refit"),
-    "refit": ("test_refit", "test_many_rows", "test_several_outputs"),
-    "model": ("test_equations", "test_refit", "test_exports", "test_several_outputs"),
+    "graph/primitives": ("test_primitives", "test_equations", "test_refit"),
+    "fitting/refit": ("test_refit", "test_many_rows", "test_several_outputs"),
+    "graph/model": ("test_equations", "test_refit", "test_exports", "test_several_outputs"),
 }
 TRIVIAL = re.compile(r"_(RShift|LShift|BitXor|BitOr|BitAnd)$|_BitOr_")
 SEED, TIMEOUT = 0, 300

@@ -18,7 +18,7 @@ import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from pathlib import Path
 
-from _common import ROOT, provenance, table, write_results
+from helpers.common import ROOT, provenance, table, write_results
 
 FILES = (
     "test_properties", "test_trust", "test_bad_input", "test_interrupts", "test_checkpoint",
@@ -78,7 +78,7 @@ def main() -> None:
         "examples were drawn for it.\n\n"
         + table(["file", "what", "tried", "handled"], rows)
     )
-    write_results("trust", "Faults, bad input and drawn examples", origin, body)
+    write_results("properties", "Faults, bad input and drawn examples", origin, body)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
 Fits of drawn laws, with noise and without, automatic and counted, of every output type and
 classes, columns of strange names. Each is read in every form (SymPy plain and simplified,
 LaTeX, text flat and node by node, Python, JAX, a saved file), each form is evaluated by
-rules of its own (`_parse`) on the rows of the fit and compared with `predict` to 1e-9.
+rules of its own (`helpers/parse.py`) on the rows of the fit and compared with `predict` to
+1e-9.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ import numpy as np
 import pandas as pd
 import sympy
 
-from _common import provenance, table, write_results
-from _parse import latex_values, text_values
 from autora.skl.darts import DARTSClassifier, DARTSRegressor, known_primitives
 from autora.skl.darts.equations.printing import latex_factor
+from helpers.common import provenance, table, write_results
+from helpers.parse import latex_values, text_values
 
 TOLERANCE = 1e-9
 NAMES = (

@@ -27,14 +27,12 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from autora.theorist.darts.model_search import DARTSType, Network
-from autora.theorist.darts.regressor import _general_darts
-from autora.theorist.darts.utils import get_loss_function
-from autora.variable import ValueType
+
+if TYPE_CHECKING:
+    from autora.theorist.darts.model_search import Network
 
 EPOCHS = 50
 DIGITS = 13
@@ -131,6 +129,8 @@ def problem(case: dict[str, Any], rows: int = 16) -> tuple[np.ndarray, np.ndarra
 
 def snapshot(network: Network, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     """What a trajectory keeps of one state of the network."""
+    import torch
+
     operations = [op for mixed in network.cells._ops for op in mixed._ops]
     edge = [value.item() for op in operations for value in op.parameters()]
     with torch.no_grad():
@@ -147,6 +147,8 @@ def snapshot(network: Network, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
 
 def clipped(network: Network, grad_clip: float) -> bool:
     """Whether the last coefficient step of the epoch had its gradient shortened."""
+    import torch
+
     grads = [p.grad for p in network.parameters() if p.grad is not None]
     norm = torch.sqrt(sum((g**2).sum() for g in grads)).item()
     # Clipping divides by norm + 1e-6, so that a shortened gradient ends just below.
@@ -154,6 +156,13 @@ def clipped(network: Network, grad_clip: float) -> bool:
 
 
 def record(case: dict[str, Any]) -> dict[str, Any]:
+    """The trajectory of one case."""
+    import torch
+    from autora.theorist.darts.model_search import DARTSType, Network
+    from autora.theorist.darts.regressor import _general_darts
+    from autora.theorist.darts.utils import get_loss_function
+    from autora.variable import ValueType
+
     X, y = problem(case)
     hyper = {key: case.get(key, value) for key, value in _COMMON.items()}
     torch.manual_seed(0)
@@ -208,6 +217,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output", type=Path)
     output = parser.parse_args().output
+    import torch
+
     torch.set_default_dtype(torch.float64)
     packages = ("autora-theorist-darts", "torch", "numpy")
     provenance = {

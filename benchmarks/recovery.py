@@ -17,13 +17,13 @@ import json
 import os
 from typing import Any
 
-from _common import RESULTS, write_results
-from _fit import Fit
-from _problems import Data, Problem, load
-from _report import about, curves, page
-from _runs import Row, Store, run
-from _scores import numbers, symbolic
-from _systems import PEER_PYTHON, systems, warm_up
+from helpers.common import RESULTS, write_results
+from helpers.fit import Fit
+from helpers.problems import Data, Problem, load
+from helpers.report import about, curves, page
+from helpers.runs import Row, Store, run
+from helpers.scores import numbers, symbolic
+from helpers.systems import PEER_PYTHON, systems, warm_up
 
 KEY = ("system", "problem", "seed")
 #: Seconds that SymPy gets to judge one equation.

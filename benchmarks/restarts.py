@@ -22,7 +22,7 @@ from typing import Any
 
 import jax
 
-from _common import RESULTS, provenance, table, write_numbers, write_results
+from helpers.common import NUMBERS, provenance, table, write_numbers, write_results
 from speed import TUTORIAL, tutorial_data
 
 #: Restarts that are timed several times, and how often.
@@ -82,7 +82,7 @@ def measured(restarts: int, at_once: bool, epochs: int) -> dict[str, Any]:
 
 def on_a_processor() -> float | None:
     """Seconds of training of a restart among several on a processor."""
-    path = RESULTS / "restarts_cpu.json"
+    path = NUMBERS / "restarts_cpu.json"
     if jax.default_backend() == "cpu" or not path.exists():
         return None
     found = json.loads(path.read_text("utf-8"))["found"]

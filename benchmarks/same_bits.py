@@ -20,8 +20,8 @@ from typing import Any
 import joblib
 import numpy as np
 
-from _common import provenance, table, write_results
 from autora.skl.darts import DARTSClassifier, DARTSRegressor
+from helpers.common import provenance, table, write_results
 
 #: Fits that a worker does at a time.
 _CHUNK = 50

@@ -22,7 +22,14 @@ from typing import Any
 
 import numpy as np
 
-from _common import ROOT, environment, provenance, table, write_numbers, write_results
+from helpers.common import (
+    ROOT,
+    environment,
+    provenance,
+    table,
+    write_numbers,
+    write_results,
+)
 
 NAMES = [
     *("none", "exp", "add", "sin", "mult", "tanh", "subtract", "logistic"),

@@ -3,8 +3,7 @@
     python benchmarks/sklearn_checks.py                all settings, some minutes
     python benchmarks/sklearn_checks.py --only counted one of them
 
-"defaults" is the estimator as it comes. Results go to benchmarks/results, one file per
-version of scikit-learn.
+"defaults" is the estimator as it comes. There is one page per version of scikit-learn.
 """
 
 from __future__ import annotations
@@ -13,18 +12,15 @@ import argparse
 import time
 import warnings
 from collections import Counter
-from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 
-import jax
-import numpy as np
 import sklearn
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from autora.skl.darts import DARTSClassifier, DARTSRegressor
+from helpers.common import provenance, table, write_results
 
-RESULTS = Path(__file__).resolve().parent / "results"
 COUNTED: dict[str, Any] = {
     "num_graph_nodes": 1,
     "max_epochs": 2,
@@ -33,6 +29,7 @@ COUNTED: dict[str, Any] = {
     "random_state": 0,
 }
 SETTINGS = {"defaults": {}, "counted": COUNTED}
+WORDS = ("passed", "skipped", "failed")
 
 
 def check(estimator: Any) -> tuple[Counter, list[str]]:
@@ -55,32 +52,25 @@ def check(estimator: Any) -> tuple[Counter, list[str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=SETTINGS)
     only = parser.parse_args().only
-    versions = f"NumPy {np.__version__}, JAX {jax.__version__}"
-    lines = [
-        f"scikit-learn {sklearn.__version__}, {versions}",
-        "",
-        "| estimator | settings | passed | skipped | failed | seconds |",
-        "|---|---|---|---|---|---|",
-    ]
-    all_notes = []
+    about, rows, all_notes = provenance(), [], []
     for kind in (DARTSRegressor, DARTSClassifier):
         for setting, params in SETTINGS.items():
             if only in (None, setting):
                 start = time.perf_counter()
                 counts, notes = check(kind(**params))
-                spent = time.perf_counter() - start
-                row = [counts[word] for word in ("passed", "skipped", "failed")]
-                cells = [kind.__name__, setting, *map(str, row), f"{spent:.0f}"]
-                lines.append(f"| {' | '.join(cells)} |")
+                spent = f"{time.perf_counter() - start:.0f}"
+                found = [counts[word] for word in WORDS]
+                rows.append([kind.__name__, setting, *found, spent])
                 all_notes += [f"- {kind.__name__}, {setting}: {note}" for note in notes]
-                print(lines[-1], *notes, sep="\n", flush=True)
-    text = "\n".join(["# scikit-learn's checks", "", *lines, "", *all_notes]) + "\n"
+                print(" ".join(map(str, rows[-1])), *notes, sep="\n", flush=True)
+    headers = ["estimator", "settings", *WORDS, "seconds"]
+    body = table(headers, rows) + "\n\n" + "\n".join(all_notes)
     if only is None:
         major = ".".join(sklearn.__version__.split(".")[:2])
-        (RESULTS / f"sklearn_checks_{major}.md").write_text(text)
+        write_results(f"sklearn_checks_{major}", "scikit-learn's checks", about, body)
 
 
 if __name__ == "__main__":

@@ -22,18 +22,16 @@ from typing import Any
 
 import numpy as np
 
-from _common import (
-    HOW_TO_GET_THE_PEER,
-    ROOT,
+from helpers.common import (
+    BENCHMARKS,
     Clock,
     environment,
-    find_peer,
-    peer_fit,
     provenance,
     table,
     write_numbers,
     write_results,
 )
+from helpers.peer import HOW_TO_GET_THE_PEER, find_peer, peer_fit
 
 #: The settings of the peer's tutorial; both implementations know all of them.
 TUTORIAL: dict[str, Any] = {
@@ -77,7 +75,7 @@ def our_first_fit(seed: int, cache: str) -> Cost:
     clock = Clock()
     subprocess.run(
         [sys.executable, "-c", code],
-        cwd=ROOT / "benchmarks",
+        cwd=BENCHMARKS,
         env=environment(ours=True) | {"DARTS_COMPILATION_CACHE": cache},
         check=True,
     )

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from _common import provenance, table, write_numbers, write_results
+from helpers.common import provenance, table, write_numbers, write_results
 from scaling import NAMES
 from speed import TUTORIAL
 

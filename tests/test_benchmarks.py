@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import importlib
 import json
+import lzma
+import re
 import sys
 from collections import namedtuple
 from pathlib import Path
@@ -15,13 +18,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
-import _runs
-from _fit import polished
-from _paired import pair, sign_test
-from _problems import Problem, load, parse
-from _report import page
-from _rivals import _gplearn_text, peer_text
-from _scores import STRICT_EDGES, numbers, symbolic, verdict
+import mutation
+from helpers import runs
+from helpers.common import BENCHMARKS, RESULTS, ROOT
+from helpers.fit import polished
+from helpers.paired import pair, sign_test
+from helpers.problems import Problem, load, parse
+from helpers.report import page
+from helpers.rivals import gplearn_text, peer_text
+from helpers.scores import STRICT_EDGES, numbers, symbolic, verdict
 
 PROBLEMS = {problem.key: problem for problem in load()}
 
@@ -179,37 +184,46 @@ def answer(job):
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, _runs.Store]:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, runs.Store]:
     """What stands in for a fit, and an empty store."""
     (tmp_path / "stand_in_for_a_fit.py").write_text(STAND_IN)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(_runs, "RESULTS", tmp_path)
+    monkeypatch.setattr(runs, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(runs, "NUMBERS", tmp_path / "numbers")
     answer = importlib.import_module("stand_in_for_a_fit").answer
-    return answer, _runs.Store("few", ("system", "problem", "seed"))
+    return answer, runs.Store("few", ("system", "problem", "seed"))
 
 
-def test_runs_keep_failures_and_resume(bench: tuple[Any, _runs.Store]) -> None:
+def lines(store: runs.Store) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lzma.open(store.kept, "rt")]
+
+
+def test_runs_keep_failures_and_resume(bench: tuple[Any, runs.Store]) -> None:
     answer, store = bench
     problems = ("fine", "raises", "dies")
     jobs = [{"system": "us", "problem": p, "seed": 0} for p in problems]
-    _runs.run(store, answer, jobs[:2], workers=1, seconds=1)
-    store.path.write_text(store.path.read_text() + '{"about": {"half a li": 1}')
-    _runs.run(store, answer, jobs, workers=1, seconds=1)
+    runs.run(store, answer, jobs[:2], workers=1, seconds=1)
+    assert len(lines(store)) == 3 and not store.running.exists()
+    # Another run was killed while it wrote.
+    store.append({"system": "us", "problem": "killed", "seed": 0})
+    with store.running.open("a") as file:
+        file.write('{"about": {"half a li": 1}')
+    runs.run(store, answer, jobs, workers=1, seconds=1)
     rows = {row["problem"]: row for row in store.rows()}
-    assert len(store.path.read_text().splitlines()) == 6 and len(store.origins()) == 2
+    assert [*rows] == ["fine", "raises", "killed", "dies"] and len(store.origins()) == 2
+    assert len(lines(store)) == 6 and not store.running.exists()
     assert rows["fine"]["strict"] and "error_text" not in rows["fine"]
     assert rows["raises"]["error_text"] == "ZeroDivisionError: on purpose"
     assert "exit code 3" in rows["dies"]["error_text"] and not rows["dies"]["strict"]
-    json.loads(store.path.read_text().splitlines()[0])
 
 
 @pytest.mark.parametrize("cores, may", [(1, False), (2, True)])
 def test_workers_of_a_fit_need_cores_of_their_own(
-    cores: int, may: bool, bench: tuple[Any, _runs.Store]
+    cores: int, may: bool, bench: tuple[Any, runs.Store]
 ) -> None:
     answer, store = bench
     jobs = [{"system": "us", "problem": "has workers", "seed": 0}]
-    _runs.run(store, answer, jobs, workers=1, seconds=1, cores=cores)
+    runs.run(store, answer, jobs, workers=1, seconds=1, cores=cores)
     assert ("error_text" not in store.rows()[0]) is may
 
 
@@ -234,7 +248,7 @@ def test_programs_in_prefix_form_are_equations() -> None:
     program = [word("sub", 2), word("log", 1), 1, word("div", 2), -0.25, word("exp", 1), 0]
     x = {"x1": 0.3, "x2": -1.7}
     expected = np.log(1.7) + 0.25 / np.exp(0.3)
-    assert float(parse(_gplearn_text(iter(program)), x)) == pytest.approx(expected)
+    assert float(parse(gplearn_text(iter(program)), x)) == pytest.approx(expected)
 
 
 def row(system: str, problem: str, strict: bool, cpu: float) -> dict[str, Any]:
@@ -254,9 +268,34 @@ def test_pairs_and_page() -> None:
     assert pair(watched, "a", "b", "strict").ratio_exact == 9
     assert "| 3.00 | 3 | 0.25 | 9.00 |" in page(watched, noisy=False)
     lost = {"system": "b", "suite": "s", "problem": "8", "seed": 0, "commit": "c"}
-    text = page([*rows, {**lost, **_runs.failure("it broke")}], noisy=False)
+    text = page([*rows, {**lost, **runs.failure("it broke")}], noisy=False)
     assert "| a | 9 | 9 (100 %)" in text and "| b | 9 | 3 (33 %)" in text
     assert "it broke" in text and "Strict but not symbolic" not in text
     rows[0]["symbolic"] = False
     assert "- a, 0, seed 0: `y = 1`" in page(rows, noisy=False)
     assert page([], noisy=True)
+
+
+# The folder
+
+
+def test_the_index_has_every_page_as_it_is() -> None:
+    """A page that was made anew may have another headline."""
+    index = (RESULTS / "README.md").read_text("utf-8").splitlines()
+    for path in {*RESULTS.glob("*.md")} - {RESULTS / "README.md"}:
+        [line] = [line for line in index if f"]({path.name})" in line]
+        made = dict(re.findall(r"^- (Date|Commit): (\S+)", path.read_text("utf-8"), re.M))
+        assert ", ".join(made.values()) in line, line
+
+
+def test_scripts_import_what_exists() -> None:
+    """Scripts import much of the package only when they need it."""
+    for script in BENCHMARKS.rglob("*.py"):
+        for node in ast.walk(ast.parse(script.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and "autora.skl" in (node.module or ""):
+                exec(ast.unparse(node), {})
+
+
+def test_mutated_modules_exist() -> None:
+    for module in mutation.TESTS:
+        assert (ROOT / mutation.PACKAGE / f"{module}.py").exists(), module

@@ -23,7 +23,7 @@ from autora.skl.darts.graph.search_space import SearchSpace
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import readings
-from _parse import expression_value, latex_values, text_values
+from helpers.parse import expression_value, latex_values, text_values
 
 x1, x2 = sympy.symbols("x1 x2", real=True)
 rng = np.random.default_rng(0)

@@ -1,14 +1,16 @@
 """Many fits, each in a process of its own, and their results in a file that only grows.
 
-Every finished fit is one line of ``results/NAME.jsonl``, written at once, so a run that is
-interrupted keeps what it has and the next one goes on from there. A fit that raises, kills
-its process or does not come back is a line, too.
+Every finished fit is one line of ``runs/NAME.jsonl``, written at once, so a run that is
+interrupted keeps what it has and the next one goes on from there. At the end of a run the
+lines join those of earlier runs in ``results/numbers/NAME.jsonl.xz``. A fit that raises,
+kills its process or does not come back is a line, too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import lzma
 import multiprocessing
 import os
 import sys
@@ -16,7 +18,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from _common import RESULTS, provenance, versions
+from helpers.common import BENCHMARKS, NUMBERS, provenance, versions
+
+#: The lines of runs that have not come to their end.
+RUNS = BENCHMARKS / "runs"
 
 #: One thread each: a system that takes more cores than the others has another budget.
 LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB")
@@ -29,35 +34,52 @@ Row = dict[str, Any]
 
 
 class Store:
-    """The lines of one results file; of two lines with one key the later one counts."""
+    """The lines of one name; of two lines with one key the later one counts."""
 
     def __init__(self, name: str, key: tuple[str, ...]) -> None:
-        self.path = RESULTS / f"{name}.jsonl"
-        self.key = key
+        self.name, self.key = name, key
+        self.running = RUNS / f"{name}.jsonl"
+        self.kept = NUMBERS / f"{name}.jsonl.xz"
 
     def identity(self, row: Row) -> tuple[Any, ...]:
         return tuple(row[name] for name in self.key)
 
     def _lines(self) -> Iterator[Row]:
-        if self.path.exists():
-            for line in self.path.read_text().splitlines():
-                # A run that was killed may have left half a line.
-                with contextlib.suppress(json.JSONDecodeError):
-                    yield json.loads(line)
+        texts = []
+        if self.kept.exists():
+            texts.append(lzma.decompress(self.kept.read_bytes()).decode())
+        if self.running.exists():
+            texts.append(self.running.read_text())
+        for line in (line for text in texts for line in text.splitlines()):
+            # A run that was killed may have left half a line.
+            with contextlib.suppress(json.JSONDecodeError):
+                yield json.loads(line)
 
     def rows(self) -> list[Row]:
         lines = [line for line in self._lines() if "about" not in line]
         return list({self.identity(line): line for line in lines}.values())
 
     def origins(self) -> list[dict[str, str]]:
-        """Provenance of every run that added to the file."""
+        """Provenance of every run that added to the lines."""
         return [line["about"] for line in self._lines() if "about" in line]
 
     def append(self, row: Row) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        whole = not self.path.exists() or self.path.read_bytes()[-1:] in (b"", b"\n")
-        with self.path.open("a") as file:
+        self.running.parent.mkdir(parents=True, exist_ok=True)
+        new = not self.running.exists()
+        whole = new or self.running.read_bytes()[-1:] in (b"", b"\n")
+        with self.running.open("a") as file:
             file.write(("" if whole else "\n") + json.dumps(row) + "\n")
+
+    def keep(self) -> None:
+        """Compress all lines into one file, if there are new ones."""
+        if not self.running.exists():
+            return
+        text = "".join(json.dumps(line) + "\n" for line in self._lines())
+        self.kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.kept.with_suffix(".partial")
+        partial.write_bytes(lzma.compress(text.encode(), preset=9))
+        partial.replace(self.kept)
+        self.running.unlink()
 
 
 def run(
@@ -85,16 +107,17 @@ def run(
     """
     done = {store.identity(r) for r in store.rows() if r["system"] not in again}
     left = [job for job in jobs if store.identity(job) not in done]
-    if not left:
-        return
-    about = provenance() | {"With": versions(OTHERS)}
-    store.append({"about": about})
-    print(f"{len(left)} fits to do, {len(jobs) - len(left)} done before", file=sys.stderr)
-    crew = [
-        Worker(work, range(i * cores, (i + 1) * cores), PATIENCE * seconds + START)
-        for i in range(min(workers, len(left)))
-    ]
-    _share_out(store, left, crew, about["Commit"])
+    if left:
+        about = provenance() | {"With": versions(OTHERS)}
+        store.append({"about": about})
+        done_before = len(jobs) - len(left)
+        print(f"{len(left)} fits to do, {done_before} done before", file=sys.stderr)
+        crew = [
+            Worker(work, range(i * cores, (i + 1) * cores), PATIENCE * seconds + START)
+            for i in range(min(workers, len(left)))
+        ]
+        _share_out(store, left, crew, about["Commit"])
+    store.keep()
 
 
 def _share_out(store: Store, jobs: list[Row], crew: list[Worker], commit: str) -> None:

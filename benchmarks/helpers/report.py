@@ -10,9 +10,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from _common import table
-from _paired import Row, pair
-from _runs import Store
+from helpers.common import table
+from helpers.paired import Row, pair
+from helpers.runs import Store
 
 METHOD = """\
 *Strict*: relative mean squared error ≤ 1e-16 in sample, R² > 1 − 1e-8 on fresh rows and on
@@ -174,6 +174,8 @@ def curves(rows: list[Row], path: Path) -> None:
     axes.set(xscale="log", xlabel="CPU seconds", ylabel="strict, % of fits", ylim=0)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
+    # The same fits give the same file.
+    plt.rcParams["svg.hashsalt"] = path.stem
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 

@@ -6,7 +6,7 @@ rows and on extrapolated ones, in a graph that is small. *Symbolic* is the rule 
 f − f* or f / f* is a constant.
 
 SymPy may take minutes to simplify. The symbolic verdict is therefore found in a process
-that can be stopped, which is this very file, run as a program.
+that can be stopped, which is this very module, run as a program.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import sympy
 
-from _common import r2
-from _problems import Data, Problem, load
+from helpers.common import BENCHMARKS, r2
+from helpers.problems import Data, Problem, load
 
 STRICT_ERROR = 1e-16  #: mean squared error relative to the variance of y, in sample
 STRICT_R2 = 1 - 1e-8  #: on fresh and on extrapolated rows
@@ -146,7 +146,8 @@ def symbolic(
     job = {"key": problem.key, "text": text, "simplify": r2_test > WORTH_SIMPLIFYING}
     try:
         done = subprocess.run(
-            [sys.executable, __file__],
+            [sys.executable, "-m", "helpers.scores"],
+            cwd=BENCHMARKS,
             input=json.dumps(job),
             capture_output=True,
             text=True,

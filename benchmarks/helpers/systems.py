@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from joblib import effective_n_jobs
 
-from _common import HOW_TO_GET_THE_PEER, find_peer
-from _fit import Fit, System
-from _rivals import Peer, gplearn, operon
-from _scores import STRICT_ERROR, timed
+from helpers.fit import Fit, System
+from helpers.peer import HOW_TO_GET_THE_PEER, find_peer
+from helpers.rivals import Peer, gplearn, operon
+from helpers.scores import STRICT_ERROR, timed
 
 #: Search options of our controls; more come from the command line.
 VARIANTS: dict[str, dict[str, Any]] = {

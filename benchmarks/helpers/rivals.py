@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from _common import peer_fit
-from _fit import Fit, polished, written
-from _scores import timed
+from helpers.fit import Fit, polished, written
+from helpers.peer import peer_fit
+from helpers.scores import timed
 
 #: All it offers of what the laws need, two objectives, and the search of its authors'
 #: entry in SRBench (generational, 1,000 trees) with more local search, which recovers more.
@@ -46,17 +46,17 @@ def operon(X: np.ndarray, y: np.ndarray, seconds: float, seed: int) -> Fit:
     It computes in single precision, whose rounding alone exceeds the strict error. The
     constants of its equations are therefore polished before BIC compares them.
     """
-    model, wall, cpu = _operon_search(X, y, seconds, seed)
+    model, wall, cpu = operon_search(X, y, seconds, seed)
     best, lowest, size = "0", math.inf, 0
     for member in model.pareto_front_:
-        text, error, constants = polished(_operon_text(model, member["tree"]), X, y)
+        text, error, constants = polished(operon_text(model, member["tree"]), X, y)
         bic = len(y) * math.log(error + NO_ERROR) + math.log(len(y)) * constants
         if bic < lowest:
             best, lowest, size = text, bic, member["length"]
     return written(best, X.shape[1], size, (wall, cpu))
 
 
-def _operon_search(
+def operon_search(
     X: np.ndarray, y: np.ndarray, seconds: float, seed: int
 ) -> tuple[Any, float, float]:
     """The fitted estimator and its wall and processor seconds.
@@ -77,7 +77,7 @@ def _operon_search(
     return model, wall, cpu
 
 
-def _operon_text(model: Any, tree: Any) -> str:
+def operon_text(model: Any, tree: Any) -> str:
     import pyoperon
 
     text = pyoperon.InfixFormatter.Format(tree, model.variables_, 17)
@@ -121,7 +121,7 @@ def gplearn(X: np.ndarray, y: np.ndarray, seconds: float, seed: int) -> Fit:
 
     _, wall, cpu = timed(search)
     program = model._program.program
-    text, _, _ = polished(_gplearn_text(iter(program)), X, y)
+    text, _, _ = polished(gplearn_text(iter(program)), X, y)
     return written(text, X.shape[1], len(program), (wall, cpu))
 
 
@@ -129,7 +129,7 @@ def _bounded_exp(u: np.ndarray) -> np.ndarray:
     return np.exp(np.clip(u, -LARGEST_EXPONENT, LARGEST_EXPONENT))
 
 
-def _gplearn_text(program: Any) -> str:
+def gplearn_text(program: Any) -> str:
     """The infix form of a prefix program: functions, indices of inputs, constants.
 
     gplearn protects divisions and the like near 0; the equation does not.
@@ -139,7 +139,7 @@ def _gplearn_text(program: Any) -> str:
         return f"x{item + 1}"
     if isinstance(item, (float, np.floating)):
         return f"({item:.17f})"
-    parts = [_gplearn_text(program) for _ in range(item.arity)]
+    parts = [gplearn_text(program) for _ in range(item.arity)]
     return GPLEARN_TEXT.get(item.name, item.name + "({})").format(*parts)
 
 

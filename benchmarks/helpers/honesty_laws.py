@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +11,10 @@ import sympy
 from scipy.integrate import solve_ivp
 from scipy.optimize import least_squares
 
-from _problems import Problem, Variable, numeric, parse
+from helpers.common import BENCHMARKS
+from helpers.problems import Problem, Variable, numeric, parse
 
-DATA = Path(__file__).resolve().parent / "data"
+DATA = BENCHMARKS / "data"
 
 
 def names(count: int) -> dict[str, Any]:

@@ -12,13 +12,14 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import sympy
 
-FOLDER = Path(__file__).resolve().parent / "problems"
+from helpers.common import BENCHMARKS
+
+FOLDER = BENCHMARKS / "problems"
 #: Each range is this many times as wide in extrapolation, about the same centre.
 WIDER = 1.5
 

@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 from scipy.optimize import least_squares
 
-from _problems import numeric, parse
+from helpers.problems import numeric, parse
 
 #: An equation whose relative error is larger is not a rounded law: not polished.
 WORTH_POLISHING = 1e-3
