@@ -15,6 +15,8 @@ from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES, BENCHMARKS = ROOT / "examples", ROOT / "benchmarks"
+#: Where CONTRIBUTING.md is on the site.
+GUIDE = "contributing/index.md"
 #: Code, which is left as it is, or a formula: $$ … $$ or $ … $ without inner spaces.
 _CODE_OR_FORMULA = re.compile(
     r"(?P<code>^```.*?^```|`[^`\n]+`)|\$\$(?P<block>.+?)\$\$"
@@ -35,17 +37,22 @@ def on_files(files: Any, config: Any) -> Any:
         if path.suffix in (".md", ".svg"):
             uri = f"benchmarks/{path.relative_to(BENCHMARKS).as_posix()}"
             files.append(File.generated(config, uri, abs_src_path=str(path)))
+    files.append(File.generated(config, GUIDE, abs_src_path=str(ROOT / "CONTRIBUTING.md")))
     return files
 
 
 def on_config(config: Any) -> Any:
-    """The benchmarks' pages are whatever there is; so is that of the command line."""
+    """Pages of benchmarks and decisions are whatever there is; so is the command line's."""
     parts = {title: pages for part in config.nav for title, pages in part.items()}
     if (ROOT / "docs" / "command_line.md").exists():
         parts["Guide"].append({"Command line": "command_line.md"})
     pages = parts["Benchmarks"]
     for path in sorted((BENCHMARKS / "results").glob("*.md")):
         pages.append({_title(path): f"benchmarks/results/{path.name}"})
+    decisions = sorted((ROOT / "docs" / "contributing" / "decisions").glob("[0-9]*.md"))
+    records = [{_title(p): f"contributing/decisions/{p.name}"} for p in decisions]
+    index = "contributing/decisions/index.md"
+    parts["Contributing"].append({"Decisions": [index, *records]})
     return config
 
 
@@ -58,8 +65,14 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if page.file.src_uri == "benchmarks/README.md":
         return markdown
     markdown = re.sub(r"\]\(\.\./examples/(\w+)\.py\)", r"](examples/\1.md)", markdown)
+    if page.file.src_uri == GUIDE:
+        markdown = markdown.replace("](docs/contributing/", "](")
+        return markdown.replace("](benchmarks/", "](../benchmarks/")
     markdown = re.sub(r"\]\(\.\./benchmarks/\)", "](benchmarks/README.md)", markdown)
-    markdown = re.sub(r"\]\(\.\./benchmarks/", "](benchmarks/", markdown)
+    # The site has the folder benchmarks/ beside the pages of docs/, not above them.
+    markdown = re.sub(
+        r"\]\(((?:\.\./)*)\.\./benchmarks/(?=\w)", r"](\1benchmarks/", markdown
+    )
     return _CODE_OR_FORMULA.sub(_formula, markdown)
 
 
