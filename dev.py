@@ -47,6 +47,8 @@ MEASURING = Environment(".venv-measure", "dev,docs,measure", "newest")
 AUTORA = Environment(".venv-autora", "dev,autora", "oldest", oldest=True)
 #: Tests that start worker processes of their own and want the cores for themselves.
 CROWDED = "tests/test_restarts.py"
+#: Tests of the compiled loops, which run without the compiler, too.
+KERNELS = "tests/test_kernels.py"
 WORKERS = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 OLDEST = (
     "tests/test_autora.py",
@@ -139,10 +141,12 @@ def test() -> None:
 
 
 def coverage() -> None:
-    """What compilers run (the kernels, the mixture) is seen only while it is traced."""
+    """The mixture, which a compiler runs, is seen only while it is traced."""
     measured = ("--cov", "autora.skl.darts", "--cov-branch", "--cov-report", "term")
     python = environment(MEASURING)
     run(python, "-m", "pytest", *WORKERS, "--ignore", CROWDED, *measured)
+    os.environ["NUMBA_DISABLE_JIT"] = "1"  # the compiled loops as plain Python
+    run(python, "-m", "pytest", KERNELS, *measured, "--cov-append")
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ def regressor(**changes: Any) -> DARTSRegressor:
 
 def assert_same(one: Any, other: Any, X: np.ndarray) -> None:
     np.testing.assert_array_equal(one.predict(X), other.predict(X))
-    np.testing.assert_array_equal(one.network_.alphas, other.network_.alphas)
+    np.testing.assert_array_equal(one.network_.weights, other.network_.weights)
     assert one.equations_.equals(other.equations_)
 
 

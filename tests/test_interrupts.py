@@ -45,7 +45,7 @@ def at_call(
 def usable(model: Any, X: np.ndarray) -> None:
     assert np.isfinite(model.predict(X)).all()
     assert model.model_repr().startswith("Model:")
-    assert len(model.coefficients_) and len(model.network_.alphas)
+    assert len(model.coefficients_) and len(model.network_.weights)
 
 
 OPEN = {"num_graph_nodes": "auto", "n_candidates": 4000, "random_state": 0}

@@ -82,7 +82,7 @@ def test_noise_does_not_breed_complexity(trained: DARTSRegressor, noisy: tuple) 
 def test_same_seed_same_bits(trained: DARTSRegressor, noisy: tuple) -> None:
     again = DARTSRegressor(random_state=0, n_candidates=6000).fit(*noisy)
     np.testing.assert_array_equal(again.predict(noisy[0]), trained.predict(noisy[0]))
-    np.testing.assert_array_equal(again.network_.alphas, trained.network_.alphas)
+    np.testing.assert_array_equal(again.network_.weights, trained.network_.weights)
 
 
 def test_equations_table(trained: DARTSRegressor, noisy: tuple) -> None:
@@ -146,12 +146,34 @@ def test_a_row_can_be_made_the_model(noisy: tuple) -> None:
 def test_sample_again_and_return_to_the_mode() -> None:
     X, y = data(*LAWS["product"])
     model = DARTSRegressor(random_state=0, n_candidates=5000).fit(X, y)
-    before = model.network_.alphas
+    before = model.network_.weights
     model.set_params(max_epochs=0, sampling_strategy="sample").fit(X, y)
     assert np.isfinite(model.predict(X)).all()
     model.set_params(sampling_strategy="max").fit(X, y)
-    np.testing.assert_array_equal(model.network_.alphas, before)
+    np.testing.assert_array_equal(model.network_.weights, before)
     assert model.score(X, y) > 1 - 1e-12
+
+
+def test_samples_are_equations_found_by_their_criterion(noisy: tuple) -> None:
+    """Drawn as often as exp(−criterion/2) says, with the coefficients of a refit."""
+    model = DARTSRegressor(random_state=0, n_candidates=3000).fit(*noisy)
+    network = model.network_
+    assert network.probability.sum() == pytest.approx(1)
+    best = model.equations_.criterion.min()
+    likely = model.equations_[model.equations_.criterion < best + 6]
+    known = {
+        text: np.exp(-0.5 * (c - best))
+        for text, c in zip(likely.architecture, likely.criterion, strict=True)
+    }
+    drawn: dict[str, int] = {}
+    model.set_params(max_epochs=0, sampling_strategy="sample")
+    for seed in range(40):
+        model.set_params(random_state=seed).fit(*noisy)
+        form = model.model_.describe(["x1"])
+        drawn[form] = drawn.get(form, 0) + 1
+        assert model.score(*noisy) > 0.9
+    often = max(known, key=lambda text: known[text])
+    assert drawn.get(often, 0) >= 40 * network.probability.max() - 4 * np.sqrt(40)
 
 
 def test_warm_start_never_loses(noisy: tuple) -> None:
@@ -173,7 +195,7 @@ def test_model_file(trained: DARTSRegressor, noisy: tuple) -> None:
     # The rows of the data are not for everyone who has the file.
     assert vars(copy).keys() | {"_rows_to_check"} == vars(trained).keys()
     np.testing.assert_array_equal(copy.predict(noisy[0]), trained.predict(noisy[0]))
-    np.testing.assert_array_equal(copy.network_.alphas, trained.network_.alphas)
+    np.testing.assert_array_equal(copy.network_.weights, trained.network_.weights)
     np.testing.assert_array_equal(copy.history_.error, trained.history_.error)
     assert copy.equations_.equals(trained.equations_)
     assert copy.coefficients_.equals(trained.coefficients_)

@@ -135,7 +135,7 @@ def test_the_number_of_workers_changes_no_bit(kind: str, backend: str) -> None:
     X = law()[0]
     assert np.array_equal(alone.predict(X), together.predict(X))
     assert alone.model_repr() == together.model_repr()
-    assert np.array_equal(alone.network_.alphas, together.network_.alphas)
+    assert np.array_equal(alone.network_.weights, together.network_.weights)
     assert list(alone.equations_.loss) == list(together.equations_.loss)
     if kind == "open":
         refits = alone.history_.refits, together.history_.refits

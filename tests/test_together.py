@@ -206,7 +206,7 @@ SEVERAL_DEVICES = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import jax, numpy as np
-from autora.skl.darts.relaxation import compilation, devices, fit, vmapped
+from autora.skl.darts.relaxation import compilation, devices, vmapped
 from test_together import DARTSRegressor, SETTINGS, law
 import test_together
 
@@ -219,11 +219,11 @@ def fit(**changes):
     return DARTSRegressor(**settings | changes).fit(X, y)
 
 seen = []
-run = compiled.run_epochs
+run = compilation.run_epochs
 def watched(static, hyper, data, state, n):
     seen.append(len(data.x.sharding.device_set) if hasattr(data.x, "sharding") else 1)
     return run(static, hyper, data, state, n)
-compiled.run_epochs = watched
+compilation.run_epochs = watched
 spread = fit()
 with jax.default_device(jax.local_devices()[1]):
     alone = fit()
@@ -235,16 +235,16 @@ np.testing.assert_allclose(
 )
 np.testing.assert_allclose(spread.predict(X), alone.predict(X), rtol=1e-5)
 
-together.worthwhile = lambda: True
+vmapped.worthwhile = lambda: True
 seen.clear()
-run_all = together.run_epochs
+run_all = vmapped.run_epochs
 def watched_all(static, shared, hyper, data, states, n):
     seen.append(len(states.alphas.sharding.device_set))
     return run_all(static, shared, hyper, data, states, n)
-together.run_epochs = watched_all
+vmapped.run_epochs = watched_all
 restarts = fit(n_restarts=6)
 devices._devices = lambda most: []
-together.run_epochs = run_all
+vmapped.run_epochs = run_all
 one = fit(n_restarts=6)
 assert seen == [4], seen
 assert test_together.same_bits(restarts, one)

@@ -31,7 +31,7 @@ from ..runtime.restarts import Restarts
 from ..search import fit as open_fit
 from ..selection.criteria import TRIED, constant_loss
 from ..selection.pareto import Row, chosen, elbow
-from ..selection.result import Network, Result, warn_constant
+from ..selection.result import Result, warn_constant
 from ..selection.table import is_systematic, row_of, updated
 from . import diagnostics
 from .columns import named
@@ -96,7 +96,7 @@ def _defaults(kind: type) -> dict[str, Any]:
 class BaseDARTS(EquationMixin, BaseEstimator):
     """The fit; a subclass adds its parameters and how its model answers."""
 
-    #: Ingredients that benchmarks switch off; see `breed.Options`.
+    #: Ingredients that benchmarks switch off; see `proposals.Options`.
     _search_options: ClassVar[dict[str, Any]] = {}
     _STAND_IN: ClassVar[str] = "means of the training targets"
     arch_updates_per_epoch: int
@@ -162,7 +162,7 @@ class BaseDARTS(EquationMixin, BaseEstimator):
         params: dict[str, Any],
         what: Specification,
         problem: Problem,
-        kept: tuple[Network, Model] | None,
+        kept: tuple[Any, Model] | None,
     ) -> Result:
         """Search where columns are counted from near them, store in terms of the data."""
         before = [] if kept is None else self._rows
@@ -196,7 +196,7 @@ class BaseDARTS(EquationMixin, BaseEstimator):
         params: dict[str, Any],
         what: Specification,
         problem: Problem,
-        earlier: tuple[Network, Model] | None,
+        earlier: tuple[Any, Model] | None,
         origin: Origin,
     ) -> Result:
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -318,14 +318,14 @@ class BaseDARTS(EquationMixin, BaseEstimator):
                 stacklevel=4,
             )
 
-    def _earlier(self) -> tuple[Network, Model, Specification] | None:
+    def _earlier(self) -> tuple[Any, Model, Specification] | None:
         if not hasattr(self, "network_"):
             return None
         return self.network_, self.model_, self._asked
 
     def _kept(
-        self, earlier: tuple[Network, Model, Specification] | None, what: Specification
-    ) -> tuple[Network, Model] | None:
+        self, earlier: tuple[Any, Model, Specification] | None, what: Specification
+    ) -> tuple[Any, Model] | None:
         """The earlier fit if this one builds on it."""
         keeps = keeps_weights(self.get_params(deep=False))
         if earlier is not None and earlier[2].weights_apply == what.weights_apply:

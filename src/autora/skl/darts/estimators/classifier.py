@@ -17,7 +17,7 @@ from ..graph.objectives import NUMPY, OBJECTIVES, Objective
 from ..graph.observations import canonical, checked_weights
 from ..graph.primitives import Primitive
 from ..graph.specification import Specification
-from ..selection.result import Network, Result
+from ..selection.result import Result
 from .base import BaseDARTS, Observed
 from .columns import named
 
@@ -175,8 +175,10 @@ or callable, default="auto"
         The labels, sorted.
     model_ : Model
         The discovered equations: architecture and coefficients.
-    network_ : Network
-        The relaxed graph; ``network_.alphas`` are the architecture weights.
+    network_ : Network or EquationDistribution
+        With an integer ``num_graph_nodes`` the relaxed graph, whose ``alphas`` are the
+        architecture weights; else the distribution over the graphs found, by criterion.
+        Both have ``weights``, the probability of every primitive on every edge.
     history_ : History or SearchHistory
         Training loss, validation loss and architecture weights, one row per epoch; where
         the graph's size is searched, the error of the best equation so far over the
@@ -420,7 +422,7 @@ or callable, default="auto"
         self.candidates_ = [_linked(model, "real") for model in self.candidates_]
         self._rows = [row._replace(model=_linked(row.model, "real")) for row in self._rows]
 
-    def _earlier(self) -> tuple[Network, Model, Specification] | None:
+    def _earlier(self) -> tuple[Any, Model, Specification] | None:
         earlier = super()._earlier()
         if earlier is None:
             return None

@@ -12,14 +12,14 @@ from ..equations.printing import distinct, numbered
 from ..fitting.coefficients import Place, term
 from ..graph.model import same_equation
 from ..selection.pareto import Row, scores
-from ..selection.result import Network
+from ..selection.result import EquationDistribution, Network
 from .export_mixin import ExportMixin
 
 
 class EquationMixin(ExportMixin):
     """Methods that read the ``model_`` of a fitted estimator."""
 
-    network_: Network
+    network_: Network | EquationDistribution
     _rows: list[Row]
     _errors: list[tuple[Place, float, float]]
     _row_errors: list[list[tuple[Place, float, float]]]

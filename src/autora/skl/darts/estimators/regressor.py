@@ -184,8 +184,10 @@ or callable, default="auto"
     ----------
     model_ : Model
         The discovered equation: architecture and coefficients.
-    network_ : Network
-        The relaxed graph; ``network_.alphas`` are the architecture weights.
+    network_ : Network or EquationDistribution
+        With an integer ``num_graph_nodes`` the relaxed graph, whose ``alphas`` are the
+        architecture weights; else the distribution over the graphs found, by criterion.
+        Both have ``weights``, the probability of every primitive on every edge.
     history_ : History or SearchHistory
         Training loss, validation loss and architecture weights, one row per epoch; where
         the graph's size is searched, the error of the best equation so far over the

@@ -129,7 +129,6 @@ def open_plan(
         ),
         budget=budget,
         options=Options(**options),
-        darts_type=what.darts_type,
         sampling_strategy=choice("sampling_strategy", params["sampling_strategy"]),
         choose=choose,
         holds_out=params["model_selection"] == "holdout",

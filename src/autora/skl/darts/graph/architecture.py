@@ -146,10 +146,3 @@ class Coefs(NamedTuple):
     edge: Any  #: (edges, primitives, max_params)
     readout: Any  #: (nodes, outputs)
     bias: Any  #: (outputs,)
-
-
-class Weights(NamedTuple):
-    """Architecture weights of an open space; stands where a relaxed state stands."""
-
-    alphas: np.ndarray  #: (edges, primitives)
-    node_alphas: np.ndarray  #: (nodes, aggregations)

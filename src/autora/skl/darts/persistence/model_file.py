@@ -19,7 +19,7 @@ from .documents import Shape
 from .fields import Field, listed
 from .weight_documents import MOST_HISTORY
 
-FORMAT, VERSION = "autora-darts", 3
+FORMAT, VERSION = "autora-darts", 4
 _MOST_MEMBERS, _MOST_ROWS, _LARGEST = 10_000, 1_000, 10**18
 _HEAD = ("format", "version", "estimator", "equation")
 _BODY = (
@@ -241,11 +241,13 @@ def _unknown(shape: Shape) -> np.ndarray:
 def _models_read(part: dict[str, Field], shape: Shape) -> dict[str, Any]:
     spaces = [documents.space_read(f, shape) for f in part["spaces"].each(_MOST_ROWS, 1)]
     models = documents.models_read(part["models"], spaces)
-    network = weight_documents.network_read(part["network"], spaces, shape)
     rows = [
-        documents.row_read(f, models, network.space)
+        documents.row_read(f, models, models[0].space)
         for f in part["equations"].each(_MOST_ROWS)
     ]
+    network = weight_documents.network_read(
+        part["network"], spaces, shape, models[0], [row for row, _ in rows]
+    )
     candidates = [
         models[f.whole(0, len(models) - 1)] for f in part["candidates"].each(_MOST_ROWS)
     ]

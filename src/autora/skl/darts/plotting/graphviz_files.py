@@ -1,6 +1,7 @@
 """Graphviz graphs that render with or without the program ``dot``.
 
-Only `graph` imports this module, so that importing the package does not import graphviz.
+Only `graph_drawing` imports this module, so that importing the package does not import
+graphviz.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def run_epochs(
     state: bilevel.State,
     n_epochs: Any,
 ) -> tuple[bilevel.State, History]:
-    """Same as `relax.run_epochs`, without compiling what this machine has compiled."""
+    """Same as `bilevel.run_epochs`, without compiling what this machine has compiled."""
     forking.check()
     args = (hyper, data, state, n_epochs)
     leaves, structure = jax.tree.flatten(args)

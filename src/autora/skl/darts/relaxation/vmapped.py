@@ -44,7 +44,7 @@ def run_epochs(
     states: bilevel.State,
     n_epochs: Any,
 ) -> tuple[bilevel.State, History]:
-    """`relax.run_epochs` of several restarts, whose arrays have one more axis in front.
+    """`bilevel.run_epochs` of several restarts, whose arrays have one more axis in front.
 
     So have the data, but their scale and spans and, where they are ``shared``, x and y.
     """

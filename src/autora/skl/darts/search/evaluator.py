@@ -1,7 +1,7 @@
 """Where graphs compete: data, vocabulary and the arrays that describe many graphs at once.
 
-A batch of graphs is a handful of arrays (see `kernel`), so that thousands are edited,
-refitted and compared per second without a Python object for any of them.
+A batch of graphs is a handful of arrays (see `kernels.arrays`), so that thousands are
+edited, refitted and compared per second without a Python object for any of them.
 """
 
 from __future__ import annotations

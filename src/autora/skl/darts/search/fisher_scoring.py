@@ -189,7 +189,7 @@ def explore(
     restarts: Restarts = ONCE,
     checkpoints: Checkpoints | None = None,
 ) -> Found:
-    """Search the frame; candidates come refitted on all rows (see `explore.explore`)."""
+    """As `single_output.explore`: candidates come refitted on all rows."""
     unit = _units(objective, problem)
     small = thinned(problem, MOST_ROWS, rng)
     floor = tuple(f / u**2 for f, u in zip(small.floor, unit.tolist(), strict=False))
@@ -303,7 +303,7 @@ def refit(
     known: Sequence[Model],
     rng: np.random.Generator,
 ) -> Model | None:
-    """An architecture with fitted coefficients (see `explore.refit`)."""
+    """An architecture with fitted coefficients (see `single_output.refit`)."""
     architecture, aggregation = asked
     edge = np.zeros((space.n_edges, space.n_primitives, space.max_params))
     ones = np.ones((space.n_nodes, space.n_outputs))

@@ -1,9 +1,8 @@
-"""A fit in a search space of open size, as a function.
+"""A fit of graphs of any size, as a function: search, choose, sample, refit.
 
-What `fitting` is to a graph whose nodes are counted beforehand. There is no mixture to
-train here: the architecture gradient is taken at the vertices (see `vertex`), and the
-architecture weights are set from what was found, so that "max", "sample" and refits with
-kept weights mean what they mean everywhere.
+No mixture is trained here: the architecture gradient is taken at discrete graphs (see
+`gradient`), and what is found is a distribution over equations, from which the model is
+sampled.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,17 +19,17 @@ from sklearn.exceptions import ConvergenceWarning
 from ..fitting.coefficients import places, refitted
 from ..fitting.frequencies import with_lowest_frequencies
 from ..fitting.problem import Problem, split
-from ..fitting.refit import without_traces
-from ..graph.architecture import Weights, bounded, draw, mode, move_towards
+from ..fitting.refit import Fit, without_traces
 from ..graph.model import Model
 from ..graph.objectives import Objective
+from ..graph.search_space import SearchSpace
 from ..runtime.budget import Budget
 from ..runtime.checkpoint import Checkpoints, generator_state
 from ..runtime.restarts import ONCE, Restarts
 from ..selection.candidates import Candidate
 from ..selection.criteria import evidence, spares_rows
 from ..selection.pareto import Row
-from ..selection.result import Network, Result, SearchHistory
+from ..selection.result import EquationDistribution, Result, SearchHistory
 from ..selection.table import constant, rounded, table_of
 from . import fisher_scoring, single_output
 from .conversion import SpaceBounds
@@ -50,7 +50,6 @@ class SearchPlan(NamedTuple):
     bounds: SpaceBounds
     budget: Budget
     options: Options
-    darts_type: str
     sampling_strategy: str
     choose: Callable[[Sequence[Row]], int]  #: picks a row of the table
     holds_out: bool
@@ -67,45 +66,28 @@ def _engine(objective: Objective, problem: Problem) -> Any:
     return single_output if plain else fisher_scoring
 
 
-def _weights(found: Found, choice: Model, darts_type: str) -> Weights:
-    """Weights whose mode is the choice and whose draws reflect all candidates."""
-    space = found.space
-    models = [choice, *(c.fit.model for c in found.candidates)]
-    criteria = np.array([c.criterion for c in found.candidates])
-    criteria = np.concatenate([[criteria.min(initial=0.0) - 1e-9], criteria])
-    alphas = np.zeros((space.n_edges, space.n_primitives))
-    nodes = np.zeros((space.n_nodes, space.n_aggregations))
-    return Weights(
-        move_towards(alphas, darts_type, [m.architecture for m in models], criteria),
-        move_towards(nodes, darts_type, [m.aggregation for m in models], criteria),
-    )
-
-
 def _sampled(
     plan: SearchPlan,
-    network: Network,
+    network: EquationDistribution,
     problem: Problem,
     known: Sequence[Model],
     rng: np.random.Generator,
 ) -> Model | None:
-    """The sampled architecture with refitted coefficients; None if none is finite."""
-    probability, nodes = network.weights, network.node_weights
-    engine = _engine(network.objective, problem)
-    for attempt in range(_DRAWS):
-        if attempt == 0 and plan.sampling_strategy == "max":
-            architecture, aggregation = mode(network.alphas), mode(nodes)
-        else:
-            architecture, aggregation = draw(probability, rng), draw(nodes, rng)
-        bound = bounded(network.space, architecture, probability)
-        if (bound == network.space.none).all():
-            return constant(network.space, network.objective, problem)
-        asked = (bound, aggregation)
-        model = engine.refit(
-            plan.bounds, network.space, network.objective, problem, asked, known, rng
-        )
+    """The sampled graph with refitted coefficients; None if none is finite."""
+    space, objective = network.space, network.objective
+    engine = _engine(objective, problem)
+    for choice in islice(network.drawn(plan.sampling_strategy, rng), _DRAWS):
+        if (choice.architecture == space.none).all():
+            return constant(space, objective, problem)
+        asked = (choice.architecture, choice.aggregation)
+        model = engine.refit(plan.bounds, space, objective, problem, asked, known, rng)
         if model is not None:
             return without_traces(problem, _with_low_frequencies(problem, model))
     return None
+
+
+def _judged(row: Row) -> Candidate:
+    return Candidate(Fit(row.model, row.loss, 0), row.criterion)
 
 
 def _with_low_frequencies(problem: Problem, model: Model) -> Model:
@@ -139,7 +121,7 @@ def run(
     plan: SearchPlan,
     objective: Objective,
     problem: Problem,
-    earlier: tuple[Network, Model] | None,
+    earlier: tuple[EquationDistribution, Model] | None,
     rng: np.random.Generator,
     progress: Callable[[Progress], None],
 ) -> Result:
@@ -163,10 +145,11 @@ def run(
             rows = table_of(found.candidates, found.space, objective, train, held)
             choice = rows[plan.choose(rows)].model
             known = [choice, *(c.fit.model for c in found.candidates)]
-            weights = _weights(found, choice, plan.darts_type)
-            network = Network(found.space, objective, plan.darts_type, weights)
+            network = EquationDistribution.of(
+                found.space, objective, choice, [*found.candidates, *map(_judged, rows)]
+            )
         else:
-            network = _blank(found, objective, plan.darts_type)
+            network = _blank(found.space, objective, train)
         candidates, interruption = found.candidates, found.interruption
     assert network is not None
     history = recorder.history()
@@ -221,10 +204,9 @@ def _improves(history: SearchHistory) -> bool:
     return bool(history.criterion[half] - history.criterion[-1] > _STRONG)
 
 
-def _blank(found: Found, objective: Objective, darts_type: str) -> Network:
-    space = found.space
-    weights = Weights(
-        np.zeros((space.n_edges, space.n_primitives)),
-        np.zeros((space.n_nodes, space.n_aggregations)),
-    )
-    return Network(space, objective, darts_type, weights)
+def _blank(
+    space: SearchSpace, objective: Objective, problem: Problem
+) -> EquationDistribution:
+    """Where nothing was found: the constant."""
+    only = constant(space, objective, problem)
+    return EquationDistribution.of(space, objective, only, [])

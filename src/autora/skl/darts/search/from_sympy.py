@@ -2,7 +2,8 @@
 
 A search that has found a law often has it multiplied out, in more edges than it takes, and
 single edits do not lead from there to the factored form. SymPy does: the equation's shorter
-form (`rewrite`) is read as nodes that add or multiply and edges from the vocabulary.
+form (see `equations.simplification`) is read as nodes that add or multiply and edges from
+the vocabulary.
 """
 
 from __future__ import annotations
@@ -307,7 +308,7 @@ def _multiplied_out(expression: Any) -> Any:
 def shorter(
     model: Model, bounds: SpaceBounds, train_readout: bool, x: np.ndarray
 ) -> Model | None:
-    """A simpler graph of the same function on the rows ``x`` within the frame, or None.
+    """A simpler graph of the same function on the rows ``x`` within the bounds, or None.
 
     Its coefficients are those of SymPy's shorter form; refit them before they are used.
     """

@@ -3,7 +3,8 @@
 DARTS follows the gradient of the loss in the architecture weights. At a vertex, a discrete
 graph with optimal coefficients, this module asks for the gain of every single edit: each
 primitive at each source in each slot, with read-out and coefficients free to follow. What
-is random is drawn here; scores and choice are compiled (`kernel_scores`, `kernel_propose`).
+is random is drawn here; scores and choice are compiled (`kernels.scores`,
+`kernels.proposals`).
 """
 
 from __future__ import annotations

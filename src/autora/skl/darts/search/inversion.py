@@ -4,7 +4,8 @@ A law such as sqrt(x1² + x2² + 2·x1·x2·cos(x3)) has no half that fits y, so
 leads there step by step; every term of what stands under the root does fit a part of y².
 A search may therefore look for f⁻¹(y) for a while. What it finds is put back under f and
 then competes, refitted to y itself, with all other graphs. Powers of inputs that are
-factors of y (`factors`) are undone first, and these inputs left out: y = f(A)·x1·x2^−2.
+factors of y (`power_factors`) are undone first, and these inputs left out, as in
+y = f(A)·x1·x2^−2.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A population (`population`) that has not found an exact graph in its time gives way to a
 fresh one. In between there are short searches where the outermost function of the law is
-undone (`undoing`).
+undone (`inversion`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Graphs that compete, generation after generation: propose, refit, keep the best per size.
 
 Elites are kept for every complexity, so that a simple half-truth is never crowded out by a
-complicated one. Children come from the refit-aware gradient at an elite (`vertex`) and from
-nothing. All are refitted exactly on a sample of the rows; those that would enter the
+complicated one. Children come from the refit-aware gradient at an elite (`gradient`) and
+from nothing. All are refitted exactly on a sample of the rows; those that would enter the
 archive once more on all of them.
 """
 

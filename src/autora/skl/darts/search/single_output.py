@@ -65,7 +65,7 @@ def explore(
     restarts: Restarts = ONCE,
     checkpoints: Checkpoints | None = None,
 ) -> Found:
-    """Search the frame; candidates come refitted on all rows.
+    """Search the space; candidates come refitted on all rows.
 
     ``known`` models take part from the start. Every restart has the whole budget of
     candidates; those that follow one another share its seconds.

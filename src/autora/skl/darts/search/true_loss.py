@@ -1,6 +1,7 @@
 """Models under the true loss: refitted, judged, made simpler.
 
-What `simplify` is to the compiled search, for any objective and any number of outputs.
+What `simplification` is to the compiled search, for any objective and any number of
+outputs.
 """
 
 from __future__ import annotations

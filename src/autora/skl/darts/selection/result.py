@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ..graph.architecture import move_towards, probabilities
+from ..graph.architecture import Choice, move_towards, probabilities
 from ..graph.model import Model
 from ..graph.objectives import Objective
 from ..graph.search_space import SearchSpace
@@ -17,12 +18,12 @@ from .pareto import Row
 
 
 class Network(NamedTuple):
-    """The architecture weights after a fit, and the space they belong to."""
+    """The architecture weights of a mixture, and the space they belong to."""
 
     space: SearchSpace
     objective: Objective
     darts_type: str
-    state: Any  #: with `alphas` and `node_alphas`
+    state: Any  #: `bilevel.State`
 
     @property
     def alphas(self) -> np.ndarray:
@@ -58,6 +59,100 @@ class Network(NamedTuple):
         return self._replace(state=self.state._replace(**changes))
 
 
+class EquationDistribution(NamedTuple):
+    """Which of the graphs found is right, where no mixture was trained.
+
+    Graphs weigh exp(−criterion/2), the posterior probability under Schwarz's approximation
+    (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, equation 9). The first is the one that was
+    chosen: "max" takes it, "sample" draws by weight.
+    """
+
+    space: SearchSpace
+    objective: Objective
+    architectures: np.ndarray  #: (graphs, edges) primitives, −1 where there is no choice
+    aggregations: np.ndarray  #: (graphs, nodes)
+    probability: np.ndarray  #: (graphs,)
+
+    @classmethod
+    def of(
+        cls,
+        space: SearchSpace,
+        objective: Objective,
+        chosen: Model,
+        candidates: Sequence[Candidate],
+    ) -> EquationDistribution:
+        """The distribution over models of one space, each at its best criterion."""
+        weights: dict[bytes, float] = {_key(chosen): 0.0}
+        models = {_key(chosen): chosen}
+        criteria = np.array([candidate.criterion for candidate in candidates])
+        posterior = np.exp(-0.5 * (criteria - criteria.min(initial=np.inf)))
+        for candidate, share in zip(candidates, posterior, strict=True):
+            key = _key(candidate.fit.model)
+            models.setdefault(key, candidate.fit.model)
+            weights[key] = max(weights.get(key, 0.0), share)
+        total = sum(weights.values())
+        shares = np.array(list(weights.values())) / total if total > 0 else np.ones(1)
+        return cls(
+            space,
+            objective,
+            np.stack([model.architecture for model in models.values()]),
+            np.stack([model.aggregation for model in models.values()]),
+            shares,
+        )
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Probability of every primitive on every edge, shape (edges, primitives)."""
+        return _marginals(self.architectures, self.probability, self.space.n_primitives)
+
+    @property
+    def node_weights(self) -> np.ndarray:
+        """Probability of every aggregation at every node, shape (nodes, aggregations)."""
+        return _marginals(self.aggregations, self.probability, self.space.n_aggregations)
+
+    def drawn(self, strategy: str, rng: np.random.Generator) -> Iterator[Choice]:
+        """Graphs in the order in which a strategy takes them; later ones stand by."""
+        order = [0, *(1 + np.argsort(-self.probability[1:], kind="stable"))]
+        if strategy == "sample":
+            luck = rng.gumbel(size=len(self.probability))
+            with np.errstate(divide="ignore"):
+                luck += np.log(self.probability)
+            order = np.argsort(-luck, kind="stable").tolist()
+        for i in order:
+            yield Choice(self.architectures[i], self.aggregations[i])
+
+    def moved_to(self, model: Model) -> EquationDistribution:
+        """The same with a model's graph as the chosen one."""
+        same = (self.architectures == model.architecture).all(axis=1)
+        same &= (self.aggregations == model.aggregation).all(axis=1)
+        others = np.flatnonzero(~same)
+        rows = np.concatenate([np.flatnonzero(same)[:1], others])
+        if same.any():
+            return self._replace(
+                architectures=self.architectures[rows],
+                aggregations=self.aggregations[rows],
+                probability=self.probability[rows],
+            )
+        return self._replace(
+            architectures=np.vstack([model.architecture, self.architectures]),
+            aggregations=np.vstack([model.aggregation, self.aggregations]),
+            probability=np.concatenate([[0.0], self.probability]),
+        )
+
+
+def _key(model: Model) -> bytes:
+    return model.architecture.tobytes() + model.aggregation.tobytes()
+
+
+def _marginals(choices: np.ndarray, probability: np.ndarray, size: int) -> np.ndarray:
+    """Probability of every choice, shape (places, size); none where there is no choice."""
+    found = np.zeros((choices.shape[1], size))
+    for row, share in zip(choices, probability, strict=True):
+        on = np.flatnonzero(row >= 0)
+        found[on, row[on]] += share
+    return found
+
+
 class SearchHistory(NamedTuple):
     """The best equation after every generation of an open search; shapes (generations,).
 
@@ -70,7 +165,7 @@ class SearchHistory(NamedTuple):
 
 
 class Result(NamedTuple):
-    network: Network
+    network: Network | EquationDistribution
     model: Model
     history: Any  #: `SearchHistory`, or `bilevel.History` of a mixture
     candidates: list[Candidate]
