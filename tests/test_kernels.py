@@ -102,7 +102,7 @@ def test_derivatives_agree_with_jets(primitive: Primitive, odd: bool) -> None:
         coefs[primitive.n_params - 1] = 3.0
     v, d = np.empty(len(x)), np.empty((4, len(x)))
     op = PRIMITIVES.index(primitive)
-    called(refit.evaluate)(op, x, coefs, v, d, data_of(x), FUNCTIONS)
+    called(refit.evaluate)(op, x, coefs, v, d, x.copy(), data_of(x), FUNCTIONS)
     with np.errstate(all="ignore"):
         value, partials = differentiate(primitive, x, coefs[: primitive.n_params])
     inside = np.isfinite(value)
@@ -174,9 +174,9 @@ def test_a_users_own_primitive_is_compiled() -> None:
     names |= {"exponential": np.exp, "hyperbolic_tangent": np.tanh}
     exec(program, names)
     x = np.linspace(-1, 1, 7)
-    v, only, d = x.copy(), x.copy(), np.empty((2, 7))
-    names["slopes"](0, v, [0.7], d)
-    names["values"](0, only, [0.7])
+    v, only, d = np.empty(7), np.empty(7), np.empty((2, 7))
+    names["slopes"](0, x, v, [0.7], d)
+    names["values"](0, x, only, [0.7])
     value, partials = differentiate(bell, x, np.array([0.7]))
     np.testing.assert_allclose(v, value, rtol=1e-12)
     np.testing.assert_allclose(d, partials, rtol=1e-12)
@@ -189,8 +189,8 @@ def test_values_agree_with_and_without_derivatives(primitive: Primitive) -> None
     coefs, op = np.array([0.7, -0.4, 1.5]), PRIMITIVES.index(primitive)
     v, only, d = np.empty(len(x)), np.empty(len(x)), np.empty((4, len(x)))
     data = data_of(x)
-    called(refit.evaluate)(op, x, coefs, v, d, data, FUNCTIONS)
-    called(scores.value_of)(op, x, coefs, only, data, FUNCTIONS)
+    called(refit.evaluate)(op, x, coefs, v, d, x.copy(), data, FUNCTIONS)
+    called(scores.value_of)(op, x, coefs, only, x.copy(), data, FUNCTIONS)
     np.testing.assert_allclose(only, v, rtol=1e-14)
 
 
@@ -237,7 +237,9 @@ def test_predicted_gain_of_a_new_node_is_exact(problem: Problem) -> None:
             child.op[0, 1, 0], child.src[0, 1, 0] = op, source
             child.use[0, 1] = True
             evaluator.fit(child, 5, 1e-13)
-            called(scores.value_of)(op, evaluator.x[source], none, value, data, functions)
+            called(scores.value_of)(
+                op, evaluator.x[source], none, value, t, data, functions
+            )
             free, _, _ = called(scores.score_column)(value, h * t, h * h, hq, rank, s0)
             if np.isfinite(free):
                 assert child.loss[0] == pytest.approx(free, rel=1e-6)
@@ -303,8 +305,8 @@ def test_no_cache_directory_to_write_to(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(compilation, "folder", lambda: None)
     few = tuple(p for p in PRIMITIVES if p.name in ("add", "mult", "exp"))
     found = loader.load.__wrapped__(few)
-    v, d = np.array([0.0, 1.0]), np.empty((1, 2))
-    called(found.slopes)(1, v, np.empty(0), d)
+    v, d = np.empty(2), np.empty((1, 2))
+    called(found.slopes)(1, np.array([0.0, 1.0]), v, np.empty(0), d)
     np.testing.assert_allclose(v, [1, np.e])
 
 

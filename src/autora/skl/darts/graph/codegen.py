@@ -175,17 +175,17 @@ _SOURCE = SimpleNamespace(
 
 
 def _branch(primitive: Primitive, derivatives: bool) -> list[str]:
-    """The loop that puts a primitive's values in the place of ``v``.
+    """The loop that fills ``v`` with a primitive's values at ``u``.
 
-    It fills ``d`` with the derivatives in the argument and the coefficients, if asked for.
+    It fills ``d`` with the derivatives in u and in the coefficients, if asked for.
     """
     lines = _Lines()
     size = primitive.n_params
-    names = ["u", *(f"c{j}" for j in range(size))]
+    names = ["x", *(f"c{j}" for j in range(size))]
     partials = [{j: "1.0"} if derivatives else {} for j in range(1 + size)]
     args = [_Scalar(lines, *of) for of in zip(names, partials, strict=True)]
     result = primitive(_SOURCE, *args)
-    body = ["u = v[i]", *lines.lines, f"v[i] = {result.value}"]
+    body = ["x = u[i]", *lines.lines, f"v[i] = {result.value}"]
     if derivatives:
         body += [f"d[{j}, i] = {result.partials.get(j, '0.0')}" for j in range(1 + size)]
     head = [f"c{j} = c[{j}]" for j in range(size)]
@@ -193,7 +193,7 @@ def _branch(primitive: Primitive, derivatives: bool) -> list[str]:
 
 
 def _function(head: str, primitives: Sequence[Primitive], derivatives: bool) -> str:
-    types = "INTEGER, ROW, ROW" + derivatives * ", ROWS"
+    types = "INTEGER, ROW, ROW, ROW" + derivatives * ", ROWS"
     lines = [f"@addressed({types})", f"def {head}:"]
     for number, primitive in enumerate(primitives):
         test = f"{'if' if number == 0 else 'elif'} base == {number}:"
@@ -203,13 +203,13 @@ def _function(head: str, primitives: Sequence[Primitive], derivatives: bool) -> 
 
 
 def functions(bases: Sequence[Primitive]) -> str:
-    """Source of ``slopes(base, v, c, d)`` and of ``values(base, v, c)``.
+    """Source of ``slopes(base, u, v, c, d)`` and of ``values(base, u, v, c)``.
 
-    Both put f(v) of plain primitive number ``base`` in the place of ``v`` (n,); the first
-    fills ``d`` (1 + P, n) with the derivatives in v and in its coefficients ``c`` (P,).
+    Both fill ``v`` (n,) with the values of plain primitive number ``base`` at ``u``; the
+    first fills ``d`` (1 + P, n) with the derivatives in u and in its coefficients ``c``.
     """
-    both = _function("slopes(base, v, c, d)", bases, True)
-    return both + "\n\n" + _function("values(base, v, c)", bases, False)
+    both = _function("slopes(base, u, v, c, d)", bases, True)
+    return both + "\n\n" + _function("values(base, u, v, c)", bases, False)
 
 
 def formulas(primitives: Sequence[Primitive]) -> str:

@@ -146,8 +146,9 @@ class Evaluator:
 
     @cached_property
     def base(self) -> np.ndarray:
-        """Which of the compiled functions every primitive applies."""
-        return np.array(bases_of(self.primitives)[1])
+        """Which of the compiled functions every primitive applies; −1 for straight ones."""
+        numbers = np.array(bases_of(self.primitives)[1])
+        return np.where([p.base == "add" for p in self.primitives], -1, numbers)
 
     @cached_property
     def n_params(self) -> np.ndarray:

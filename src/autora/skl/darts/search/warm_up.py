@@ -35,8 +35,8 @@ def warm_up(bounds: SpaceBounds) -> None:
     home = folder()
     where = "kept for this process only" if home is None else f"kept in {home.parent}"
     print(
-        "autora.skl.darts: compiling the search for this machine, once, in about half a "
-        f"minute; {where}",
+        "autora.skl.darts: compiling the search for this machine, once, in some 15 "
+        f"seconds; {where}",
         file=sys.stderr,
         flush=True,
     )

@@ -18,7 +18,7 @@ class Data(NamedTuple):
     y: np.ndarray  #: (n,)
     root: np.ndarray  #: (n,) square roots of the rows' weights
     form: np.ndarray  #: (primitives, 3) whether it has a slope, a shift; its coefficients
-    base: np.ndarray  #: (primitives,) number of the function that it applies
+    base: np.ndarray  #: (primitives,) number of the function that it applies; −1: none
     train_readout: bool
     train_bias: bool
 
@@ -30,8 +30,8 @@ class Functions(NamedTuple):
     Python passes them one by one.
     """
 
-    slopes: Any  #: slopes(base, v, c, d): values in place, and derivatives
-    values: Any  #: values(base, v, c): values in place
+    slopes: Any  #: slopes(base, u, v, c, d): values at u, and derivatives
+    values: Any  #: values(base, u, v, c): values alone
 
 
 class Graph(NamedTuple):
@@ -47,6 +47,7 @@ class Workspace(NamedTuple):
     """What every step overwrites."""
 
     nodes: np.ndarray  #: (inputs + K, n) values of inputs and nodes
+    argument: np.ndarray  #: (n,) of a function
     edges: np.ndarray  #: (K, S, n) values of edges
     slopes: np.ndarray  #: (K, S, 1 + P, n) their derivatives in source and coefficients
     partners: np.ndarray  #: (K, S, n) derivative of a node in an edge
@@ -117,6 +118,7 @@ class Dictionary(NamedTuple):
     coefs: np.ndarray  #: (sources · list, P)
     latest: np.ndarray  #: (sources,) last source that it is made of
     sources: np.ndarray  #: (sources, n)
+    argument: np.ndarray  #: (n,) of a function
 
 
 class Heap(NamedTuple):

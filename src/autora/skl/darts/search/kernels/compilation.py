@@ -32,6 +32,7 @@ _OPTIONS: dict[str, Any] = {
 }
 _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
+_UNCOUNTED: dict[str, Any] = {"_nrt": False}
 #: Whether Numba is switched off, as by tests that watch the loops line by line.
 _INTERPRETED = bool(getattr(numba.config, "DISABLE_JIT", False))
 INTEGER, ROW, ROWS = numba.int64, numba.float64[::1], numba.float64[:, ::1]
@@ -112,7 +113,15 @@ def _with_cache(function: Any, source: Callable[..., Any]) -> Any:
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """For functions that compiled code alone calls."""
+    """For functions that compiled code alone calls and that make no arrays.
+
+    Without new arrays nobody has to count who uses them.
+    """
+    return numba.njit(**_OPTIONS, **_INNER, **_UNCOUNTED)(function)
+
+
+def allocating(function: Callable[..., Any]) -> Any:
+    """For functions that compiled code alone calls and that make arrays."""
     return numba.njit(**_OPTIONS, **_INNER)(function)
 
 
@@ -123,7 +132,7 @@ def faithful(function: Callable[..., Any]) -> Any:
 
 def inlined(function: Callable[..., Any]) -> Any:
     """For functions that one place calls: compiled as a part of it, not by themselves."""
-    return numba.njit(inline="always", **_OPTIONS, **_INNER)(function)
+    return numba.njit(inline="always", **_OPTIONS)(function)
 
 
 def entry(function: Callable[..., Any]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compilation import compiled, inlined
+from .compilation import allocating, compiled, inlined
 
 #: Share of a column's size that may be left by projection and still be rounding error.
 DEPENDENT = 1e-10
@@ -108,7 +108,7 @@ def cholesky(matrix, count, damping, lower):
                 lower[a, b] = total / lower[b, b]
 
 
-@compiled
+@allocating
 def solve(matrix, gradient, count, damping, step):
     """The damped step."""
     lower = np.zeros((count, count))

@@ -306,7 +306,7 @@ def propose(
     width, short = most * size, luck.shape[1]
     dictionary = Dictionary(
         np.empty((width, n)), np.empty(width, np.bool_), np.empty((width, theta.shape[3])),
-        np.arange(most), np.empty((most, n)),
+        np.arange(most), np.empty((most, n)), np.empty(n),
     )  # fmt: skip
     best, chosen = heap_of(short), heap_of(edits.shape[0] // n_graphs)
     slots = np.empty((1 + n_nodes * (n_slots + 2), 4), np.int64)

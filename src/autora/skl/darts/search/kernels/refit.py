@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from .arrays import ZERO, Equations, Functions, Graph, Workspace
-from .compilation import compiled, entry, inlined
+from .compilation import allocating, compiled, entry, inlined
 from .linear_algebra import (
     dot_product,
     normal_equations,
@@ -28,7 +28,7 @@ EARLY = 5
 LEAST_DAMPING = 1e-13
 
 
-@compiled
+@allocating
 def workspace(x, n_nodes, n_slots, max_params):
     n_inputs, n = x.shape
     nodes = np.empty((n_inputs + n_nodes, n))
@@ -37,6 +37,7 @@ def workspace(x, n_nodes, n_slots, max_params):
             nodes[j, i] = x[j, i]
     return Workspace(
         nodes,
+        np.empty(n),
         np.zeros((n_nodes, n_slots, n)),
         np.zeros((n_nodes, n_slots, 1 + max_params, n)),
         np.ones((n_nodes, n_slots, n)),
@@ -48,26 +49,33 @@ def workspace(x, n_nodes, n_slots, max_params):
 
 
 @inlined
-def evaluate(op, x, c, v, d, data, functions):
+def evaluate(op, x, c, v, d, argument, data, functions):
     """Fill ``v`` (n,) with a primitive's values at ``x``, ``d`` with its derivatives.
 
     A primitive applies a function to a·x + b. The function's own derivatives come to lie
     where they belong; those in x, a and b follow from the one in its argument.
     """
-    slope, shift = data.form[op, 0], data.form[op, 1]
+    slope, shift, base = data.form[op, 0], data.form[op, 1], data.base[op]
     a, b = c[0] if slope == 1 else 1.0, c[slope] if shift == 1 else 0.0
-    for i in range(x.shape[0]):
-        v[i] = a * x[i] + b
     first = slope + shift
-    functions.slopes(data.base[op], v, c[first:], d[first:])
-    inner = d[first]
-    if first == 0:
-        return
-    for i in range(x.shape[0]):
-        in_argument = inner[i]
-        d[0, i] = a * in_argument
-        if slope == 1:
-            d[1, i] = x[i] * in_argument
+    if base < 0:
+        for i in range(x.shape[0]):
+            v[i] = a * x[i] + b
+            d[first, i] = 1.0
+    elif first == 0:
+        functions.slopes(base, x, v, c, d)
+    else:
+        for i in range(x.shape[0]):
+            argument[i] = a * x[i] + b
+        functions.slopes(base, argument, v, c[first:], d[first:])
+    if slope == 1:
+        for i in range(x.shape[0]):
+            inner = d[first, i]
+            d[0, i] = a * inner
+            d[1, i] = x[i] * inner
+    elif shift == 1:
+        for i in range(x.shape[0]):
+            d[0, i] = d[1, i]
 
 
 @compiled
@@ -83,7 +91,14 @@ def forward(data, functions, graph, theta, work):
                 continue
             edge, source = work.edges[k, s], work.nodes[graph.src[k, s]]
             evaluate(
-                op[k, s], source, theta[k, s], edge, work.slopes[k, s], data, functions
+                op[k, s],
+                source,
+                theta[k, s],
+                edge,
+                work.slopes[k, s],
+                work.argument,
+                data,
+                functions,
             )
             if empty:
                 for i in range(n):
@@ -103,7 +118,7 @@ def forward(data, functions, graph, theta, work):
     return True
 
 
-@compiled
+@allocating
 def read_out(data, use, work, w):
     """Closed-form read-out.
 

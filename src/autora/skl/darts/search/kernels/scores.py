@@ -26,13 +26,19 @@ SPANNED = 1e-9
 
 
 @inlined
-def value_of(op, x, c, v, data, functions):
+def value_of(op, x, c, v, argument, data, functions):
     """Fill ``v`` (n,) with a primitive's values at ``x``; see `evaluate`."""
-    slope, shift = data.form[op, 0], data.form[op, 1]
+    slope, shift, base = data.form[op, 0], data.form[op, 1], data.base[op]
     a, b = c[0] if slope == 1 else 1.0, c[slope] if shift == 1 else 0.0
-    for i in range(x.shape[0]):
-        v[i] = a * x[i] + b
-    functions.values(data.base[op], v, c[slope + shift :])
+    if base < 0:
+        for i in range(x.shape[0]):
+            v[i] = a * x[i] + b
+    elif slope + shift == 0:
+        functions.values(base, x, v, c)
+    else:
+        for i in range(x.shape[0]):
+            argument[i] = a * x[i] + b
+        functions.values(base, argument, v, c[slope + shift :])
 
 
 @compiled
@@ -58,7 +64,7 @@ def fill_dictionary(first, last, data, functions, vocabulary, drawn, dictionary)
             elif data.form[op, 0] == 0 and data.form[op, 1] == 1:
                 coefs[c, 0] *= unit
             column = columns[c]
-            value_of(op, x, coefs[c], column, data, functions)
+            value_of(op, x, coefs[c], column, dictionary.argument, data, functions)
             dictionary.finite[c] = True
             for i in range(n):
                 if not abs(column[i]) < 1e8:
