@@ -39,6 +39,7 @@ _OF_MIXTURES = (
     "arch_learning_rate_min", "arch_weight_decay", "arch_weight_decay_df",
     "arch_weight_decay_base", "arch_momentum", "fair_darts_loss_weight", "max_epochs",
     "grad_clip", "execution_monitor", "validation_fraction", "unrolled", "precondition",
+    "darts_type",
 )  # fmt: skip
 
 
