@@ -14,7 +14,13 @@ import pytest
 import sympy
 from scipy.special import expit
 
-from autora.skl.darts import Primitive, known_primitives, register_primitive
+from autora.skl.darts import (
+    DARTSRegressor,
+    Inverse,
+    Primitive,
+    known_primitives,
+    register_primitive,
+)
 from autora.skl.darts.equations.symbolic import namespace
 from autora.skl.darts.graph.jax_functions import JAX, SINGLE
 from autora.skl.darts.graph.jets import differentiate
@@ -27,6 +33,7 @@ from autora.skl.darts.graph.primitives import (
     resolve,
     variants,
 )
+from autora.skl.darts.search.inversion import outer_functions
 
 EVERYWHERE = np.linspace(-2, 2, 40)  # neither 0 nor a kink of relu(1.3·x + 0.4)
 POSITIVE = np.linspace(0.05, 3, 40)
@@ -421,3 +428,32 @@ def test_zero_may_not_be_registered(own_table: dict[str, Primitive]) -> None:
     """A primitive that a spelling hides could never be looked up."""
     with pytest.raises(ValueError, match="name='zero'"):
         register_primitive(Primitive("zero", lambda m, x: x))
+
+
+def test_facts_of_an_own_function_are_tried() -> None:
+    """What a record says beside its formula is used by the search, so it must be true."""
+    even = {"formula": lambda m, x: m.cos(x) + x, "even": True}
+    power = {"formula": lambda m, x: x * x * x, "exponent": 2.0}
+    undone = {"formula": lambda m, x: x * x * x, "inverse": Inverse(np.sqrt, np.square)}
+    for facts, message in (
+        (even, "says even=True"),
+        (power, "says exponent=2.0"),
+        (undone, "the inverse of 'own_fact' does not undo it"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            register_primitive(Primitive("own_fact", **facts))
+
+
+def test_an_own_function_is_undone_by_the_search() -> None:
+    """One record is all that it takes: y = ³√(x1 + x2²) is found from inside."""
+    root = Inverse(lambda y: y**3, lambda y: y**-2, positive=True)
+    register_primitive(
+        Primitive("own_cube_root", lambda m, x: m.exp(m.log(x) / 3), inverse=root)
+    )
+    x = np.random.default_rng(0).uniform(0.5, 3, (60, 2))
+    y = np.cbrt(x[:, 0] + x[:, 1] ** 2)
+    vocabulary = ["none", "add", "mult", "square", "linear", "own_cube_root"]
+    known = outer_functions(resolve(vocabulary))
+    assert [outer.base for outer in known] == ["own_cube_root"]
+    model = DARTSRegressor(random_state=0, primitives=vocabulary, n_candidates=5000)
+    assert model.fit(x, y).score(x, y) > 1 - 1e-12

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .estimators.diagnostics import DataWarning, DomainWarning
     from .estimators.registration import register_primitive
     from .estimators.regressor import DARTSRegressor
-    from .graph.primitives import PRIMITIVES, SCIENCE, Primitive, known_primitives
+    from .graph.primitives import PRIMITIVES, SCIENCE, Inverse, Primitive, known_primitives
     from .persistence.fields import ModelFileError
     from .plotting.animation import SearchAnimation
     from .plotting.fit_displays import FitDisplay, ResidualDisplay
@@ -37,6 +37,7 @@ __all__ = [
     "EquationsDisplay",
     "FitDisplay",
     "HistoryDisplay",
+    "Inverse",
     "ModelFileError",
     "Primitive",
     "ResidualDisplay",
@@ -67,6 +68,7 @@ _HOMES = {
     "EquationsDisplay": "plotting.search_displays",
     "FitDisplay": "plotting.fit_displays",
     "HistoryDisplay": "plotting.search_displays",
+    "Inverse": "graph.primitives",
     "ModelFileError": "persistence.fields",
     "Primitive": "graph.primitives",
     "ResidualDisplay": "plotting.fit_displays",

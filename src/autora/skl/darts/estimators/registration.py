@@ -61,7 +61,7 @@ def register_primitive(primitive: Primitive) -> Primitive:
     ValueError
         If the name is not an identifier or is built in, a coefficient kind is unknown,
         the formula cannot be read in every way, does not map an array to an array of the
-        same shape, or is not what ``base`` and ``argument`` say.
+        same shape, or is not what ``base``, ``argument`` and the other facts say.
 
     Examples
     --------
@@ -105,6 +105,7 @@ def check_primitive(primitive: Primitive) -> None:
         )
     _check_readings(primitive, x, coefs)
     _check_base(primitive, x, coefs)
+    _check_facts(primitive, x, coefs)
 
 
 def _check_readings(primitive: Primitive, x: np.ndarray, coefs: np.ndarray) -> None:
@@ -135,6 +136,26 @@ def _check_readings(primitive: Primitive, x: np.ndarray, coefs: np.ndarray) -> N
                 f"the derivative of the formula of {primitive.name!r} cannot be read off "
                 f"it; {_ALLOWED}"
             )
+
+
+def _check_facts(primitive: Primitive, x: np.ndarray, coefs: np.ndarray) -> None:
+    """What a record says of its function beside the formula."""
+    name, inverse = primitive.name, primitive.inverse
+    value = np.asarray(primitive(NUMPY, x, *coefs), float)
+    if primitive.even and not np.allclose(primitive(NUMPY, -x, *coefs), value):
+        raise ValueError(f"{name!r} says even=True, but is not the same at -x and x")
+    if primitive.exponent is not None and not np.allclose(value, x**primitive.exponent):
+        raise ValueError(f"{name!r} says exponent={primitive.exponent}, but is not that")
+    if inverse is None or primitive.argument != "plain":
+        return
+    with np.errstate(all="ignore"):
+        y = np.asarray(primitive(NUMPY, x, *(inverse.tail or coefs)), float)
+        slope = (primitive(NUMPY, x + _STEP, *(inverse.tail or coefs)) - y) / _STEP
+        right = np.allclose(inverse.value(y), x)
+        ratio = np.abs(inverse.slope(y) / slope)
+        right &= np.allclose(ratio, ratio[0], _SLOPE, _SLOPE)
+    if not right:
+        raise ValueError(f"the inverse of {name!r} does not undo it at {x}, or its slope")
 
 
 def _readings(

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 #: What a coefficient does in a formula; this decides where its search starts.
 PARAM_KINDS = ("slope", "shift", "shape")
@@ -55,6 +55,23 @@ def _everywhere(x: Any, *_: Any) -> Any:
 
 
 @dataclass(frozen=True)
+class Inverse:
+    """How y = f(A) is solved for A, so that a search may look for A.
+
+    A positive factor of the argument passes through a function that is ``homogeneous``, so
+    that the read-out takes it over; through an exponential a shift does.
+    """
+
+    value: Callable[[np.ndarray], np.ndarray]  #: A from y
+    slope: Callable[[np.ndarray], np.ndarray]  #: |dy/dA| from y, up to a factor
+    homogeneous: bool = False
+    absorbs_shift: bool = False
+    positive: bool = False  #: whether A has to be
+    below: float = np.inf  #: bound of y
+    tail: tuple[float, ...] = ()  #: coefficients of f after slope and shift
+
+
+@dataclass(frozen=True)
 class Primitive:
     """One function an edge may apply to its source.
 
@@ -78,6 +95,12 @@ class Primitive:
         Name of the plain function that this is a variant of.
     argument : {"plain", "scaled", "shifted", "linear"}, default="plain"
         What it is applied to: x, a·x, x + b or a·x + b; ``params`` begins with a, b.
+    even : bool, default=False
+        Whether f(−x) = f(x), so that a sign of the argument does not matter.
+    exponent : float, default=None
+        p where the function is x^p.
+    inverse : Inverse, default=None
+        How it is undone; the search then also looks for what stands inside it.
     """
 
     name: str
@@ -87,6 +110,9 @@ class Primitive:
     smooth: bool = False
     base: str = ""
     argument: str = "plain"
+    even: bool = False
+    exponent: float | None = None
+    inverse: Inverse | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base", self.base or self.name)
@@ -134,10 +160,15 @@ def _of(base: Primitive, argument: str, name: str = "") -> Primitive:
         base.smooth,
         base.name,
         argument,
+        inverse=base.inverse,
     )
 
 
-_ADD = Primitive("add", lambda m, x: x, smooth=True)
+def _logit_slope(y: np.ndarray) -> np.ndarray:
+    return y * expit(-logit(y))
+
+
+_ADD = Primitive("add", lambda m, x: x, smooth=True, exponent=1.0)
 _IDENTITIES = (
     Primitive("none", lambda m, x: 0 * x, smooth=True),
     _ADD,
@@ -150,12 +181,27 @@ _PLAIN = {
     p.name: p
     for p in (
         Primitive("relu", lambda m, x: m.maximum(x, 0), smooth=True),
-        Primitive("logistic", lambda m, x: m.expit(x), smooth=True),
-        Primitive("exp", lambda m, x: m.exp(x)),
-        Primitive("cos", lambda m, x: m.cos(x), smooth=True),
+        Primitive(
+            "logistic",
+            lambda m, x: m.expit(x),
+            smooth=True,
+            inverse=Inverse(logit, _logit_slope, below=1.0),
+        ),
+        Primitive(
+            "exp",
+            lambda m, x: m.exp(x),
+            inverse=Inverse(np.log, lambda y: y, absorbs_shift=True),
+        ),
+        Primitive("cos", lambda m, x: m.cos(x), smooth=True, even=True),
         Primitive("sin", lambda m, x: m.sin(x), smooth=True),
         Primitive("tanh", lambda m, x: m.tanh(x), smooth=True),
-        Primitive("reciprocal", lambda m, x: 1 / x, domain=lambda x: x != 0),
+        Primitive(
+            "reciprocal",
+            lambda m, x: 1 / x,
+            domain=lambda x: x != 0,
+            exponent=-1.0,
+            inverse=Inverse(np.reciprocal, np.square, homogeneous=True),
+        ),
         Primitive("ln", lambda m, x: m.log(x), domain=lambda x: x > 0),
         Primitive(
             "softplus",
@@ -169,13 +215,22 @@ _PLAIN = {
             ("shape",),
             lambda x, beta: beta != 0,
         ),
-        Primitive("square", lambda m, x: x**2),
-        Primitive("sqrt", lambda m, x: m.sqrt(x), domain=lambda x: x >= 0),
+        Primitive("square", lambda m, x: x**2, even=True, exponent=2.0),
+        Primitive(
+            "sqrt",
+            lambda m, x: m.sqrt(x),
+            domain=lambda x: x >= 0,
+            exponent=0.5,
+            inverse=Inverse(np.square, lambda y: 1 / y, homogeneous=True, positive=True),
+        ),
         Primitive(
             "power",
             lambda m, x, a: m.power(x, a),
             ("shape",),
             lambda x, a: (x != 0) | (a >= 0),
+            inverse=Inverse(  # of 1/√A
+                lambda y: y**-2, lambda y: y**3, homogeneous=True, tail=(-0.5,)
+            ),
         ),
     )
 }
@@ -255,6 +310,12 @@ def lookup(name: str | Primitive) -> Primitive:
             f"unknown primitive {name!r}; known primitives: {', '.join(_TABLE)}. "
             "Your own can be added with register_primitive()."
         ) from None
+
+
+def power(exponent: float) -> str | None:
+    """Name of the built-in function x^exponent, if it has one of its own."""
+    found = (p.name for p in builtin() if p.exponent == exponent and not p.params)
+    return next(found, None)
 
 
 def variants(primitive: str | Primitive) -> tuple[Primitive, ...]:

@@ -11,9 +11,6 @@ import numpy as np
 from .evaluator import Evaluator, Graphs
 from .random_edits import with_keys
 
-#: Functions with f(−x) = f(x).
-_EVEN = ("square", "cos")
-
 
 def upright(evaluator: Evaluator, graphs: Graphs) -> Graphs:
     """The same graphs without the minus signs that a reader can do without.
@@ -50,9 +47,7 @@ def _passed_on(
     op, theta = graphs.op[i], graphs.theta[i]
     fed = (op >= 0) & (graphs.src[i] == evaluator.n_inputs + k)
     slope = fed & (evaluator.form[op, 0] == 1)
-    even = np.array(
-        [p.base in _EVEN and p.argument == "plain" for p in evaluator.primitives]
-    )
+    even = np.array([p.even for p in evaluator.primitives])
     added, taken = fed & (op == plus), fed & (op == minus)
     if (fed & ~(slope | even[op] | added | taken)).any():
         return False

@@ -11,6 +11,7 @@ from ..fitting.problem import Problem, thinned
 from ..fitting.refit import Fit
 from ..fitting.rounding import with_round_coefficients
 from ..graph.objectives import Objective
+from ..graph.primitives import lookup
 from ..graph.search_space import SearchSpace
 from ..selection.candidates import Candidate
 from .conversion import SpaceBounds, graphs_of, model_of, space_for
@@ -27,7 +28,6 @@ _SAMPLES, _LAST_STEPS = ((MOST_ROWS, 100), (20_000, 8)), 2
 _KEPT_OF_MANY = 5
 #: Edges up to which a graph is short, and steps that settle a shorter one.
 _LONG, _SETTLING_STEPS = 8, 20
-_POWERS = ("power", "square", "sqrt", "reciprocal")
 
 
 def settled(
@@ -74,6 +74,10 @@ def distinct(graphs: Graphs) -> Graphs:
     return graphs.take(np.sort(by_loss[first]))
 
 
+def _exponent(base: str) -> float | None:
+    return lookup(base).exponent
+
+
 def with_shorter(
     evaluator: Evaluator,
     graphs: Graphs,
@@ -92,7 +96,7 @@ def with_shorter(
         return graphs
     best = graphs.take([0])
     bases = [evaluator.primitives[op].base for op in best.op[best.op >= 0]]
-    powers = [base for base in bases if base in _POWERS]
+    powers = [base for base in bases if base == "power" or _exponent(base) not in (None, 1)]
     roundabout = "reciprocal" in powers or ("power" in powers and len(powers) > 1)
     if len(bases) > _LONG or roundabout:
         promising = bool(evaluator.is_exact(best)[0])

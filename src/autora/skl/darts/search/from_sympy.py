@@ -24,6 +24,7 @@ from ..equations.simplification import (
 from ..equations.symbolic import substituted, symbols
 from ..graph.model import Model
 from ..graph.primitives import builtin
+from ..graph.primitives import power as named_power
 from ..graph.search_space import SearchSpace
 from ..selection.criteria import complexity
 from .conversion import SpaceBounds
@@ -34,7 +35,6 @@ _MOST_TERMS = 60
 _TRACE = 1e-12
 #: What terms leave that cancel, as a share of the largest.
 _CANCELLED = 1e-14
-_POWERS = {2.0: "square", -1.0: "reciprocal", 0.5: "sqrt"}
 _FUNCTIONS = ("exp", "ln", "sin", "cos", "tanh", "logistic")
 
 
@@ -184,8 +184,10 @@ class _Writer:
                 return self._applied("power", base, (exponent,))
         elif exponent % 1 and exponent != 0.5 and self.sign(base) <= 0:
             raise _Unwritable  # a power of what may be negative: ours is one of |x|
-        tail: tuple[float, ...] = () if exponent in _POWERS else (exponent,)
-        return self._applied(_POWERS.get(exponent, "power"), base, tail)
+        name = named_power(exponent)
+        if name is None or exponent == 1:
+            return self._applied("power", base, (exponent,))
+        return self._applied(name, base)
 
     def _applied(self, name: str, argument: Any, tail: tuple[float, ...] = ()) -> _Piece:
         """A function of an argument, by the variant that takes in most of it."""

@@ -10,14 +10,15 @@ y = f(A)·x1·x2^−2.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, logit
 
 from ..graph.observations import mean, spread
+from ..graph.primitives import Inverse, Primitive
+from ..graph.primitives import power as named_power
 from ..selection.criteria import EXACT
 from .evaluator import Evaluator, Graphs, Units
 from .power_factors import power_factors
@@ -32,33 +33,26 @@ _ROUNDED = 1e-9
 _NO_SHIFT = 1e-9
 
 
-@dataclass(frozen=True)
-class Outer:
-    """A function that may be the outermost one, and how it is undone.
-
-    A positive factor of the argument passes through those that are ``homogeneous``, so
-    that the read-out takes it over; through an exponential a shift does.
-    """
+class Outer(NamedTuple):
+    """A function that may be the outermost one, and how it is undone."""
 
     base: str
-    inverse: Callable[[np.ndarray], np.ndarray]
-    slope: Callable[[np.ndarray], np.ndarray]  #: dy/dA as a function of y
-    homogeneous: bool = False
-    absorbs_shift: bool = False
-    positive: bool = False  #: whether the argument has to be
-    below: float = np.inf  #: bound of y
-    tail: tuple[float, ...] = ()  #: coefficients after slope and shift
+    inverse: Inverse
 
 
 #: Where nothing but factors is undone.
-NOTHING = Outer("add", np.positive, np.ones_like, homogeneous=True)
-OUTER = (
-    Outer("sqrt", np.square, lambda y: 1 / y, homogeneous=True, positive=True),
-    Outer("reciprocal", np.reciprocal, np.square, homogeneous=True),
-    Outer("power", lambda y: y**-2, lambda y: y**3, homogeneous=True, tail=(-0.5,)),
-    Outer("exp", np.log, lambda y: y, absorbs_shift=True),
-    Outer("logistic", logit, lambda y: y * expit(-logit(y)), below=1.0),
-)
+NOTHING = Outer("add", Inverse(np.positive, np.ones_like, homogeneous=True))
+
+
+def outer_functions(primitives: Iterable[Primitive]) -> list[Outer]:
+    """Functions of a vocabulary that can be undone, those that ask or give most first."""
+    found = {p.base: p.inverse for p in primitives if p.inverse is not None}
+    order = sorted(found.items(), key=lambda item: _rank(item[1]))
+    return [Outer(base, inverse) for base, inverse in order]
+
+
+def _rank(inverse: Inverse) -> tuple[bool, ...]:
+    return not inverse.positive, not inverse.homogeneous, not inverse.absorbs_shift
 
 
 class Factor(NamedTuple):
@@ -89,11 +83,14 @@ def undone(evaluator: Evaluator) -> list[Undone]:
     if not trained or evaluator.n_nodes <= _ROOM or not (y.min() > 0 or y.max() < 0):
         return []
     inputs, factors, divisor = _factors(evaluator, y)
+    outers = outer_functions(evaluator.primitives)
+    if len(inputs) < evaluator.n_inputs:
+        outers.insert(0, NOTHING)
     found = []
-    for outer in OUTER if len(inputs) == evaluator.n_inputs else (NOTHING, *OUTER):
+    for outer in outers:
         forms = _forms(evaluator, outer)
-        size = (np.abs(y) if outer.below == np.inf else y) / divisor
-        if forms and size.min() > 0 and size.max() < outer.below:
+        size = (np.abs(y) if outer.inverse.below == np.inf else y) / divisor
+        if forms and size.min() > 0 and size.max() < outer.inverse.below:
             there = _evaluator(evaluator, outer, size, divisor, inputs)
             if there is not None:
                 found.append(Undone(outer, there, forms, inputs, factors))
@@ -120,7 +117,7 @@ def _factors(
 def _factor(evaluator: Evaluator, source: int, power: float) -> Factor | None:
     """A power of an input as an edge, if the vocabulary has it."""
     ops = {evaluator.primitives[op].name: int(op) for op in evaluator.allowed}
-    name = {1.0: "add", -1.0: "reciprocal", 2.0: "square", 0.5: "sqrt"}.get(power)
+    name = named_power(power)
     if name in ops:
         return Factor(source, ops[name], ())
     return Factor(source, ops["power"], (power,)) if "power" in ops else None
@@ -130,7 +127,7 @@ def _forms(evaluator: Evaluator, outer: Outer) -> dict[str, int]:
     """Primitives of the vocabulary that apply the function; empty if these are too few."""
     allowed = [(evaluator.primitives[op], int(op)) for op in evaluator.allowed]
     forms = {p.argument: op for p, op in allowed if p.base == outer.base}
-    least = "plain" if outer.homogeneous else "scaled"
+    least = "plain" if outer.inverse.homogeneous else "scaled"
     enough = least in forms or "linear" in forms
     return forms if enough and "mult" in [p.name for p, _ in allowed] else {}
 
@@ -144,7 +141,7 @@ def _evaluator(
 ) -> Evaluator | None:
     """That of f⁻¹(y), whose rows weigh as much as their errors do in y · divisor."""
     with np.errstate(all="ignore"):
-        target, slope = outer.inverse(y), outer.slope(y)
+        target, slope = outer.inverse.value(y), outer.inverse.slope(y)
         error = slope * divisor
         size = np.sqrt(np.average(error**2, weights=evaluator.root**2))
         root = evaluator.root * np.maximum(error / size, _LEAST_WEIGHT)
@@ -208,7 +205,7 @@ def _one_node(
     if not len(used) or not np.isfinite(weights).all() or not weights.all():
         return False
     node, slope = int(used[-1]), float(weights[-1])
-    bears = slope > 0 or not there.outer.positive
+    bears = slope > 0 or not there.outer.inverse.positive
     if not (bears and (len(used) == 1 or _hosts(there, graphs, i, used))):
         free = int(used[-1]) + 1
         if (
@@ -254,17 +251,17 @@ def _covered(evaluator: Evaluator, there: Undone, found: Graphs, i: int) -> bool
     node = int(np.flatnonzero(found.use[i])[0])
     shift, slope = found.w[i, 0], found.w[i, 1 + node]
     outer = there.outer
-    if outer.homogeneous:  # the read-out takes the slope over
+    if outer.inverse.homogeneous:  # the read-out takes the slope over
         shift, slope = shift / slope, 1.0
-    if outer.absorbs_shift or abs(shift) < _NO_SHIFT * there.evaluator.units.scale:
+    if outer.inverse.absorbs_shift or abs(shift) < _NO_SHIFT * there.evaluator.units.scale:
         shift = 0.0
-    names = ("plain", "shifted") if outer.homogeneous else ("scaled", "linear")
+    names = ("plain", "shifted") if outer.inverse.homogeneous else ("scaled", "linear")
     form = names[int(shift != 0)]
     form = form if form in there.forms else "linear"
     if form not in there.forms:
         return False
     values = {"plain": (), "shifted": (shift,), "scaled": (slope,)}
-    coefficients = (*values.get(form, (slope, shift)), *outer.tail)
+    coefficients = (*values.get(form, (slope, shift)), *outer.inverse.tail)
     cover = evaluator.n_nodes - 1
     found.op[i, cover, 0] = there.forms[form]
     found.src[i, cover, 0] = evaluator.n_inputs + node
