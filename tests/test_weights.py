@@ -18,7 +18,7 @@ Settings = dict[str, Any]
 def bits(model: DARTSRegressor) -> list[bytes]:
     found = model.model_
     arrays = [found.architecture, found.edge, found.readout, found.bias]
-    arrays += [model.network_.alphas, *model.history_]
+    arrays += [model.network_.weights, *model.history_]
     arrays += [model.coefficients_.standard_error]
     return [np.asarray(a).tobytes() for a in arrays]
 

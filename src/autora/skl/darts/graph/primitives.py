@@ -58,17 +58,32 @@ def _everywhere(x: Any, *_: Any) -> Any:
 class Inverse:
     """How y = f(A) is solved for A, so that a search may look for A.
 
-    A positive factor of the argument passes through a function that is ``homogeneous``, so
-    that the read-out takes it over; through an exponential a shift does.
+    Parameters
+    ----------
+    value : callable
+        A from y, both arrays of shape (n,).
+    slope : callable
+        |dy/dA| from y, up to a constant factor: how much an error of A counts in y.
+    homogeneous : bool, default=False
+        Whether a positive factor of A is one of y, as for a power; the read-out then takes
+        it over.
+    absorbs_shift : bool, default=False
+        Whether a shift of A is a factor of y, as for an exponential.
+    positive : bool, default=False
+        Whether A has to be positive.
+    below : float, default=inf
+        Bound of y.
+    tail : tuple of float, default=()
+        The coefficients of f with which this is its inverse.
     """
 
-    value: Callable[[np.ndarray], np.ndarray]  #: A from y
-    slope: Callable[[np.ndarray], np.ndarray]  #: |dy/dA| from y, up to a factor
+    value: Callable[[np.ndarray], np.ndarray]
+    slope: Callable[[np.ndarray], np.ndarray]
     homogeneous: bool = False
     absorbs_shift: bool = False
-    positive: bool = False  #: whether A has to be
-    below: float = np.inf  #: bound of y
-    tail: tuple[float, ...] = ()  #: coefficients of f after slope and shift
+    positive: bool = False
+    below: float = np.inf
+    tail: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import sys
 from functools import lru_cache
 
 import numpy as np
+from joblib import cpu_count
 
 from ..fitting.problem import Problem
 from ..graph.primitives import lookup
@@ -51,7 +52,7 @@ def warm_up(bounds: SpaceBounds) -> None:
 
 def _helper() -> subprocess.Popen | None:
     """A process that compiles the proposals; None where there is no core for it."""
-    if not sys.executable or (os.cpu_count() or 1) < 2:
+    if not sys.executable or cpu_count() < 2:
         return None
     paths = os.pathsep.join(path for path in sys.path if path)
     quiet = subprocess.DEVNULL

@@ -85,7 +85,9 @@ class EquationDistribution(NamedTuple):
         weights: dict[bytes, float] = {_key(chosen): 0.0}
         models = {_key(chosen): chosen}
         criteria = np.array([candidate.criterion for candidate in candidates])
-        posterior = np.exp(-0.5 * (criteria - criteria.min(initial=np.inf)))
+        with np.errstate(invalid="ignore"):  # of two that are not finite
+            posterior = np.exp(-0.5 * (criteria - criteria.min(initial=np.inf)))
+        posterior = np.nan_to_num(posterior)
         for candidate, share in zip(candidates, posterior, strict=True):
             key = _key(candidate.fit.model)
             models.setdefault(key, candidate.fit.model)

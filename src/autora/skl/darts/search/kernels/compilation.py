@@ -31,7 +31,7 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": {"reassoc", "contract"},
 }
 _INNER: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
+# Numba's runtime, which counts references to arrays.
 _UNCOUNTED: dict[str, Any] = {"_nrt": False}
 #: Whether Numba is switched off, as by tests that watch the loops line by line.
 _INTERPRETED = bool(getattr(numba.config, "DISABLE_JIT", False))
