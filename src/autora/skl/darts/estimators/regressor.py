@@ -56,7 +56,7 @@ class DARTSRegressor(RegressorMixin, BaseDARTS):
         Decay of the trained read-out per unit of learning rate (relaxed search only).
     darts_type : {"original", "fair"}, default="original"
         Softmax over the primitives of an edge (arXiv 1806.09055) or a sigmoid for each
-        (arXiv 1911.12126).
+        (arXiv 1911.12126); relaxed search only.
     init_weights_function : callable or None, default=None
         ``f(rng, shape)`` returns the starting coefficients of the mixture, of shape
         (edges, primitives, max_params).
