@@ -36,7 +36,7 @@ from autora.skl.darts.search.kernels import (
     refit,
     scores,
 )
-from autora.skl.darts.search.random_edits import randomly_edited
+from test_compiled_search import fitted, random_graphs
 
 PRIMITIVES = evaluators.table()
 TINY = np.concatenate([-np.geomspace(1e-12, 0.3, 99), np.geomspace(1e-12, 0.3, 99)])
@@ -207,15 +207,6 @@ def test_the_best_edits_are_kept() -> None:
     np.testing.assert_array_equal(best.amplitudes, -best.keys)
 
 
-def fitted(evaluator: evaluators.Evaluator) -> evaluators.Graphs:
-    """x1 as the only node of the read-out."""
-    graph = evaluator.empty(1)
-    graph.op[0, 0, 0] = [p.name for p in evaluator.primitives].index("add")
-    graph.use[0, 0] = True
-    evaluator.fit(graph, 20, 1e-13)
-    return graph
-
-
 def test_predicted_gain_of_a_new_node_is_exact(problem: Problem) -> None:
     """A new node of the read-out without inner coefficients: the score is the loss."""
     evaluator = evaluator_of(problem)
@@ -245,19 +236,6 @@ def test_predicted_gain_of_a_new_node_is_exact(problem: Problem) -> None:
                 assert child.loss[0] == pytest.approx(free, rel=1e-6)
                 compared += 1
     assert compared > 10
-
-
-def random_graphs(
-    evaluator: evaluators.Evaluator, count: int, seed: int
-) -> evaluators.Graphs:
-    rng = np.random.default_rng(seed)
-    found = evaluator.empty(count)
-    for _ in range(4):
-        before = found.take(np.arange(count))
-        randomly_edited(evaluator, found, rng)
-        void = np.flatnonzero(found.key == 0)
-        found.put(void, before.take(void))
-    return found.take(np.flatnonzero(found.key))
 
 
 def test_a_search_step(problem: Problem) -> None:
