@@ -36,6 +36,7 @@ FEW = 150
 
 def evaluator() -> Any:
     from autora.skl.darts.fitting.problem import Problem
+    from autora.skl.darts.graph.objectives import OBJECTIVES
     from autora.skl.darts.graph.primitives import SCIENCE, resolve
     from autora.skl.darts.search import conversion
 
@@ -44,7 +45,7 @@ def evaluator() -> Any:
     y = x[:, :1] * np.sin(x[:, 1:2]) + rng.normal(size=(POINTS, 1))
     problem = Problem(x, y, np.ones(POINTS), True, True)
     frame = conversion.SpaceBounds(resolve(SCIENCE), NODES, ("sum", "product"), SLOTS)
-    return conversion.evaluator_for(frame, problem, conversion.units_of(problem)), problem
+    return conversion.evaluator_for(frame, problem, OBJECTIVES["real"]), problem
 
 
 def graphs(where: Any, count: int) -> Any:
@@ -73,7 +74,6 @@ def compiled_rate(where: Any, count: int) -> tuple[float, float]:
 
 def numpy_rate(where: Any, problem: Any) -> float:
     from autora.skl.darts.fitting.refit import levenberg_marquardt
-    from autora.skl.darts.graph.objectives import OBJECTIVES
     from autora.skl.darts.graph.primitives import SCIENCE, resolve
     from autora.skl.darts.search import conversion
 
@@ -81,11 +81,7 @@ def numpy_rate(where: Any, problem: Any) -> float:
     batch.w[:] = 1.0
     frame = conversion.SpaceBounds(resolve(SCIENCE), NODES, ("sum", "product"), SLOTS)
     space = conversion.space_for(frame, INPUTS, batch)
-    units = conversion.units_of(problem)
-    models = [
-        conversion.model_of(where, batch, i, space, OBJECTIVES["real"], units)
-        for i in range(FEW)
-    ]
+    models = [conversion.model_of(where, batch, i, space) for i in range(FEW)]
     begin = time.process_time()
     for model in models:
         levenberg_marquardt(problem, model, STEPS)

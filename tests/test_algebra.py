@@ -205,11 +205,10 @@ def test_own_primitives_are_left_alone(own_table: dict[str, Any]) -> None:
 def competing(model: Model, noise: float = 0.0) -> tuple[Evaluator, Graphs, tuple]:
     y = model.predict(X) + noise * np.random.default_rng(0).normal(size=(len(X), 1))
     problem = Problem(X, y, np.ones(len(X)), True, True)
-    units = conversion.units_of(problem)
-    evaluator = conversion.evaluator_for(FRAME, problem, units)
-    graphs = with_keys(evaluator, conversion.graphs_of(evaluator, [model], units))
+    evaluator = conversion.evaluator_for(FRAME, problem, model.objective)
+    graphs = with_keys(evaluator, conversion.graphs_of(evaluator, [model]))
     evaluator.fit(graphs, 40, 1e-13)
-    return evaluator, graphs, (FRAME, model.objective, problem, units)
+    return evaluator, graphs, (FRAME, problem)
 
 
 def test_exact_graphs_are_written_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,11 +216,10 @@ def test_exact_graphs_are_written_shorter(monkeypatch: pytest.MonkeyPatch) -> No
     evaluator, graphs, rest = competing(multiplied_out())
     found = finalize.with_shorter(evaluator, graphs, *rest)
     assert len(found) == 2 and (found.op[0] >= 0).sum() == 5
-    [best, other] = finalize.as_candidates(
-        evaluator, found, conversion.space_for(FRAME, 6, found), rest[1], rest[2], rest[3]
-    )
+    space = conversion.space_for(FRAME, 6, found)
+    [best, other] = finalize.as_candidates(evaluator, found, space, rest[1])
     assert best.criterion < other.criterion
-    np.testing.assert_allclose(best.fit.model.predict(X), rest[2].y, rtol=1e-12)
+    np.testing.assert_allclose(best.fit.model.predict(X), rest[1].y, rtol=1e-12)
 
 
 def divided_by_its_factor() -> Model:

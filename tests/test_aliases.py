@@ -99,15 +99,12 @@ def test_candidates_have_no_aliases() -> None:
     fast = wave("scaled_sin", 6.0 + TURN)
     problem = problem_of(fast, GRID)
     frame = conversion.SpaceBounds(resolve(("none", "add", "mult", "scaled_sin")))
-    units = conversion.units_of(problem)
-    evaluator = conversion.evaluator_for(frame, problem, units)
-    graphs = with_keys(evaluator, conversion.graphs_of(evaluator, [fast], units))
+    evaluator = conversion.evaluator_for(frame, problem, fast.objective)
+    graphs = with_keys(evaluator, conversion.graphs_of(evaluator, [fast]))
     evaluator.fit(graphs, 20, 1e-13)
     assert graphs.theta.max() > TURN
     space = conversion.space_for(frame, 1, graphs)
-    [found] = finalize.as_candidates(
-        evaluator, graphs, space, fast.objective, problem, units
-    )
+    [found] = finalize.as_candidates(evaluator, graphs, space, problem)
     assert found.fit.model.edge.max() == pytest.approx(6.0, rel=1e-9)
 
 

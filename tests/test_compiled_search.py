@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.fitting.problem import Problem, mean_loss
 from autora.skl.darts.fitting.refit import levenberg_marquardt
 from autora.skl.darts.graph.model import Model
 from autora.skl.darts.graph.objectives import OBJECTIVES
@@ -29,11 +28,9 @@ def problem() -> Problem:
     return Problem(x, y, rng.uniform(0.5, 1.5, 50), True, True)
 
 
-def evaluator_of(problem: Problem) -> tuple[evaluators.Evaluator, Any]:
-    units = conversion.units_of(problem)
-    return conversion.evaluator_for(
-        conversion.SpaceBounds(resolve(SCIENCE)), problem, units
-    ), units
+def evaluator_of(problem: Problem, kind: str = "real") -> evaluators.Evaluator:
+    bounds = conversion.SpaceBounds(resolve(SCIENCE))
+    return conversion.evaluator_for(bounds, problem, OBJECTIVES[kind])
 
 
 def random_graphs(
@@ -49,41 +46,70 @@ def random_graphs(
     return graphs.take(np.flatnonzero(graphs.key))
 
 
-def test_compiled_fit_is_the_numpy_fit(problem: Problem) -> None:
-    """Same start, same algorithm: mostly the same minimum; the model says the same."""
-    evaluator, units = evaluator_of(problem)
+COMPILED = [name for name, record in OBJECTIVES.items() if record.compiled_loss >= 0]
+
+
+def test_every_loss_of_one_output_is_compiled() -> None:
+    assert all(name in COMPILED or OBJECTIVES[name].competing for name in OBJECTIVES)
+
+
+@pytest.mark.parametrize("kind", COMPILED)
+def test_compiled_fit_is_the_numpy_fit(problem: Problem, kind: str) -> None:
+    """Same start, same minimum, mostly; the model says the same."""
+    if OBJECTIVES[kind].probability:
+        share = 1 / (1 + np.exp(3 - problem.y))
+        drawn = (np.random.default_rng(0).random(share.shape) < share).astype(float)
+        problem = problem._replace(y=drawn if OBJECTIVES[kind].likelihood else share)
+    evaluator = evaluator_of(problem, kind)
     graphs = random_graphs(evaluator, 60, 0)
     start = graphs.take(np.arange(len(graphs)))
     evaluator.fit(start, 0, 0.0)
     evaluator.fit(graphs, 25, 1e-13)
     space = conversion.space_for(conversion.SpaceBounds(resolve(SCIENCE)), 2, graphs)
-    objective = OBJECTIVES["real"]
+    square = evaluator.units.scale**2
     agreed = tried = 0
     for i in np.flatnonzero(np.isfinite(start.loss)):
         # The oracle has no mask of the read-out: all nodes must be in use.
         if not graphs.use[i, : (graphs.op[i, :, 0] >= 0).sum()].all():
             continue
-        model = conversion.model_of(evaluator, graphs, i, space, objective, units)
-        square = problem.weight @ (model.predict(problem.x) - problem.y)[:, 0] ** 2
-        assert square == pytest.approx(graphs.loss[i] * units.scale**2, rel=1e-6, abs=1e-18)
-        begin = conversion.model_of(evaluator, start, i, space, objective, units)
+        model = conversion.model_of(evaluator, graphs, i, space)
+        total = mean_loss(model, problem) * problem.weight.sum()
+        assert total == pytest.approx(graphs.loss[i] * square, rel=1e-6, abs=1e-18)
+        begin = conversion.model_of(evaluator, start, i, space)
         fit = levenberg_marquardt(problem, begin, 25)
         tried += 1
-        agreed += fit.loss * problem.weight.sum() == pytest.approx(square, rel=1e-3)
+        agreed += fit.loss * problem.weight.sum() == pytest.approx(total, rel=1e-3)
     assert tried > 20
     assert agreed >= 0.7 * tried
 
 
+def test_logistic_regression_without_coefficients_inside() -> None:
+    """Fisher scoring of the read-out alone is what scikit-learn's solvers find."""
+    rng = np.random.default_rng(5)
+    X, weight = rng.normal(size=(80, 2)), rng.uniform(0.5, 2.0, 80)
+    y = (X[:, 0] - 0.5 * X[:, 1] + rng.logistic(size=80) > 0).astype(int)
+    problem = Problem(X, y[:, None].astype(float), weight, True, True)
+    evaluator = evaluator_of(problem, "probability_sample")
+    graphs = evaluator.empty(1)
+    graphs.op[0, :2, 0] = [p.name for p in PRIMITIVES].index("add")
+    graphs.src[0, 1, 0] = 1
+    graphs.use[0, :2] = True
+    evaluator.fit(graphs, 0, 0.0)
+    oracle = LogisticRegression(C=1e12, tol=1e-12, max_iter=1000).fit(X, y, weight)
+    found = [*oracle.intercept_, *oracle.coef_[0]]
+    np.testing.assert_allclose(graphs.w[0, :3], found, rtol=1e-4)
+
+
 def test_models_and_graphs_are_two_spellings(problem: Problem) -> None:
-    evaluator, units = evaluator_of(problem)
+    evaluator = evaluator_of(problem)
     graphs = random_graphs(evaluator, 40, 1)
     evaluator.fit(graphs, 5, 1e-9)
     graphs = graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))
     space = conversion.space_for(conversion.SpaceBounds(resolve(SCIENCE)), 2, graphs)
     for i in range(len(graphs)):
-        model = conversion.model_of(evaluator, graphs, i, space, OBJECTIVES["real"], units)
-        back = conversion.graphs_of(evaluator, [model], units)
-        again = conversion.model_of(evaluator, back, 0, space, OBJECTIVES["real"], units)
+        model = conversion.model_of(evaluator, graphs, i, space)
+        back = conversion.graphs_of(evaluator, [model])
+        again = conversion.model_of(evaluator, back, 0, space)
         used = model.readout != 0
         np.testing.assert_array_equal(model.architecture, again.architecture)
         np.testing.assert_allclose(model.readout[used], again.readout[used])
@@ -100,7 +126,7 @@ def fitted(evaluator: evaluators.Evaluator) -> evaluators.Graphs:
 
 def test_scored_children_beat_random_ones(problem: Problem) -> None:
     """The share of children better than their parent, scored against random edits."""
-    evaluator, _ = evaluator_of(problem)
+    evaluator = evaluator_of(problem)
     rng = np.random.default_rng(0)
     graph = fitted(evaluator)
     parents, edits = gradient.proposed(evaluator, graph.take([0, 0]), 60, rng)
@@ -121,7 +147,7 @@ def test_scored_children_beat_random_ones(problem: Problem) -> None:
 
 def test_every_proposal_finds_its_room(problem: Problem) -> None:
     """With new nodes of two sources and, if they are switched off, without."""
-    evaluator, _ = evaluator_of(problem)
+    evaluator = evaluator_of(problem)
     graph = fitted(evaluator)
     _, edits = gradient.proposed(
         evaluator, graph, 100, np.random.default_rng(1), compound=False
@@ -136,7 +162,7 @@ def test_every_proposal_finds_its_room(problem: Problem) -> None:
 
 
 def test_every_edit_leaves_a_tidy_graph(problem: Problem) -> None:
-    evaluator, _ = evaluator_of(problem)
+    evaluator = evaluator_of(problem)
     graphs = random_graphs(evaluator, 200, 2)
     for _ in range(5):
         randomly_edited(evaluator, graphs, np.random.default_rng(5))

@@ -9,6 +9,7 @@ import pytest
 
 from autora.skl.darts import DARTSRegressor
 from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, resolve
 from autora.skl.darts.search import conversion, inversion
 from autora.skl.darts.search.power_factors import power_factors
@@ -74,7 +75,7 @@ def test_a_weight_is_a_repetition() -> None:
 def places(y: np.ndarray, names: tuple[str, ...] = SCIENCE) -> list[inversion.Undone]:
     problem = Problem(X, y[:, None], np.ones(len(y)), True, True)
     frame = conversion.SpaceBounds(resolve(names))
-    evaluator = conversion.evaluator_for(frame, problem, conversion.units_of(problem))
+    evaluator = conversion.evaluator_for(frame, problem, OBJECTIVES["real"])
     return inversion.undone(evaluator)
 
 

@@ -15,10 +15,10 @@ from autora.skl.darts import DARTSClassifier, DARTSRegressor, Primitive, registe
 from autora.skl.darts.estimators import base
 from autora.skl.darts.relaxation import candidate_search, compilation, fit
 from autora.skl.darts.search import (
-    fisher_scoring,
     loop,
     parallel,
     population,
+    several_outputs,
 )
 
 Plane = tuple[np.ndarray, np.ndarray]
@@ -152,14 +152,13 @@ def test_threads_hand_over_what_they_have(
 
 
 @pytest.mark.parametrize("place", ["step", "fitted", "simpler"])
-@pytest.mark.parametrize("number", [5, 20])
+@pytest.mark.parametrize("number", [3, 6])
 def test_classifier(
     plane: Plane, monkeypatch: pytest.MonkeyPatch, place: str, number: int
 ) -> None:
-    X, y = plane[0], plane[1] + 0.3 * np.sin(40 * plane[1]) > 0
-    owner = population.Population if place == "step" else fisher_scoring
-    # How many there are depends on how the processor rounds.
-    number = min(number, {"simpler": 6, "step": 10}.get(place, number))
+    """Of three classes, which are searched one after the other and put together."""
+    X, y = plane[0], np.digitize(plane[1] + 0.3 * np.sin(40 * plane[1]), [-0.5, 0.5])
+    owner = population.Population if place == "step" else several_outputs
     model = DARTSClassifier(**OPEN | {"n_candidates": 9000})
     with monkeypatch.context() as patch:
         function = at_call(number, getattr(owner, place), KeyboardInterrupt)
@@ -167,7 +166,7 @@ def test_classifier(
         with pytest.raises(KeyboardInterrupt, match="now"):
             model.fit(X, y)
     usable(model, X)
-    assert model.score(X, y) > 0.7
+    assert model.score(X, y) > 0.5
 
 
 @pytest.mark.parametrize("number", [3, 9])

@@ -21,6 +21,7 @@ import pytest
 from autora.skl.darts.fitting.problem import Problem
 from autora.skl.darts.graph import codegen
 from autora.skl.darts.graph.jets import differentiate
+from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, Primitive, builtin, resolve
 from autora.skl.darts.search import conversion, gradient
 from autora.skl.darts.search import evaluator as evaluators
@@ -66,10 +67,8 @@ def mapped(function: Any) -> Any:
 
 
 def evaluator_of(problem: Problem) -> evaluators.Evaluator:
-    units = conversion.units_of(problem)
-    return conversion.evaluator_for(
-        conversion.SpaceBounds(resolve(SCIENCE)), problem, units
-    )
+    bounds = conversion.SpaceBounds(resolve(SCIENCE))
+    return conversion.evaluator_for(bounds, problem, OBJECTIVES["real"])
 
 
 @pytest.fixture

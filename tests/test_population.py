@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, resolve
 from autora.skl.darts.runtime.budget import Budget
 from autora.skl.darts.search import conversion, parallel, population
@@ -27,7 +28,7 @@ def evaluator_of(
 ) -> Evaluator:
     problem = Problem(inputs, y[:, None], np.ones(len(y)), True, True)
     frame = conversion.SpaceBounds(resolve(names), most_nodes)
-    return conversion.evaluator_for(frame, problem, conversion.units_of(problem))
+    return conversion.evaluator_for(frame, problem, OBJECTIVES["real"])
 
 
 def population_of(y: np.ndarray, options: Options = Options()) -> Population:  # noqa: B008

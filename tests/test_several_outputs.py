@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import sympy
+from scipy.optimize import minimize
+from scipy.special import logsumexp
 
 from autora.skl.darts import DARTSRegressor
 from autora.skl.darts.fitting.problem import Problem
@@ -15,8 +15,9 @@ from autora.skl.darts.graph.model import Model
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import lookup
 from autora.skl.darts.graph.search_space import SearchSpace
+from autora.skl.darts.search import conversion
 from autora.skl.darts.search.assembly import Part, assembled, space_for, upright, whole
-from autora.skl.darts.search.fisher_scoring import response
+from autora.skl.darts.search.forward_selection import levelled
 
 Outputs = tuple[np.ndarray, np.ndarray]
 
@@ -165,24 +166,45 @@ def test_zeros_of_a_sparse_read_out_stay() -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-8)
 
 
-@pytest.mark.parametrize("kind", ["probability_sample", "sigmoid", "real"])
-def test_the_working_response_is_a_newton_step(kind: str) -> None:
-    """For a linear predictor one weighted least-squares fit is one scoring step."""
+def test_one_class_while_the_others_stay() -> None:
+    """The best scores of a class are those of a logistic with the others as an offset."""
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(60, 2))
-    y = (rng.random((60, 1)) < 0.5).astype(float)
-    objective: Any = OBJECTIVES[kind]
-    eta = 0.3 * X[:, [0]]
-    problem = Problem(X, y, rng.uniform(0.5, 2, 60), True, True)
-    made = response(objective, eta, problem, 0)
-    design = np.column_stack([X, np.ones(60)])
-    root = np.sqrt(made.weight)[:, None]
-    found = np.linalg.lstsq(design * root, made.y * root, rcond=None)[0][:, 0]
-    from autora.skl.darts.graph import objectives
+    X = rng.normal(size=(200, 2))
+    y = np.eye(3)[rng.integers(0, 3, 200)]
+    others = rng.normal(size=(200, 2))
+    offset = -logsumexp(others, axis=1)
+    problem = Problem(X, y[:, :1], np.ones(200), True, True, offset=offset)
+    bounds = conversion.SpaceBounds(tuple(lookup(name) for name in ("none", "add")))
+    evaluator = conversion.evaluator_for(bounds, problem, OBJECTIVES["probability_sample"])
+    graphs = evaluator.empty(1)
+    graphs.op[0, :2, 0] = [p.name for p in evaluator.primitives].index("add")
+    graphs.src[0, 1, 0] = 1
+    graphs.use[0, :2] = True
+    evaluator.fit(graphs, 50, 0.0)
 
-    slope, curvature = objective.slopes(objectives.NUMPY, eta, y)
-    weight = problem.weight[:, None]
-    step = np.linalg.solve(
-        design.T @ (design * weight * curvature), design.T @ (weight * slope)
+    def loss(w: np.ndarray) -> float:
+        eta = np.column_stack([w[0] + X @ w[1:], others])
+        return float((logsumexp(eta, axis=1) - (y * eta).sum(axis=1)).sum())
+
+    oracle = minimize(loss, np.zeros(3), tol=1e-12)
+    np.testing.assert_allclose(graphs.w[0, :3], oracle.x, rtol=1e-4, atol=1e-5)
+
+
+def test_scores_lose_what_all_have_in_common() -> None:
+    """A softmax is the same for scores that all grow by as much."""
+    where = space(2, 3)
+    architecture = np.zeros(where.n_edges, int)
+    architecture[[0, where.edges_into(1).start + 1]] = 1  # x1 and x2
+    readout = np.array([[2.0, 2.0, 0.0], [0.0, -1.0, 3.0]])
+    model = Model(
+        where,
+        OBJECTIVES["probability_distribution"],
+        architecture,
+        np.zeros((where.n_edges, where.max_params)),
+        readout,
+        np.zeros(3),
     )
-    np.testing.assert_allclose(found, [0.3, 0, 0] - step[:, 0], rtol=1e-7, atol=1e-9)
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    found = [m for m in levelled(model) if (m.readout[1] == readout[1]).all()]
+    assert [m.readout[0].tolist() for m in found] == [[0.0, 0.0, -2.0]]
+    np.testing.assert_allclose(found[0].predict(X), model.predict(X), rtol=1e-12)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, resolve
 from autora.skl.darts.search import conversion
 from autora.skl.darts.search.canonical_signs import upright
@@ -18,9 +19,8 @@ X = np.random.default_rng(0).uniform(0.5, 2.0, (50, 2))
 
 def evaluator_of(y: np.ndarray) -> Evaluator:
     problem = Problem(X, y, np.ones(len(X)), True, True)
-    return conversion.evaluator_for(
-        conversion.SpaceBounds(resolve(SCIENCE)), problem, conversion.units_of(problem)
-    )
+    bounds = conversion.SpaceBounds(resolve(SCIENCE))
+    return conversion.evaluator_for(bounds, problem, OBJECTIVES["real"])
 
 
 @pytest.fixture(scope="module")

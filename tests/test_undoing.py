@@ -30,7 +30,7 @@ def evaluator_of(y: np.ndarray, names: Any = SCIENCE, trained: bool = True) -> E
     weight = np.random.default_rng(1).uniform(0.5, 1.5, len(y))
     problem = Problem(X, y[:, None], weight, trained, trained)
     frame = conversion.SpaceBounds(resolve(names))
-    return conversion.evaluator_for(frame, problem, conversion.units_of(problem))
+    return conversion.evaluator_for(frame, problem, OBJECTIVES["real"])
 
 
 def searched(evaluator: Evaluator, candidates: int) -> Archive:
@@ -54,8 +54,7 @@ def values(evaluator: Evaluator, graphs: Graphs, i: int) -> np.ndarray:
     """What one graph computes, in the units of y."""
     frame = conversion.SpaceBounds(resolve(SCIENCE), evaluator.n_nodes)
     space = conversion.space_for(frame, evaluator.n_inputs, graphs)
-    real = OBJECTIVES["real"]
-    model = conversion.model_of(evaluator, graphs, i, space, real, evaluator.units)
+    model = conversion.model_of(evaluator, graphs, i, space)
     return model.predict(X)[:, 0]
 
 

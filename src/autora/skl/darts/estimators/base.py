@@ -64,7 +64,8 @@ def _problem(
     data: Rows, what: Specification, tolerance: float | str, measured: bool
 ) -> Problem:
     """The rows, what may be fitted to them and what is good enough."""
-    tried = what.searches_openly and what.objective.least_squares
+    one = what.objective.least_squares or data.y.shape[1] == 1
+    tried = what.searches_openly and one  # classes are not searched, but put together
     return Problem(
         data.x,
         data.y,

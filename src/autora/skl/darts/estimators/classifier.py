@@ -37,10 +37,10 @@ class DARTSClassifier(ClassifierMixin, BaseDARTS):
     the multinomial likelihood. Only differences between those count, so that a class may
     be left without a term of its own.
 
-    The search is that of `DARTSRegressor`. With ``num_graph_nodes="auto"`` it runs on the
-    working response of Fisher scoring; what it finds is refitted under the likelihood and
-    compared by it. So that classes which can be told apart without an error do not drive
-    coefficients to infinity, a tenth of an observation counts as mislabelled.
+    The search is that of `DARTSRegressor` under the likelihood; three and more classes are
+    searched one after the other while the others stay, in up to three rounds. So that
+    classes which can be told apart without an error do not drive coefficients to infinity,
+    a tenth of an observation counts as mislabelled.
 
     Parameters
     ----------

@@ -29,6 +29,8 @@ class Problem(NamedTuple):
     measured: bool = False  #: whether the error of y is known, so that nothing is exact
     tried: float = 0.0  #: see `criteria.TRIED`
     tolerance: float = 0.0  #: error, as a share of the spread of y, that is good enough
+    #: (n,), added to the read-out of one output while other outputs of a softmax stay
+    offset: np.ndarray | None = None
 
     def closed_form(self, objective: Objective) -> bool:
         """Whether the trained read-out is solved for rather than stepped along."""
@@ -47,8 +49,13 @@ def part(problem: Problem, rows: np.ndarray) -> Problem:
     distinct = problem.distinct
     if distinct is not None and distinct < len(problem.x):
         distinct = len(np.unique(problem.x[rows], axis=0))
+    offset = None if problem.offset is None else problem.offset[rows]
     return problem._replace(
-        x=problem.x[rows], y=problem.y[rows], weight=problem.weight[rows], distinct=distinct
+        x=problem.x[rows],
+        y=problem.y[rows],
+        weight=problem.weight[rows],
+        distinct=distinct,
+        offset=offset,
     )
 
 

@@ -46,6 +46,8 @@ class Objective:
         Targets must lie in [0, 1].
     link_name : str
         What equations call the link; none where the read-out is the output.
+    compiled_loss : int
+        Its number in ``search.kernels.arrays``; −1 where the compiled refit lacks it.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Objective:
     competing: bool = False
     probability: bool = False
     link_name: str = ""
+    compiled_loss: int = -1
 
     @property
     def least_squares(self) -> bool:
@@ -108,6 +111,7 @@ def _sigmoid(name: str) -> Objective:
         slopes=_squared_sigmoid_slopes,
         probability=True,
         link_name="logistic",
+        compiled_loss=1,
     )
 
 
@@ -119,6 +123,7 @@ OBJECTIVES = {
             link=lambda m, eta: eta,
             loss=lambda m, eta, y: _mean((eta - y) ** 2),
             slopes=_squared_slopes,
+            compiled_loss=0,
         ),
         _sigmoid("sigmoid"),
         _sigmoid("probability"),
@@ -130,6 +135,7 @@ OBJECTIVES = {
             likelihood=True,
             probability=True,
             link_name="logistic",
+            compiled_loss=2,
         ),
         Objective(
             "probability_distribution",

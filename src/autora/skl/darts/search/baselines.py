@@ -71,6 +71,7 @@ def lines(problem: Problem, objective: Objective, bounds: SpaceBounds) -> list[C
     names = {p.name for p in bounds.primitives}
     needed = {"add"} if n_inputs == 1 else {"add", "mult"}
     able = problem.train_readout and problem.train_bias and "sum" in bounds.aggregations
+    able = able and problem.offset is None
     if not (able and needed <= names):
         return []
     widest = n_inputs if bounds.widest_line is None else bounds.widest_line

@@ -31,7 +31,9 @@ class SpaceBounds(NamedTuple):
     widest_line: int | None = None  #: most inputs of a straight line; None: all
 
 
-def units_of(problem: Problem) -> Units:
+def units_of(problem: Problem, objective: Objective) -> Units:
+    if not objective.least_squares:
+        return Units(0.0, 1.0)
     y = problem.y[:, 0]
     shift = float(mean(y, problem.weight)) if problem.train_bias else 0.0
     scale = 1.0
@@ -43,27 +45,30 @@ def units_of(problem: Problem) -> Units:
 def evaluator_for(
     bounds: SpaceBounds,
     problem: Problem,
-    units: Units,
+    objective: Objective,
     primitives: tuple[Primitive, ...] | None = None,
 ) -> Evaluator:
     """The evaluator of a problem with one output; by default it knows all primitives."""
     primitives = primitives or table(bounds.primitives)
     names = [p.name for p in primitives]
+    units = units_of(problem, objective)
     y = (problem.y[:, 0] - units.shift) / units.scale
     allowed = [names.index(p.name) for p in bounds.primitives if p.name != "none"]
     return Evaluator(
         kernels=loader.load(primitives),
+        objective=objective,
         primitives=primitives,
         allowed=np.array(allowed),
         x=np.array(problem.x.T, order="C"),
         y=y,
         root=np.sqrt(problem.weight),
+        offset=np.zeros(len(y)) if problem.offset is None else problem.offset,
         n_nodes=bounds.max_nodes,
         n_slots=bounds.max_in_degree,
         can_multiply="product" in bounds.aggregations,
         train_readout=problem.train_readout,
         train_bias=problem.train_bias,
-        known=criteria.evidence(problem)._replace(tried=TRIED),
+        known=criteria.evidence(problem, objective.likelihood)._replace(tried=TRIED),
         units=units,
     )
 
@@ -94,12 +99,9 @@ def space_for(
     )
 
 
-def model_of(
-    evaluator: Evaluator, graphs: Graphs, i: int, space: SearchSpace, objective: Objective,
-    units: Units,
-) -> Model:  # fmt: skip
+def model_of(evaluator: Evaluator, graphs: Graphs, i: int, space: SearchSpace) -> Model:
     """Graph number ``i`` as a model in the units of y."""
-    names = space.names
+    names, units = space.names, evaluator.units
     off = -1 if space.none is None else space.none
     architecture = np.full(space.n_edges, off)
     edge = np.zeros((space.n_edges, space.max_params))
@@ -114,7 +116,7 @@ def model_of(
     plain = space.aggregations.index("sum") if "sum" in space.aggregations else 0
     return Model(
         space,
-        objective,
+        evaluator.objective,
         architecture,
         edge,
         graphs.w[i, 1 : 1 + space.n_nodes, None] * units.scale,
@@ -123,7 +125,7 @@ def model_of(
     )
 
 
-def graphs_of(evaluator: Evaluator, models: Sequence[Model], units: Units) -> Graphs:
+def graphs_of(evaluator: Evaluator, models: Sequence[Model]) -> Graphs:
     """Models as a batch of graphs, their coefficients included."""
     graphs = evaluator.empty(len(models))
     names = [p.name for p in evaluator.primitives]
@@ -138,5 +140,5 @@ def graphs_of(evaluator: Evaluator, models: Sequence[Model], units: Units) -> Gr
         size = model.space.n_nodes
         graphs.agg[i, :size] = model.products & (filled[:size] > 1)
         graphs.use[i, :size] = (model.readout[:, 0] != 0) & (filled[:size] > 0)
-        graphs.w[i, 1 : 1 + size] = model.readout[:, 0] / units.scale
+        graphs.w[i, 1 : 1 + size] = model.readout[:, 0] / evaluator.units.scale
     return graphs

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..fitting.coefficients import largest_coefficients
+from ..graph import objectives
+from ..graph.objectives import Objective
 from ..graph.observations import typical_size
 from ..graph.primitives import NUMPY, Primitive, builtin
 from ..selection import criteria
@@ -93,13 +95,18 @@ class Evaluator:
 
     Attributes
     ----------
+    objective : Objective
+        What is minimised.
     primitives : tuple of Primitive
         Those of the compiled program, of which ``allowed`` are in the vocabulary.
     x : ndarray of shape (inputs, n)
     y : ndarray of shape (n,)
-        Standardised to mean 0 and variance 1 where the read-out is trained.
+        Under squared errors standardised to mean 0 and variance 1 where the read-out is
+        trained.
     root : ndarray of shape (n,)
         Square roots of the rows' weights.
+    offset : ndarray of shape (n,)
+        What is added to the read-out under other than squared errors.
     known : Evidence
         What the rows can say.
     units : Units
@@ -107,11 +114,13 @@ class Evaluator:
     """
 
     kernels: Kernels
+    objective: Objective
     primitives: tuple[Primitive, ...]
     allowed: np.ndarray
     x: np.ndarray
     y: np.ndarray
     root: np.ndarray
+    offset: np.ndarray
     n_nodes: int
     n_slots: int
     can_multiply: bool
@@ -136,7 +145,11 @@ class Evaluator:
 
     @cached_property
     def unit(self) -> float:
-        """Sum of squares of the best constant; of what is constant that of y, or 1."""
+        """What losses are compared with: the number of rows of a likelihood, else the sum
+        of squares of the best constant; of what is constant that of y, or 1.
+        """
+        if self.objective.likelihood:
+            return float(self.root @ self.root)
         mean = np.average(self.y, weights=self.root**2)
         for centre in (mean, 0.0):
             total = float(np.sum((self.root * (self.y - centre)) ** 2))
@@ -227,10 +240,12 @@ class Evaluator:
             self.x,
             self.y,
             self.root,
+            self.offset,
             self.form,
             self.base,
             self.train_readout,
             self.train_bias,
+            self.objective.compiled_loss,
         )
 
     def fit(
@@ -268,7 +283,8 @@ class Evaluator:
     def residual(self, graph: Graphs) -> np.ndarray:
         """Errors of a single graph, shape (n,); not finite where it is not."""
         with np.errstate(all="ignore"):
-            return self.y - graph.w[0, 0] - graph.w[0, 1:] @ self.values(graph)[1]
+            eta = graph.w[0, 0] + graph.w[0, 1:] @ self.values(graph)[1]
+            return self.y - self.objective.link(objectives.NUMPY, eta + self.offset)
 
     def apply(self, graphs: Graphs, edits: Edits) -> None:
         """Apply one edit to every graph, in place; a void edit leaves key 0."""
@@ -353,6 +369,7 @@ class Evaluator:
             "x": np.ascontiguousarray(self.x[:, index]),
             "y": self.y[index],
             "root": self.root[index],
+            "offset": self.offset[index],
             "known": known,
         }
         return Evaluator(**fields)

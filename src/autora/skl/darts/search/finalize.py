@@ -10,12 +10,12 @@ from ..fitting.frequencies import with_lowest_frequencies
 from ..fitting.problem import Problem, thinned
 from ..fitting.refit import Fit
 from ..fitting.rounding import with_round_coefficients
-from ..graph.objectives import Objective
+from ..graph.objectives import OBJECTIVES
 from ..graph.primitives import lookup
 from ..graph.search_space import SearchSpace
 from ..selection.candidates import Candidate
 from .conversion import SpaceBounds, graphs_of, model_of, space_for
-from .evaluator import Evaluator, Graphs, Units
+from .evaluator import Evaluator, Graphs
 from .from_sympy import shorter
 from .random_edits import with_keys
 
@@ -82,9 +82,7 @@ def with_shorter(
     evaluator: Evaluator,
     graphs: Graphs,
     bounds: SpaceBounds,
-    objective: Objective,
     problem: Problem,
-    units: Units,
 ) -> Graphs:
     """The graphs, best first; with what algebra makes of that.
 
@@ -105,14 +103,13 @@ def with_shorter(
     if not promising:
         return graphs
     space = space_for(bounds, evaluator.n_inputs, best)
-    model = model_of(evaluator, best, 0, space, objective, units)
+    model = model_of(evaluator, best, 0, space)
     rows = thinned(problem, MOST_ROWS, np.random.default_rng(0))
-    short = shorter(
-        with_round_coefficients(rows, model), bounds, problem.train_readout, rows.x
-    )
+    inner = with_round_coefficients(rows, model).replace(objective=OBJECTIVES["real"])
+    short = shorter(inner, bounds, problem.train_readout, rows.x)
     if short is None:
         return graphs
-    found = with_keys(evaluator, graphs_of(evaluator, [short], units))
+    found = with_keys(evaluator, graphs_of(evaluator, [short]))
     evaluator.fit(found, _SETTLING_STEPS, 1e-13)
     joined = Graphs.join([graphs, found.take(np.flatnonzero(np.isfinite(found.loss)))])
     return joined.take(np.argsort(evaluator.criterion(joined), kind="stable"))
@@ -122,16 +119,14 @@ def as_candidates(
     evaluator: Evaluator,
     graphs: Graphs,
     space: SearchSpace,
-    objective: Objective,
     problem: Problem,
-    units: Units,
 ) -> list[Candidate]:
     """Graphs as models in units of y, where they are finite, too."""
     total = problem.weight.sum()
-    square = units.scale * units.scale  # infinite where ** would raise
+    square = evaluator.units.scale * evaluator.units.scale  # infinite where ** would raise
     found = []
     for i, value in enumerate(evaluator.criterion(graphs)):
-        model = model_of(evaluator, graphs, i, space, objective, units)
+        model = model_of(evaluator, graphs, i, space)
         if model.is_finite:
             model = with_lowest_frequencies(problem, model)
             loss = float(graphs.loss[i] / total * square)

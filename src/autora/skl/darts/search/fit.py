@@ -31,7 +31,7 @@ from ..selection.criteria import evidence, spares_rows
 from ..selection.pareto import Row
 from ..selection.result import EquationDistribution, Result, SearchHistory
 from ..selection.table import constant, rounded, table_of
-from . import fisher_scoring, single_output
+from . import several_outputs, single_output
 from .conversion import SpaceBounds
 from .parallel import Progress
 from .proposals import Options
@@ -60,10 +60,9 @@ class SearchPlan(NamedTuple):
     rounds: bool | str = True  #: "exact": in exact fits alone
 
 
-def _engine(objective: Objective, problem: Problem) -> Any:
-    """The module that searches: `fisher_scoring` for all but one real output."""
-    plain = objective.least_squares and problem.y.shape[1] == 1
-    return single_output if plain else fisher_scoring
+def _engine(problem: Problem) -> Any:
+    """The module that searches."""
+    return single_output if problem.y.shape[1] == 1 else several_outputs
 
 
 def _sampled(
@@ -75,7 +74,7 @@ def _sampled(
 ) -> Model | None:
     """The sampled graph with refitted coefficients; None if none is finite."""
     space, objective = network.space, network.objective
-    engine = _engine(objective, problem)
+    engine = _engine(problem)
     for choice in islice(network.drawn(plan.sampling_strategy, rng), _DRAWS):
         if (choice.architecture == space.none).all():
             return constant(space, objective, problem)
@@ -135,7 +134,7 @@ def run(
     checkpoints = _checkpoints(plan, objective, problem, rng)
     if plan.search_architecture or network is None:
         train, held = split(problem, plan.holds_out, rng)
-        engine = _engine(objective, problem)
+        engine = _engine(problem)
         found = engine.explore(
             plan.bounds, objective, train, plan.budget, plan.options, rng, recorder,
             known if plan.continues else [], plan.restarts, checkpoints,

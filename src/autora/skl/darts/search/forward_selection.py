@@ -1,7 +1,8 @@
 """Several outputs over shared latent nodes, by forward selection.
 
 Parts found for one output or another are added while that pays. Which of them, and which
-outputs read it, is decided by the predicted gain of the whole loss, then by an exact refit.
+outputs read it, is decided by the predicted gain of the whole loss, then by an exact refit;
+what is not needed goes by backward elimination.
 """
 
 from __future__ import annotations
@@ -11,18 +12,22 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..fitting.problem import Problem
+from ..fitting.refit import levenberg_marquardt, without_steep_slopes
 from ..graph import objectives
 from ..graph.model import Model
 from ..graph.primitives import NUMPY
 from ..selection.candidates import Candidate
-from ..selection.criteria import complexity_of, evidence
+from ..selection.criteria import complexity_of, evidence, judged
 from .assembly import Part, assembled, space_for, whole
 from .single_output import Found
-from .true_loss import fitted, simpler
 
 #: Parts offered per output; those tried exactly at every step; most in a model.
 _OFFERED, _TRIED, _MOST_PARTS = 16, 5, 6
 _STEPS = 25
+#: Steps of a try.
+FEW_STEPS = 10
+#: Share of the largest weight of a node that is as good as none.
+_LEVEL = 0.3
 
 
 def offers(found: Sequence[Found]) -> list[Part]:
@@ -126,3 +131,68 @@ def grown(problem: Problem, empty: Model, parts: Sequence[Part]) -> list[Candida
         current = simpler(problem, best)
         path.append(current)
     return path
+
+
+def fitted(problem: Problem, start: Model, steps: int) -> Candidate:
+    """A model with the coefficients that are best under its objective's loss."""
+    fit = without_steep_slopes(problem, levenberg_marquardt(problem, start, steps))
+    return Candidate(fit, judged(fit.model, fit.loss, problem))
+
+
+def simpler(problem: Problem, candidate: Candidate) -> Candidate:
+    """The candidate made simpler as long as that improves the criterion."""
+    while True:
+        tries = [fitted(problem, m, FEW_STEPS) for m in _cheaper(candidate.fit.model)]
+        best = min(tries, key=lambda c: c.criterion, default=candidate)
+        if not best.criterion < candidate.criterion:
+            return candidate
+        candidate = best
+
+
+def _cheaper(model: Model) -> Iterator[Model]:
+    """Models with one read-out weight or edge less, or a simpler primitive on an edge."""
+    if len(model.bias) > 1:
+        for k, q in np.argwhere(model.readout):
+            readout = model.readout.copy()
+            readout[k, q] = 0
+            yield model.replace(readout=readout)
+    space, live = model.space, model.live_nodes()
+    off = -1 if space.none is None else space.none
+    on = (model.architecture != off) & (model.architecture >= 0)
+    for e in np.flatnonzero(on & np.isin(space.targets, list(live))):
+        old = space.primitives[model.architecture[e]]
+        simpler = [
+            i
+            for i, new in enumerate(space.primitives)
+            if new.name == "add" or (new.base == old.base and new.n_params < old.n_params)
+        ]
+        for index in (off, *simpler):
+            if index != model.architecture[e]:
+                yield _changed(model, int(e), index)
+
+
+def levelled(model: Model) -> Iterator[Model]:
+    """The same scores but for what all have in common, as far as that spares weights.
+
+    A softmax does not change when all its scores do by as much.
+    """
+    for k, row in enumerate(model.readout):
+        for weight in np.unique(row[row != 0]):
+            rest = row - weight
+            rest[np.abs(rest) < _LEVEL * np.abs(rest).max()] = 0.0
+            if rest.any():
+                readout = model.readout.copy()
+                readout[k] = rest
+                yield model.replace(readout=readout)
+
+
+def _changed(model: Model, e: int, index: int) -> Model:
+    """The model with another primitive on an edge; empty nodes leave the read-out."""
+    architecture, edge = model.architecture.copy(), model.edge.copy()
+    architecture[e] = index
+    kept = model.space.n_params[index] if index >= 0 else 0
+    edge[e, kept:] = 0
+    cut = model.replace(architecture=architecture, edge=edge)
+    fed = {piece.target for piece in cut.edges()}
+    dead = np.array([k not in fed for k in range(model.space.n_nodes)])
+    return cut.replace(readout=np.where(dead[:, None], 0.0, model.readout))

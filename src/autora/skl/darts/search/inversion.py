@@ -77,10 +77,13 @@ class Undone:
 
 
 def undone(evaluator: Evaluator) -> list[Undone]:
-    """What the vocabulary and the signs of y allow; nothing where read-outs are fixed."""
+    """What the vocabulary and the signs of y allow; nothing where read-outs are fixed, or
+    not fitted to y itself.
+    """
     y = evaluator.y * evaluator.units.scale + evaluator.units.shift
-    trained = evaluator.train_readout and evaluator.train_bias
-    if not trained or evaluator.n_nodes <= _ROOM or not (y.min() > 0 or y.max() < 0):
+    able = evaluator.train_readout and evaluator.train_bias
+    able = able and evaluator.objective.least_squares
+    if not able or evaluator.n_nodes <= _ROOM or not (y.min() > 0 or y.max() < 0):
         return []
     inputs, factors, divisor = _factors(evaluator, y)
     outers = outer_functions(evaluator.primitives)

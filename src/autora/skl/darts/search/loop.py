@@ -201,6 +201,8 @@ class _Search:
         archive = self.population.archive
         if not len(archive.criterion) or archive.exact or self._is_second_opinion():
             return False
+        if self.evaluator.objective.likelihood:  # outcomes are noise by their nature
+            return False
         best = archive.graphs.take([archive.best])
         share = best.loss[0] / self.evaluator.unit
         if share <= self.evaluator.known.floor:

@@ -21,8 +21,8 @@ from ..runtime.budget import Budget
 from ..runtime.checkpoint import Checkpoints
 from ..runtime.restarts import Restarts
 from .archive import Archive
-from .conversion import SpaceBounds, evaluator_for, graphs_of, model_of, space_for, units_of
-from .evaluator import Evaluator, Graphs, Units
+from .conversion import SpaceBounds, evaluator_for, graphs_of, model_of, space_for
+from .evaluator import Evaluator, Graphs
 from .loop import evolve
 from .proposals import Options
 
@@ -125,8 +125,7 @@ class Search:
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def _run(self, rng: np.random.Generator, progress: Callable[[Progress], None]) -> Run:
-        units = units_of(self.problem)
-        evaluator = evaluator_for(self.bounds, self.problem, units)
+        evaluator = evaluator_for(self.bounds, self.problem, self.objective)
         fitted = 0
 
         def watch(archive: Archive, count: int) -> None:
@@ -138,7 +137,7 @@ class Search:
             fitted = count
             progress(self.seen(evaluator, archive.graphs, archive.criterion, count))
 
-        seeds = _seeds(evaluator, self.known, units)
+        seeds = _seeds(evaluator, self.known)
         archive = evolve(
             evaluator, self._budget(), self.options, rng, watch, seeds, self.checkpoints
         )
@@ -158,9 +157,9 @@ class Search:
         best = int(np.argmin(criterion))
 
         def model() -> Model:
-            one, units = graphs.take([best]), units_of(self.problem)
+            one = graphs.take([best])
             space = space_for(self.bounds, evaluator.n_inputs, one)
-            return model_of(evaluator, one, 0, space, self.objective, units)
+            return model_of(evaluator, one, 0, space)
 
         error = float(graphs.loss[best] / evaluator.unit)
         return Progress(count, error, float(criterion[best]), model)
@@ -186,7 +185,7 @@ def run_all(
         run = search(rng, progress)
         return [run], run.interruption
     search = _one_of(restarts, search)
-    evaluator = evaluator_for(search.bounds, search.problem, units_of(search.problem))
+    evaluator = evaluator_for(search.bounds, search.problem, search.objective)
     fitted = 0
 
     def watched(rng: np.random.Generator) -> Run:
@@ -230,7 +229,7 @@ def _in_threads(search: Search, restarts: Restarts) -> bool:
     return restarts.workers <= _FEW_WORKERS and not _SHORT < seconds < np.inf
 
 
-def _seeds(evaluator: Evaluator, known: Sequence[Model], units: Units) -> Graphs:
+def _seeds(evaluator: Evaluator, known: Sequence[Model]) -> Graphs:
     """Known models that fit into the evaluator, as graphs."""
     fitting = [
         m
@@ -238,4 +237,4 @@ def _seeds(evaluator: Evaluator, known: Sequence[Model], units: Units) -> Graphs
         if m.space.n_nodes <= evaluator.n_nodes
         and max(in_degrees(m), default=0) <= evaluator.n_slots
     ]
-    return graphs_of(evaluator, fitting, units)
+    return graphs_of(evaluator, fitting)

@@ -24,9 +24,8 @@ from .conversion import (
     graphs_of,
     model_of,
     space_for,
-    units_of,
 )
-from .evaluator import Evaluator, Graphs, Units
+from .evaluator import Evaluator, Graphs
 from .finalize import (
     MOST_ROWS,
     as_candidates,
@@ -70,13 +69,12 @@ def explore(
     ``known`` models take part from the start. Every restart has the whole budget of
     candidates; those that follow one another share its seconds.
     """
-    units = units_of(problem)
     warm_up(bounds)
     small = thinned(problem, MOST_ROWS, rng)
     search = Search(bounds, objective, small, budget, options, known, checkpoints)
     runs, interruption = run_all(search, restarts, rng, progress)
     fitted, out_of_budget = sum(h.fitted for h in runs), runs[-1].out_of_budget
-    full = evaluator_for(bounds, problem, units)
+    full = evaluator_for(bounds, problem, objective)
     graphs = distinct(Graphs.join([run.graphs for run in runs]))
     if not len(graphs):
         space = SearchSpace(full.n_inputs, 1, 1, bounds.primitives, bounds.aggregations)
@@ -86,11 +84,11 @@ def explore(
     criterion = full.criterion(graphs)
     graphs = graphs.take(np.argsort(criterion, kind="stable"))
     if options.simplify and interruption is None:
-        graphs = with_shorter(full, graphs, bounds, objective, problem, units)
+        graphs = with_shorter(full, graphs, bounds, problem)
     straight = lines(problem, objective, bounds)
     widest = max((max(in_degrees(line.fit.model)) for line in straight), default=1)
     space = space_for(bounds, problem.x.shape[1], graphs, widest)
-    found = as_candidates(full, graphs, space, objective, problem, units)
+    found = as_candidates(full, graphs, space, problem)
     found = _with(found, [_moved(line, space) for line in straight])
     return Found(space, found, fitted, out_of_budget, interruption)
 
@@ -130,7 +128,6 @@ def refit(
     starts. None where nothing is finite on all rows.
     """
     architecture, aggregation = asked
-    units = units_of(problem)
     blank = Model(
         space,
         objective,
@@ -142,25 +139,21 @@ def refit(
     )
     slots = max(bounds.max_in_degree, *in_degrees(blank))
     wide = bounds._replace(max_nodes=space.n_nodes, max_in_degree=slots)
-    evaluator = evaluator_for(wide, problem, units)
+    evaluator = evaluator_for(wide, problem, objective)
     same = [m for m in known if same_graph(m, blank)]
-    graphs = (
-        graphs_of(evaluator, same, units) if same else _draws(evaluator, blank, units, rng)
-    )
+    graphs = graphs_of(evaluator, same) if same else _draws(evaluator, blank, rng)
     graphs = settled(evaluator, graphs, few, rng)
     criterion = evaluator.criterion(graphs)
     best = int(np.argmin(criterion))
     if not np.isfinite(criterion[best]):
         return None
-    model = model_of(evaluator, graphs, best, space, objective, units)
+    model = model_of(evaluator, graphs, best, space)
     return model if model.is_finite else None
 
 
-def _draws(
-    evaluator: Evaluator, blank: Model, units: Units, rng: np.random.Generator
-) -> Graphs:
+def _draws(evaluator: Evaluator, blank: Model, rng: np.random.Generator) -> Graphs:
     """Starts of an architecture: drawn coefficients, the read-out of two kinds."""
-    graphs = graphs_of(evaluator, [blank] * _N_STARTS, units)
+    graphs = graphs_of(evaluator, [blank] * _N_STARTS)
     fed = {edge.source - blank.space.n_inputs for edge in blank.edges()}
     last = np.array([k not in fed for k in range(evaluator.n_nodes)])
     graphs.use[::2] &= last

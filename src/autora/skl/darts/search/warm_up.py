@@ -11,9 +11,9 @@ import numpy as np
 from joblib import cpu_count
 
 from ..fitting.problem import Problem
+from ..graph.objectives import OBJECTIVES
 from ..graph.primitives import lookup
 from .conversion import SpaceBounds, evaluator_for
-from .evaluator import Units
 from .gradient import proposed
 from .random_edits import from_nothing, randomly_edited
 
@@ -72,9 +72,8 @@ def _run(bounds: SpaceBounds, helper: subprocess.Popen | None = None) -> None:
     """Every compiled loop, on a few rows."""
     rng = np.random.default_rng(0)
     x = rng.uniform(1, 2, (8, 1))
-    evaluator = evaluator_for(
-        bounds, Problem(x, x, np.ones(8), True, True), Units(0.0, 1.0)
-    )
+    problem = Problem(x, x, np.ones(8), True, True)
+    evaluator = evaluator_for(bounds, problem, OBJECTIVES["real"])
     graphs = from_nothing(evaluator, 4, rng)
     randomly_edited(evaluator, graphs, rng)
     evaluator.fit(graphs, 2, 1e-9)
@@ -89,5 +88,5 @@ def compile_proposals() -> None:
     bounds, x = SpaceBounds((lookup("none"), lookup("add"))), np.ones((8, 1))
     primitives = (lookup("add"),)
     problem = Problem(x, x, np.ones(8), True, True)
-    evaluator = evaluator_for(bounds, problem, Units(0.0, 1.0), primitives)
+    evaluator = evaluator_for(bounds, problem, OBJECTIVES["real"], primitives)
     proposed(evaluator, evaluator.empty(1), 2, rng)

@@ -70,6 +70,8 @@ def evidence(problem: Problem, likelihood: bool = False) -> Evidence:
     with np.errstate(all="ignore"):
         grain = float(np.mean(np.spacing(np.abs(problem.y)) ** 2))
     exact = -1.0 if problem.measured else max(EXACT, grain / unit)
+    if likelihood:  # what separates all outcomes says nothing about its coefficients
+        exact = NO_NOISE
     return Evidence(
         n,
         distinct * n_outputs,
@@ -131,8 +133,11 @@ def criterion(known: Evidence, share: Any, k: Any, size: Any) -> Any:
 def needed(known: Evidence, value: Any, k: Any, size: Any) -> Any:
     """The share of the constant's loss at which `criterion` has a value; 0 where none."""
     free = freedom(known, k)
+    left = value - known.entry - known.price * size
+    if known.likelihood:
+        return np.maximum(left / (2 * known.n), 0.0)
     with np.errstate(all="ignore"):
-        found = np.exp((value - known.entry - known.price * size) / free)
+        found = np.exp(left / free)
     return np.where(free > 0, found, 0.0)
 
 

@@ -17,10 +17,12 @@ class Data(NamedTuple):
     x: np.ndarray  #: (inputs, n)
     y: np.ndarray  #: (n,)
     root: np.ndarray  #: (n,) square roots of the rows' weights
+    offset: np.ndarray  #: (n,) added to the read-out under other than squared errors
     form: np.ndarray  #: (primitives, 3) whether it has a slope, a shift; its coefficients
     base: np.ndarray  #: (primitives,) number of the function that it applies; −1: none
     train_readout: bool
     train_bias: bool
+    loss: int  #: see `losses`
 
 
 class Functions(NamedTuple):
@@ -53,16 +55,18 @@ class Workspace(NamedTuple):
     partners: np.ndarray  #: (K, S, n) derivative of a node in an edge
     back: np.ndarray  #: (K, n) derivative of the output in a node
     basis: np.ndarray  #: (1 + K, n) orthonormal, of what the read-out can express
+    eta: np.ndarray  #: (n,) values of the read-out
+    root: np.ndarray  #: (n,) square roots of the weights that squared errors have
     residual: np.ndarray  #: (n,) in rows scaled by ``root``
-    jacobian: np.ndarray  #: (K·S·P, n)
+    jacobian: np.ndarray  #: (K·S·P + 1 + K, n)
 
 
 class Equations(NamedTuple):
     """Normal equations of a step, and the trial that it leads to."""
 
-    matrix: np.ndarray  #: (K·S·P, K·S·P)
-    gradient: np.ndarray  #: (K·S·P,)
-    step: np.ndarray  #: (K·S·P,)
+    matrix: np.ndarray  #: (K·S·P + 1 + K, K·S·P + 1 + K)
+    gradient: np.ndarray  #: (K·S·P + 1 + K,)
+    step: np.ndarray  #: (K·S·P + 1 + K,)
     theta: np.ndarray  #: (K, S, P)
     w: np.ndarray  #: (1 + K,)
 
@@ -129,6 +133,8 @@ class Heap(NamedTuple):
     amplitudes: np.ndarray
 
 
+#: Losses, see `losses` and `graph.objectives`.
+SQUARED, SQUARED_LOGISTIC, BERNOULLI = range(3)
 #: Columns of an edit: its kind, the node and slot that it fills, the primitive, its source;
 #: and where the source is a new node, the two sources and the kind of that.
 KIND, NODE, SLOT, OP, SOURCE, FIRST, SECOND, PAIR = range(8)

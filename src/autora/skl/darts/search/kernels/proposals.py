@@ -2,7 +2,8 @@
 
 `scores` says what an edit would gain; `search.gradient` draws the random numbers and
 explains them. The criterion of an edit is compared as
-error · exp(complexity · log(n) / n), which has the same order and needs no logarithm.
+error · exp(complexity · log(n) / n), which has the same order and needs no logarithm. Of a
+likelihood the error is n minus the gain.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .arrays import (
+    BERNOULLI,
     DIFFERENCE,
     FIRST,
     HIDDEN,
@@ -38,7 +40,7 @@ from .arrays import (
 )
 from .compilation import compiled, entry, inlined
 from .graphs import count_nodes
-from .linear_algebra import copy_row
+from .linear_algebra import copy_row, square
 from .refit import expanded
 from .scores import (
     edit_basis,
@@ -61,7 +63,7 @@ class Offers(NamedTuple):
     train_readout: bool
     vocabulary: Vocabulary
     prices: Prices
-    floor: float  #: error that is added, as no smaller one counts
+    floor: float  #: least error that counts
 
 
 class Target(NamedTuple):
@@ -73,6 +75,7 @@ class Target(NamedTuple):
     rank: int
     error: float
     price: float
+    offset: float  #: what is added to errors, as no smaller one counts
 
 
 @compiled
@@ -197,8 +200,8 @@ def offer_slot(best, filled, number, slot, sources, dictionary, target, offers):
                 factor = made * prices.primitive[op]
                 filled = offer_column(
                     best, filled, code, (at_free, at_fixed),
-                    ((free + offers.floor) * factor, (fixed + offers.floor) * factor,
-                     amplitude),
+                    (max(free + target.offset, offers.floor) * factor,
+                     max(fixed + target.offset, offers.floor) * factor, amplitude),
                     slot, op, offers,
                 )  # fmt: skip
                 free = fixed = np.inf
@@ -208,8 +211,11 @@ def offer_slot(best, filled, number, slot, sources, dictionary, target, offers):
 @inlined
 def best_edits(best, data, graph, work, sources, dictionary, slots, offers):
     """Fill ``best`` with the most promising edits of a graph; how many these are."""
-    op, root, prices = graph.op, data.root, offers.prices
+    op, root, prices = graph.op, work.root, offers.prices
     n, n_inputs = root.shape[0], data.x.shape[0]
+    offset = offers.floor
+    if data.loss == BERNOULLI:
+        offset = square(data.root) - square(work.residual)
     q = np.empty((1 + op.shape[0] + work.jacobian.shape[0], n))
     hq, h, t = np.empty(q.shape), np.empty(n), np.empty(n)
     filled = ZERO
@@ -224,7 +230,7 @@ def best_edits(best, data, graph, work, sources, dictionary, slots, offers):
             price /= prices.primitive[op[k, s]]
         late = n_inputs + (k if k >= 0 else count_nodes(op))
         within = (sources[0], sources[1], late)
-        target = Target(h * t, h * h, hq, rank, error, price)
+        target = Target(h * t, h * h, hq, rank, error, price, offset)
         filled = offer_slot(best, filled, number, slot, within, dictionary, target, offers)
     return filled
 

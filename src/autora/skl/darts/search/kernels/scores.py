@@ -94,7 +94,7 @@ def edit_basis(slot, data, graph, work, q):
     Left out is what the edit changes: the node's own read-out column where the whole node
     changes shape (a product, or its only edge) and the tangents that go with it.
     """
-    op, root, k = graph.op, data.root, slot.node
+    op, root, k = graph.op, work.root, slot.node
     whole = slot.product or slot.alone
     column = root.copy()
     rank = append_orthogonal(q, ZERO, column) if data.train_bias else ZERO
