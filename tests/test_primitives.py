@@ -21,7 +21,7 @@ from autora.skl.darts import (
     known_primitives,
     register_primitive,
 )
-from autora.skl.darts.equations.symbolic import namespace
+from autora.skl.darts.equations.symbolic import SYMPY
 from autora.skl.darts.graph.jax_functions import JAX, SINGLE
 from autora.skl.darts.graph.jets import differentiate
 from autora.skl.darts.graph.primitives import (
@@ -126,15 +126,15 @@ def test_quick_functions(name: str) -> None:
     x = np.concatenate([[0], np.arange(-9, 9) * np.pi / 2, sizes]).astype(np.float32)
     wide = x.astype(float)
     slopes = {"sin": np.cos, "cos": lambda z: -np.sin(z), "softplus": expit}
-    value, slope = jax.vmap(jax.value_and_grad(vars(SINGLE)[name]))(x)
+    value, slope = jax.vmap(jax.value_and_grad(getattr(SINGLE, name)))(x)
     assert value.dtype == slope.dtype == np.float32
-    np.testing.assert_allclose(value, vars(NUMPY)[name](wide), rtol=3e-7, atol=3e-7)
+    np.testing.assert_allclose(value, getattr(NUMPY, name)(wide), rtol=3e-7, atol=3e-7)
     np.testing.assert_allclose(slope, slopes[name](wide), rtol=3e-7, atol=3e-7)
 
 
 @pytest.mark.parametrize("name", ["sin", "cos"])
 def test_quick_waves_stay_bounded(name: str) -> None:
-    found = vars(SINGLE)[name](np.array([1e6, -1e10, 3e38], np.float32))
+    found = getattr(SINGLE, name)(np.array([1e6, -1e10, 3e38], np.float32))
     assert (np.abs(found) <= 1 + 1e-6).all()
 
 
@@ -219,7 +219,7 @@ def test_readings_agree(name: str) -> None:
         by_jax = np.asarray(primitive(JAX, jax.numpy.asarray(x), *coefs))
     symbol = sympy.Symbol("x", real=True)
     values = [sympy.Float(c, 17) for c in coefs]
-    expression = sympy.sympify(primitive(namespace(), symbol, *values))
+    expression = sympy.sympify(primitive(SYMPY, symbol, *values))
     by_sympy = [float(expression.subs(symbol, sympy.Float(v, 17))) for v in x]
     np.testing.assert_allclose(by_jax, by_numpy, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(by_sympy, by_numpy, rtol=1e-12, atol=1e-12)
@@ -309,7 +309,7 @@ def test_odd_powers_keep_the_sign(exponent: float) -> None:
     with double_precision():
         by_jax = np.asarray(primitive(JAX, jax.numpy.asarray(x), exponent))
     symbol = sympy.Symbol("x", real=True)
-    equation = primitive(namespace(), symbol, sympy.Float(exponent, 17))
+    equation = primitive(SYMPY, symbol, sympy.Float(exponent, 17))
     by_sympy = [float(equation.subs(symbol, sympy.Float(v, 17))) for v in x]
     for found in (primitive(NUMPY, x, exponent), value, by_jax, by_sympy):
         np.testing.assert_allclose(found, expected, rtol=1e-12)

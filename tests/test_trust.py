@@ -121,10 +121,10 @@ def test_sizes_beyond_all_bounds(kind: Any, scales: tuple[float, float]) -> None
 
 def test_undefined_parts_are_undefined_equations() -> None:
     """SymPy's Max of an undefined number raises."""
-    from autora.skl.darts.equations.symbolic import namespace
+    from autora.skl.darts.equations.symbolic import SYMPY
 
     for number in (sympy.nan, sympy.zoo):
-        assert namespace().maximum(number, 0) is sympy.nan
+        assert SYMPY.maximum(number, 0) is sympy.nan
 
 
 # Threads, processes and what is global

@@ -6,15 +6,14 @@ SymPy is imported when the first equation is asked for, not with the package.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import partial
 from itertools import count
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from ..graph.elementary import NUMPY, Elementary, Functions
 from ..graph.model import Edge, Model, combine
-from ..graph.primitives import NUMPY
 from .printing import console_target, latex_name, text
 
 #: Terms of an equation without latent nodes beyond which it is not written: on one line
@@ -24,55 +23,47 @@ _MOST_ON_A_LINE, _MOST_TERMS = 1_000, 20_000
 _LARGEST_EXPONENT = 100_000
 
 
-@cache
-def namespace() -> SimpleNamespace:
+class _Symbolic(Functions):
     """The elementary functions as SymPy reads them."""
+
+    def whole(self, exponent: Any) -> Any:
+        """A whole exponent as an integer: |x|^4.0 is x^4, and SymPy should know."""
+        import sympy
+
+        is_number = isinstance(exponent, (float, sympy.Float))
+        if is_number and abs(exponent) < 100 and float(exponent).is_integer():
+            return sympy.Integer(round(float(exponent)))
+        return exponent
+
+    def number(self, value: Any) -> float | None:
+        """The number that an argument is, if it is a fitted one."""
+        import sympy
+
+        return float(value) if isinstance(value, (float, sympy.Float)) else None
+
+
+def _named(name: str) -> Any:
     import sympy
 
-    functions = {
-        "exp": sympy.exp,
-        "log": sympy.log,
-        "sqrt": sympy.sqrt,
-        "power": _power,
-        "sin": sympy.sin,
-        "cos": sympy.cos,
-        "tanh": sympy.tanh,
-        "abs": sympy.Abs,
-        "maximum": sympy.Max,
-        "minimum": sympy.Min,
-        "expit": lambda x: 1 / (1 + sympy.exp(-x)),
-        "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
-        "softmax": _softmax,
-    }
-    wrapped = {n: _in_double(n, f) for n, f in functions.items() if hasattr(NUMPY, n)}
-    return SimpleNamespace(**(functions | wrapped))
+    return getattr(sympy, name)
 
 
-@cache
-def steady_namespace() -> SimpleNamespace:
-    """The same, in forms that double precision can evaluate far from zero, too."""
-    import sympy
-
-    def softplus(x: Any) -> Any:
-        if x in (sympy.nan, sympy.zoo):
-            return sympy.nan
-        return sympy.Max(x, 0) + sympy.log(1 + sympy.exp(-sympy.Abs(x)))
-
-    def expit(x: Any) -> Any:
-        return (1 + sympy.tanh(x / 2)) / 2
-
-    def softmax(etas: Sequence[Any]) -> list[Any]:
-        return [1 / sympy.Add(*[sympy.exp(e - eta) for e in etas]) for eta in etas]
-
-    own = {"softplus": softplus, "expit": expit, "softmax": softmax}
-    return SimpleNamespace(**(vars(namespace()) | own))
+def _read(function: Elementary, m: _Symbolic) -> Callable[..., Any]:
+    found = function.reading(function.sympy, function.name, _named, m)
+    return _in_double(function.name, found) if function.elementwise else found
 
 
-def _softmax(etas: Sequence[Any]) -> list[Any]:
-    import sympy
+def _read_steady(function: Elementary, m: _Symbolic) -> Callable[..., Any]:
+    found = (
+        partial(function.steady, m) if function.steady else getattr(SYMPY, function.name)
+    )
+    return _in_double(function.name, found) if function.elementwise else found
 
-    total = sympy.Add(*[sympy.exp(eta) for eta in etas])
-    return [sympy.exp(eta) / total for eta in etas]
+
+#: The elementary functions as SymPy reads them.
+SYMPY = _Symbolic(_read)
+#: The same, in forms that double precision can evaluate far from zero, too.
+STEADY = _Symbolic(_read_steady)
 
 
 def _in_double(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -113,27 +104,6 @@ def floats(values: Any) -> list[Any]:
     return [sympy.Float(float(v), 17) for v in values]
 
 
-def _power(x: Any, exponent: Any) -> Any:
-    """|x|^a; with the sign of x where a is odd."""
-    import sympy
-
-    whole = _whole(exponent)
-    if getattr(whole, "is_odd", False):
-        return x**whole
-    odd = isinstance(exponent, (float, sympy.Float)) and float(exponent) % 2 == 1
-    return (sympy.sign(x) if odd else 1) * sympy.Abs(x) ** whole
-
-
-def _whole(exponent: Any) -> Any:
-    """A whole exponent as an integer: |x|^4.0 is x^4, and SymPy should know."""
-    import sympy
-
-    is_number = isinstance(exponent, (float, sympy.Float))
-    if is_number and abs(exponent) < 100 and float(exponent).is_integer():
-        return sympy.Integer(round(float(exponent)))
-    return exponent
-
-
 def symbols(names: Sequence[str]) -> list[Any]:
     import sympy
 
@@ -150,7 +120,7 @@ def node_symbols(model: Model, taken: Sequence[str] = ()) -> list[Any]:
 
 def edge_expression(edge: Edge, source: Any, steady: bool = False) -> Any:
     """What one edge contributes, as an expression in its source."""
-    functions = steady_namespace() if steady else namespace()
+    functions = STEADY if steady else SYMPY
     return edge.primitive(functions, source, *floats(edge.coefs))
 
 
@@ -169,7 +139,7 @@ def readouts(model: Model, nodes: Sequence[Any]) -> list[Any]:
     return result
 
 
-def linked(model: Model, etas: Sequence[Any], functions: SimpleNamespace) -> list[Any]:
+def linked(model: Model, etas: Sequence[Any], functions: Functions) -> list[Any]:
     """Outputs after the link."""
     link = model.objective.link
     if model.objective.competing:
@@ -210,7 +180,7 @@ def substituted(
 
     if n_terms(model) > most:
         return None
-    functions = steady_namespace() if steady else namespace()
+    functions = STEADY if steady else SYMPY
     centred = model.replace(origin=None)
     latent = centred.evaluate(functions, symbols(input_names), sympy.Integer(0))
     found = readouts(model, latent)
@@ -250,7 +220,7 @@ def _with_whole_exponents(expression: Any) -> Any:
     if not any(power.exp.is_Float for power in expression.atoms(sympy.Pow)):
         return expression
     return expression.replace(
-        lambda e: e.is_Pow and e.exp.is_Float, lambda e: e.base ** _whole(e.exp)
+        lambda e: e.is_Pow and e.exp.is_Float, lambda e: e.base ** SYMPY.whole(e.exp)
     )
 
 

@@ -16,31 +16,21 @@ import numpy as np
 
 from ..equations.python_source import term_source
 from ..equations.simplification import values
-from ..equations.symbolic import floats, namespace, symbols
+from ..equations.symbolic import SYMPY, floats, symbols
 from ..graph import primitives
-from ..graph.codegen import traced
+from ..graph.codegen import loops, traced
+from ..graph.elementary import names
 from ..graph.jax_functions import JAX, SINGLE
 from ..graph.jets import differentiate
 from ..graph.primitives import ARGUMENTS, NUMPY, PARAM_KINDS, Primitive
 
 _ALLOWED = (
     "use only + - * / **, abs(), numbers and the functions of its first argument m: "
-    + ", ".join(sorted(vars(NUMPY)))
+    + ", ".join(names())
 )
 _DOUBLE, _SINGLE, _SLOPE, _STEP = 1e-9, 1e-4, 1e-4, 1e-6
 #: Where formulas are tried: kinks are likelier at round numbers.
 _POINTS = np.array([0.53, 0.89, 1.37])
-#: What the compiled refit calls the elementary functions.
-_COMPILED = {
-    "exponential": np.exp,
-    "logarithm": np.log,
-    "sine": np.sin,
-    "cosine": np.cos,
-    "hyperbolic_tangent": np.tanh,
-    "log_one_plus": math.log1p,
-    "power_of": lambda log, exponent: np.exp(exponent * log),
-    "np": np,
-}
 
 
 def register_primitive(primitive: Primitive) -> Primitive:
@@ -146,7 +136,12 @@ def _check_facts(primitive: Primitive, x: np.ndarray, coefs: np.ndarray) -> None
         raise ValueError(f"{name!r} says even=True, but is not the same at -x and x")
     if primitive.exponent is not None and not np.allclose(value, x**primitive.exponent):
         raise ValueError(f"{name!r} says exponent={primitive.exponent}, but is not that")
-    if inverse is None or primitive.argument != "plain":
+    if primitive.argument != "plain":
+        return
+    period = primitive.period or 0.0
+    if not np.allclose(primitive(NUMPY, x + period, *coefs), value):
+        raise ValueError(f"{name!r} says period={period}, but differs after one")
+    if inverse is None:
         return
     with np.errstate(all="ignore"):
         y = np.asarray(primitive(NUMPY, x, *(inverse.tail or coefs)), float)
@@ -172,12 +167,13 @@ def _readings(
 
     def by_compiler() -> Any:
         value, slopes = np.zeros(len(x)), np.zeros((1 + len(coefs), len(x)))
-        exec(traced(primitive), {**_COMPILED, "u": x, "c": coefs, "v": value, "d": slopes})
+        space = {**loops(), "math": math, "np": np}
+        exec(traced(primitive), {**space, "u": x, "c": coefs, "v": value, "d": slopes})
         return value
 
     def by_sympy() -> Any:
         (symbol,) = symbols(["x"])
-        expression = primitive(namespace(), symbol, *floats(coefs))
+        expression = primitive(SYMPY, symbol, *floats(coefs))
         return values([expression], [symbol], x[:, None])[:, 0].real
 
     def by_text() -> Any:

@@ -42,8 +42,8 @@ def with_lowest_frequencies(problem: Problem, model: Model) -> Model:
     """The model with the lowest frequencies and phases that fit the rows as well."""
     model = _with_small_phases(problem, model)
     for edge in model.edges():
-        waves = edge.primitive.base in ("sin", "cos")
-        if not waves or edge.primitive.argument not in ("scaled", "linear"):
+        wave = edge.primitive.plain.period is not None
+        if not wave or edge.primitive.argument not in ("scaled", "linear"):
             continue
         if edge.source < model.space.n_inputs:
             model = _with_lower(problem, model, edge)
@@ -54,17 +54,18 @@ def _with_small_phases(problem: Problem, model: Model) -> Model:
     coefs = model.edge.copy()
     for edge in model.edges():
         primitive = edge.primitive
-        if primitive.base in ("sin", "cos") and "shift" in primitive.params:
+        period = primitive.plain.period
+        if period is not None and "shift" in primitive.params:
             place = edge.index, primitive.params.index("shift")
-            coefs[place] = _within_half_a_turn(coefs[place])
+            coefs[place] = _within_half_a_turn(coefs[place], period)
     if np.array_equal(coefs, model.edge):
         return model
     wrapped = model.replace(edge=coefs)
     return wrapped if _as_good(problem, wrapped, model) else model
 
 
-def _within_half_a_turn(phase: float) -> float:
-    return phase - 2 * np.pi * np.round(phase / (2 * np.pi))
+def _within_half_a_turn(phase: float, period: float) -> float:
+    return phase - period * np.round(phase / period)
 
 
 def _as_good(problem: Problem, model: Model, other: Model) -> bool:
@@ -75,19 +76,19 @@ def _as_good(problem: Problem, model: Model, other: Model) -> bool:
 
 
 def _with_lower(problem: Problem, model: Model, edge: Edge) -> Model:
-    found = grid(problem.x[:, edge.source])
-    if found is None:
+    found, period = grid(problem.x[:, edge.source]), edge.primitive.plain.period
+    if found is None or period is None:
         return model
     first, step = found
     slope, *shift = edge.coefs
-    turn = 2 * np.pi / step
+    turn = period / step
     turns = np.round(slope / turn)
     if not np.isfinite(turns) or turns == 0:
         return model
     coefs = model.edge.copy()
     coefs[edge.index, 0] = slope - turns * turn
     if shift:
-        coefs[edge.index, 1] = _within_half_a_turn(shift[0] + turns * turn * first)
+        coefs[edge.index, 1] = _within_half_a_turn(shift[0] + turns * turn * first, period)
     for lower in _signs(problem, model.replace(edge=coefs), edge):
         if _as_good(problem, lower, model):
             return lower

@@ -45,8 +45,6 @@ _NO_NOISE = 1e-18
 _PRICE, _SIMPLE_PRICE = 0.5, 0.1
 #: Coefficients that the data leave free for which one is tried.
 _MOST_FREE = 2
-#: Functions at home on the circle.
-_WAVES = ("sin", "cos")
 _ROUND = np.array([constant.value for constant in ROUND])
 _PLAIN = np.array([c.value for c in ROUND if c.pi == c.e == 0])
 _SIMPLEST = frozenset(constant.value for constant in SIMPLEST)
@@ -66,7 +64,9 @@ def _natural(model: Model, place: Place) -> np.ndarray:
         return _ROUND
     primitive = model.space.primitives[model.architecture[place.row]]
     kind = primitive.params[place.column]
-    if kind == "slope" or (kind == "shift" and primitive.base in _WAVES):
+    period = primitive.plain.period
+    circular = period is not None and period % np.pi == 0
+    if kind == "slope" or (kind == "shift" and circular):
         return _ROUND
     return _PLAIN
 

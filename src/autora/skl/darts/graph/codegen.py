@@ -1,177 +1,113 @@
-"""Primitives as source text: a fifth reading of their formulas, with derivatives.
+"""Primitives as compiled code: one more reading of their formulas, with derivatives.
 
-A traced scalar writes, line by line, what a formula does to a value and to its partial
-derivatives (forward-mode differentiation). The lines become one loop over the rows per
-primitive, which the fast refit compiles; the table of primitives stays the only place
-where a formula is written.
+A formula is read with the names of values in place of numbers, and writes line by line what
+it does to them; with duals of such names it writes their derivatives, too. The lines become
+one loop over the rows per primitive, which the fast refit compiles; the table of primitives
+stays the only place where a formula is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import SimpleNamespace
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+from .elementary import ELEMENTARY, NUMPY, Elementary, Formula, Functions
+from .jets import JET, Dual
 from .primitives import Primitive
-
-_Number = int | float
+from .source_text import ATOM, Text, text
 
 
 class _Lines:
-    """Statements so far, each assigning a fresh name."""
+    """Statements so far, each assigning a fresh name; none is written twice."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self.names: dict[str, str] = {}
 
     def assign(self, expression: str) -> str:
-        name = f"t{len(self.lines)}"
-        self.lines.append(f"{name} = {expression}")
-        return name
+        return self.names.setdefault(expression, f"t{len(self.names)}")
+
+    @property
+    def lines(self) -> list[str]:
+        return [f"{name} = {expression}" for expression, name in self.names.items()]
 
 
-class _Scalar:
-    """A name that holds a value and the names of its non-zero partial derivatives."""
+class _Name(Text):
+    """The name of a value, with the lines that led to it."""
 
-    __slots__ = ("lines", "partials", "value")
+    __slots__ = ("lines",)
 
-    def __init__(self, lines: _Lines, value: str, partials: dict[int, str]) -> None:
-        self.lines, self.value, self.partials = lines, value, partials
+    def __init__(self, lines: _Lines, code: str) -> None:
+        super().__init__(code)
+        self.lines = lines
 
-    def _mapped(self, value: str, slope: str) -> _Scalar:
-        """A function of this scalar, from its value and its slope."""
-        name = self.lines.assign(value)
-        if not self.partials:
-            return _Scalar(self.lines, name, {})
-        factor = self.lines.assign(slope.replace("@", name))
-        partials = {
-            i: self.lines.assign(f"{factor} * {p}") for i, p in self.partials.items()
-        }
-        return _Scalar(self.lines, name, partials)
+    def made(self, code: str, binding: int = ATOM) -> _Name:
+        return _Name(self.lines, self.lines.assign(code))
 
-    def _joined(self, other: _Scalar, value: str, left: str, right: str) -> _Scalar:
-        """A function of two scalars, from its value and its two slopes."""
-        name = self.lines.assign(value)
-        if not (self.partials or other.partials):
-            return _Scalar(self.lines, name, {})
-        slopes = (self.lines.assign(left), self.lines.assign(right))
-        partials = {}
-        for i in sorted({*self.partials, *other.partials}):
-            terms = [
-                f"{slope} * {scalar.partials[i]}"
-                for slope, scalar in zip(slopes, (self, other), strict=True)
-                if i in scalar.partials
-            ]
-            partials[i] = self.lines.assign(" + ".join(terms))
-        return _Scalar(self.lines, name, partials)
+    def __abs__(self) -> _Name:
+        return _CODE.abs(self)
 
-    def _lift(self, other: _Scalar | _Number) -> _Scalar:
-        if isinstance(other, _Scalar):
-            return other
-        return _Scalar(self.lines, repr(float(other)), {})
+    def __pow__(self, exponent: Any) -> Any:
+        if isinstance(exponent, Text):
+            return _CODE.exp(exponent * _CODE.log(self))
+        if exponent in (1, 2):
+            return self if exponent == 1 else self * self
+        return super().__pow__(exponent)
 
-    def __neg__(self) -> _Scalar:
-        return self._mapped(f"-{self.value}", "-1.0")
+    def __rpow__(self, base: Any) -> Any:
+        return _CODE.exp(self * _CODE.log(base))
 
-    def __pos__(self) -> _Scalar:
-        return self
+    def _compared(self, sign: str, other: Any) -> Text:
+        """1 where a comparison holds, else 0; for derivatives."""
+        return self.made(f"1.0 if {self.code} {sign} {text(other).code} else 0.0")
 
-    def __abs__(self) -> _Scalar:
-        sign = f"(1.0 if {self.value} > 0.0 else -1.0)"
-        return self._mapped(
-            f"abs({self.value})", f"(0.0 if {self.value} == 0.0 else {sign})"
-        )
+    def __gt__(self, other: Any) -> Text:
+        return self._compared(">", other)
 
-    def __add__(self, other: Any) -> _Scalar:
-        b = self._lift(other)
-        return self._joined(b, f"{self.value} + {b.value}", "1.0", "1.0")
+    def __ge__(self, other: Any) -> Text:
+        return self._compared(">=", other)
 
-    __radd__ = __add__
+    def __lt__(self, other: Any) -> Text:
+        return self._compared("<", other)
 
-    def __sub__(self, other: Any) -> _Scalar:
-        b = self._lift(other)
-        return self._joined(b, f"{self.value} - {b.value}", "1.0", "-1.0")
-
-    def __rsub__(self, other: Any) -> _Scalar:
-        return self._lift(other) - self
-
-    def __mul__(self, other: Any) -> _Scalar:
-        b = self._lift(other)
-        return self._joined(b, f"{self.value} * {b.value}", b.value, self.value)
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> _Scalar:
-        b = self._lift(other)
-        slope = f"-{self.value} / ({b.value} * {b.value})"
-        return self._joined(b, f"{self.value} / {b.value}", f"1.0 / {b.value}", slope)
-
-    def __rtruediv__(self, other: Any) -> _Scalar:
-        return self._lift(other) / self
-
-    def __pow__(self, exponent: Any) -> _Scalar:
-        if isinstance(exponent, _Scalar):
-            return _SOURCE.exp(exponent * _SOURCE.log(self))
-        a = self.value
-        if exponent == 2:
-            return self._mapped(f"{a} * {a}", f"2.0 * {a}")
-        return self._mapped(
-            f"{a} ** {exponent!r}", f"{exponent!r} * {a} ** {exponent - 1!r}"
-        )
-
-    def __rpow__(self, base: Any) -> _Scalar:
-        return self._lift(base) ** self
+    def __le__(self, other: Any) -> Text:
+        return self._compared("<=", other)
 
 
-def _maximum(a: Any, b: Any) -> _Scalar:
-    first = a if isinstance(a, _Scalar) else b
-    a, b = first._lift(a), first._lift(b)
-    larger = f"{a.value} > {b.value}"
-    return a._joined(
-        b,
-        f"{a.value} if {larger} else {b.value}",
-        f"1.0 if {larger} else 0.0",
-        f"0.0 if {larger} else 1.0",
-    )
+class _Code(Functions):
+    """The elementary functions in compiled code."""
+
+    def text(self, template: str, *arguments: Any) -> _Name:
+        """A line of code; ``{0}`` stands for the first argument."""
+        inner = next(a for a in arguments if isinstance(a, _Name))
+        codes = (a if isinstance(a, Text) else text(float(a)) for a in arguments)
+        return inner.made(template.format(*(code.at(ATOM) for code in codes)))
+
+    def slopes_of(self, function: Elementary) -> tuple[Formula, ...]:
+        return function.compiled_slopes or function.slopes
+
+    def chained(self, slope: Any, inner: Any) -> Any:
+        return slope if isinstance(inner, float) and inner == 1 else slope * inner
 
 
-def _power(x: _Scalar, a: Any) -> _Scalar:
-    exponent = x._lift(a)
-    u, e = x.value, exponent.value
-    size = x.lines.assign(f"abs({u})")
-    log = x.lines.assign(f"logarithm({size})")
-    value = x.lines.assign(f"power_of({log}, {e})")
-    odd = x.lines.assign(f"{e} - 2.0 * np.floor(0.5 * {e}) == 1.0")
-    value = x.lines.assign(f"-{value} if {odd} & ({u} < 0.0) else {value}")
-    return x._joined(
-        exponent,
-        value,
-        f"0.0 if {u} == 0.0 else {e} * {value} / {u}",
-        f"0.0 if {u} == 0.0 else {value} * {log}",
-    )
+def _compiled(function: Elementary, m: Functions) -> Callable[..., Any]:
+    named = partial(partial, m.text)
+    found = function.reading(function.compiled, f"np.{function.name}({{}})", named, m)
+
+    def of(*arguments: Any) -> Any:
+        if any(isinstance(a, _Name) for a in arguments):
+            return found(*arguments)
+        return float(getattr(NUMPY, function.name)(*arguments))
+
+    return of
 
 
-def _softplus(x: _Scalar) -> _Scalar:
-    u = x.value
-    small = x.lines.assign(f"exponential(-abs({u}))")
-    value = f"({u} if {u} > 0.0 else 0.0) + log_one_plus({small})"
-    return x._mapped(value, f"(1.0 if {u} > 0.0 else {small}) / (1.0 + {small})")
+_CODE = _Code(_compiled)
 
 
-#: The elementary functions as source text; "@" stands for the value just computed.
-_SOURCE = SimpleNamespace(
-    exp=lambda x: x._mapped(f"exponential({x.value})", "@"),
-    log=lambda x: x._mapped(f"logarithm({x.value})", f"1.0 / {x.value}"),
-    sin=lambda x: x._mapped(f"sine({x.value})", f"cosine({x.value})"),
-    cos=lambda x: x._mapped(f"cosine({x.value})", f"-sine({x.value})"),
-    tanh=lambda x: x._mapped(f"hyperbolic_tangent({x.value})", "1.0 - @ * @"),
-    expit=lambda x: x._mapped(f"1.0 / (1.0 + exponential(-{x.value}))", "@ * (1.0 - @)"),
-    sqrt=lambda x: x._mapped(f"np.sqrt({x.value})", "0.5 / @"),
-    abs=abs,
-    maximum=_maximum,
-    minimum=lambda a, b: -_maximum(-a, -b),
-    power=_power,
-    softplus=_softplus,
-)
+def loops() -> dict[str, Callable[..., Any]]:
+    """Functions that compiled code imports, and what they compute."""
+    return {name: f for record in ELEMENTARY.values() for name, f in record.loops.items()}
 
 
 def _branch(primitive: Primitive, derivatives: bool) -> list[str]:
@@ -181,14 +117,20 @@ def _branch(primitive: Primitive, derivatives: bool) -> list[str]:
     """
     lines = _Lines()
     size = primitive.n_params
-    names = ["x", *(f"c{j}" for j in range(size))]
-    partials = [{j: "1.0"} if derivatives else {} for j in range(1 + size)]
-    args = [_Scalar(lines, *of) for of in zip(names, partials, strict=True)]
-    result = primitive(_SOURCE, *args)
-    body = ["x = u[i]", *lines.lines, f"v[i] = {result.value}"]
+    args = [_Name(lines, name) for name in ("x", *(f"c{j}" for j in range(size)))]
     if derivatives:
-        body += [f"d[{j}, i] = {result.partials.get(j, '0.0')}" for j in range(1 + size)]
+        duals = [Dual(_CODE, name, {j: 1.0}) for j, name in enumerate(args)]
+        result = primitive(JET, *duals)
+        slopes = [text(result.partials.get(j, 0.0)).code for j in range(1 + size)]
+        value = text(result.value).code
+        ends = [
+            f"v[i] = {value}",
+            *(f"d[{j}, i] = {slope}" for j, slope in enumerate(slopes)),
+        ]
+    else:
+        ends = [f"v[i] = {text(primitive(_CODE, *args)).code}"]
     head = [f"c{j} = c[{j}]" for j in range(size)]
+    body = ["x = u[i]", *lines.lines, *ends]
     return [*head, "for i in range(v.shape[0]):", *("    " + line for line in body)]
 
 

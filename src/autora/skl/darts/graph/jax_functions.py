@@ -8,11 +8,15 @@ in single precision, uses such formulas.
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
+import pkgutil
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from .elementary import Elementary, Functions
 
 #: π in three parts: multiples of the first are exact up to 2¹⁵, so that reducing an
 #: argument loses no digits (Cody & Waite, Software Manual for the Elementary Functions,
@@ -23,28 +27,14 @@ _PI.append(np.float32(math.pi - float(_PI[0]) - float(_PI[1])))
 _SINE = [(-1) ** (k // 2) / math.factorial(k) for k in (3, 5, 7, 9, 11)]
 
 
-def _power(x: jax.Array, a: jax.Array) -> jax.Array:
-    size = jnp.abs(x) ** a
-    return jnp.where((x < 0) & (a % 2 == 1), -size, size)
+def _read(function: Elementary, m: Functions) -> Callable[..., Any]:
+    return function.reading(
+        function.jax, f"jax.numpy.{function.name}", pkgutil.resolve_name, m
+    )
 
 
 #: Elementary functions and links in the precision of their arguments.
-JAX = SimpleNamespace(
-    exp=jnp.exp,
-    log=jnp.log,
-    sqrt=jnp.sqrt,
-    power=_power,
-    sin=jnp.sin,
-    cos=jnp.cos,
-    tanh=jnp.tanh,
-    abs=jnp.abs,
-    maximum=jnp.maximum,
-    minimum=jnp.minimum,
-    expit=jax.nn.sigmoid,
-    softplus=jax.nn.softplus,
-    softmax=jax.nn.softmax,
-    log_softmax=jax.nn.log_softmax,
-)
+JAX = Functions(_read)
 
 
 def _wave(x: jax.Array, phase: float) -> jax.Array:
@@ -61,39 +51,39 @@ def _wave(x: jax.Array, phase: float) -> jax.Array:
     return (rest + rest * series) * (1 - 2 * odd)
 
 
-@jax.custom_jvp
-def _sin(x: jax.Array) -> jax.Array:
+def quick_sine(x: jax.Array) -> jax.Array:
     return _wave(x, 0.0)
 
 
-@jax.custom_jvp
-def _cos(x: jax.Array) -> jax.Array:
+def quick_cosine(x: jax.Array) -> jax.Array:
     return -_wave(x, 0.5)
 
 
-@jax.custom_jvp
-def _softplus(x: jax.Array) -> jax.Array:
+def quick_softplus(x: jax.Array) -> jax.Array:
     return jnp.maximum(x, 0) + jnp.log(1 + jnp.exp(-jnp.abs(x)))
 
 
-_sin.defjvp(lambda x, dx: (_sin(*x), _cos(*x) * dx[0]))
-_cos.defjvp(lambda x, dx: (_cos(*x), -_sin(*x) * dx[0]))
-_softplus.defjvp(lambda x, dx: (_softplus(*x), jax.nn.sigmoid(x[0]) * dx[0]))
-
-
-def _quick_power(x: jax.Array, a: jax.Array) -> jax.Array:
+def quick_power(x: jax.Array, a: jax.Array) -> jax.Array:
     size = jnp.exp(a * jnp.log(jnp.abs(x)))
     return jnp.where((x < 0) & (a - 2 * jnp.floor(a / 2) == 1), -size, size)
 
 
+def _read_single(function: Elementary, m: Functions) -> Callable[..., Any]:
+    if not function.single:
+        return getattr(JAX, function.name)
+    quick = globals()[function.single]
+    if len(function.slopes) > 1:
+        return quick
+    (slope,), quick = function.slopes, jax.custom_jvp(quick)
+
+    def differential(x: tuple, dx: tuple) -> tuple[jax.Array, jax.Array]:
+        value = quick(*x)
+        return value, slope(m, *x, value) * dx[0]
+
+    quick.defjvp(differential)
+    return quick
+
+
 #: The same in single precision, for CPUs: a few units in the last place of 1 off, powers
 #: of 0 left undefined where the exponent is 0.
-SINGLE = SimpleNamespace(
-    **{
-        **vars(JAX),
-        "power": _quick_power,
-        "sin": _sin,
-        "cos": _cos,
-        "softplus": _softplus,
-    }
-)
+SINGLE = Functions(_read_single)

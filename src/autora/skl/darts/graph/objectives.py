@@ -8,19 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, log_softmax, softmax
 
-#: The functions an objective may use, as NumPy reads them.
-NUMPY = SimpleNamespace(
-    expit=expit,
-    softplus=lambda x: np.logaddexp(0.0, x),
-    softmax=lambda x: softmax(x, axis=-1),
-    log_softmax=lambda x: log_softmax(x, axis=-1),
-)
+from .elementary import NUMPY as NUMPY
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit
+
+from .elementary import ELEMENTARY, Elementary, Inverse, everywhere
+from .elementary import NUMPY as NUMPY
 
 #: What a coefficient does in a formula; this decides where its search starts.
 PARAM_KINDS = ("slope", "shift", "shape")
@@ -26,64 +27,6 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "shifted": ("shift",),
     "linear": ("slope", "shift"),
 }
-
-
-def _power(x: Any, a: Any) -> Any:
-    """|x|^a, with the sign of x where a is an odd whole number: x³ is x³."""
-    return np.where(np.less(x, 0) & (np.mod(a, 2) == 1), -1.0, 1.0) * np.abs(x) ** a
-
-
-#: The elementary functions a formula may use, as NumPy reads them.
-NUMPY = SimpleNamespace(
-    exp=np.exp,
-    log=np.log,
-    sqrt=np.sqrt,
-    power=_power,
-    sin=np.sin,
-    cos=np.cos,
-    tanh=np.tanh,
-    abs=np.abs,
-    maximum=np.maximum,
-    minimum=np.minimum,
-    expit=expit,
-    softplus=lambda x: np.logaddexp(0.0, x),
-)
-
-
-def _everywhere(x: Any, *_: Any) -> Any:
-    return np.isfinite(x)
-
-
-@dataclass(frozen=True)
-class Inverse:
-    """How y = f(A) is solved for A, so that a search may look for A.
-
-    Parameters
-    ----------
-    value : callable
-        A from y, both arrays of shape (n,).
-    slope : callable
-        |dy/dA| from y, up to a constant factor: how much an error of A counts in y.
-    homogeneous : bool, default=False
-        Whether a positive factor of A is one of y, as for a power; the read-out then takes
-        it over.
-    absorbs_shift : bool, default=False
-        Whether a shift of A is a factor of y, as for an exponential.
-    positive : bool, default=False
-        Whether A has to be positive.
-    below : float, default=inf
-        Bound of y.
-    tail : tuple of float, default=()
-        The coefficients of f with which this is its inverse.
-    """
-
-    value: Callable[[np.ndarray], np.ndarray]
-    slope: Callable[[np.ndarray], np.ndarray]
-    homogeneous: bool = False
-    absorbs_shift: bool = False
-    positive: bool = False
-    below: float = np.inf
-    tail: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,20 +57,26 @@ class Primitive:
         Whether f(−x) = f(x), so that a sign of the argument does not matter.
     exponent : float, default=None
         p where the function is x^p.
+    period : float, default=None
+        Of the plain function; the search then tells the lowest frequency.
     inverse : Inverse, default=None
         How it is undone; the search then also looks for what stands inside it.
+    function : Elementary, default=None
+        The elementary function that the plain one is.
     """
 
     name: str
     formula: Callable[..., Any]
     params: tuple[str, ...] = ()
-    domain: Callable[..., Any] = _everywhere
+    domain: Callable[..., Any] = everywhere
     smooth: bool = False
     base: str = ""
     argument: str = "plain"
     even: bool = False
     exponent: float | None = None
+    period: float | None = None
     inverse: Inverse | None = None
+    function: Elementary | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base", self.base or self.name)
@@ -140,6 +89,12 @@ class Primitive:
     def straight(self) -> bool:
         """Whether it is a straight line in x, whatever the coefficients."""
         return self.base in ("add", "subtract")
+
+    @property
+    def plain(self) -> Primitive:
+        """The plain function that it applies, without what it does to its argument."""
+        own = self.argument == "plain" or self.base == self.name
+        return self if own else lookup(self.base)
 
     def __call__(self, m: Any, x: Any, *coefs: Any) -> Any:
         return self.formula(m, x, *coefs)
@@ -175,12 +130,29 @@ def _of(base: Primitive, argument: str, name: str = "") -> Primitive:
         base.smooth,
         base.name,
         argument,
+        period=base.period,
         inverse=base.inverse,
+        function=base.function,
     )
 
 
-def _logit_slope(y: np.ndarray) -> np.ndarray:
-    return y * expit(-logit(y))
+def _elementary(
+    function: str, name: str = "", params: tuple[str, ...] = (), **facts: Any
+) -> Primitive:
+    """The primitive that is an elementary function, with all that is known of it."""
+    record = ELEMENTARY[function]
+    return Primitive(
+        name or function,
+        lambda m, *args: getattr(m, function)(*args),
+        params,
+        record.domain,
+        record.smooth,
+        even=record.parity == 1,
+        period=record.period,
+        inverse=record.inverse,
+        function=record,
+        **facts,
+    )
 
 
 _ADD = Primitive("add", lambda m, x: x, smooth=True, exponent=1.0)
@@ -196,20 +168,11 @@ _PLAIN = {
     p.name: p
     for p in (
         Primitive("relu", lambda m, x: m.maximum(x, 0), smooth=True),
-        Primitive(
-            "logistic",
-            lambda m, x: m.expit(x),
-            smooth=True,
-            inverse=Inverse(logit, _logit_slope, below=1.0),
-        ),
-        Primitive(
-            "exp",
-            lambda m, x: m.exp(x),
-            inverse=Inverse(np.log, lambda y: y, absorbs_shift=True),
-        ),
-        Primitive("cos", lambda m, x: m.cos(x), smooth=True, even=True),
-        Primitive("sin", lambda m, x: m.sin(x), smooth=True),
-        Primitive("tanh", lambda m, x: m.tanh(x), smooth=True),
+        _elementary("expit", "logistic"),
+        _elementary("exp"),
+        _elementary("cos"),
+        _elementary("sin"),
+        _elementary("tanh"),
         Primitive(
             "reciprocal",
             lambda m, x: 1 / x,
@@ -217,7 +180,7 @@ _PLAIN = {
             exponent=-1.0,
             inverse=Inverse(np.reciprocal, np.square, homogeneous=True),
         ),
-        Primitive("ln", lambda m, x: m.log(x), domain=lambda x: x > 0),
+        _elementary("log", "ln"),
         Primitive(
             "softplus",
             lambda m, x, beta: m.softplus(beta * x) / beta,
@@ -231,22 +194,8 @@ _PLAIN = {
             lambda x, beta: beta != 0,
         ),
         Primitive("square", lambda m, x: x**2, even=True, exponent=2.0),
-        Primitive(
-            "sqrt",
-            lambda m, x: m.sqrt(x),
-            domain=lambda x: x >= 0,
-            exponent=0.5,
-            inverse=Inverse(np.square, lambda y: 1 / y, homogeneous=True, positive=True),
-        ),
-        Primitive(
-            "power",
-            lambda m, x, a: m.power(x, a),
-            ("shape",),
-            lambda x, a: (x != 0) | (a >= 0),
-            inverse=Inverse(  # of 1/√A
-                lambda y: y**-2, lambda y: y**3, homogeneous=True, tail=(-0.5,)
-            ),
-        ),
+        _elementary("sqrt", exponent=0.5),
+        _elementary("power", params=("shape",)),
     )
 }
 #: The variants of every function; a scale or shift that would be redundant is left out:

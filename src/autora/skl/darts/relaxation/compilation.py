@@ -21,7 +21,14 @@ from typing import Any
 import jax
 import jaxlib
 
-from ..graph import architecture, jax_functions, objectives, primitives, search_space
+from ..graph import (
+    architecture,
+    elementary,
+    jax_functions,
+    objectives,
+    primitives,
+    search_space,
+)
 from ..runtime import disk_cache
 from . import batches, bilevel, forking, loops, mixture
 from .bilevel import History
@@ -32,6 +39,7 @@ MAX_PROGRAMS = 48
 #: The modules that decide what a program computes; a test compares with the imports.
 SOURCES = (
     architecture,
+    elementary,
     primitives,
     search_space,
     objectives,

@@ -35,7 +35,6 @@ _MOST_TERMS = 60
 _TRACE = 1e-12
 #: What terms leave that cancel, as a share of the largest.
 _CANCELLED = 1e-14
-_FUNCTIONS = ("exp", "ln", "sin", "cos", "tanh", "logistic")
 
 
 class _Unwritable(Exception):
@@ -82,6 +81,8 @@ class _Writer:
     ) -> None:
         self.bounds, self.n_inputs, self.sign = bounds, len(symbols), sign
         self.sizes = {p.name: p.n_params for p in bounds.primitives}
+        plain = dict.fromkeys(p.plain for p in bounds.primitives)
+        self.functions = {p.name: p.function for p in plain if p.function is not None}
         self.known = {symbol: i for i, symbol in enumerate(symbols)}
         self.nodes: list[tuple[str, list[_Piece]]] = []
 
@@ -139,17 +140,14 @@ class _Writer:
 
     def piece(self, expression: Any) -> _Piece:
         """An edge that brings the expression's value."""
-        import sympy
-
         slope, constant, inner = _affine_parts(expression)
         if constant != 0 or slope != 1:
             return self._affine(self.source(inner), slope, constant)
+        for name, function in self.functions.items():
+            if (argument := function.argument_of(expression)) is not None:
+                return self._applied(name, argument)
         if expression.is_Pow and expression.exp.is_Number:
             return self._power(expression.base, float(expression.exp))
-        functions = (sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.tanh)
-        for name, function in zip(_FUNCTIONS, functions, strict=False):
-            if isinstance(expression, function):
-                return self._applied(name, expression.args[0])
         if not (expression.is_Symbol or expression.is_Mul or expression.is_Add):
             raise _Unwritable
         return self._affine(self.source(expression), 1.0, 0.0)
@@ -176,8 +174,6 @@ class _Writer:
     def _power(self, base: Any, exponent: float) -> _Piece:
         import sympy
 
-        if exponent == -1 and (argument := _logistic_of(base)) is not None:
-            return self._applied("logistic", argument)
         if isinstance(base, sympy.Abs) and exponent % 2 != 1:
             base = base.args[0]
             if exponent == 0.5 and self.sign(base) <= 0:  # a square root is one of u
@@ -220,18 +216,6 @@ def _affine_parts(expression: Any) -> tuple[float, float, Any]:
 def _bends(term: Any) -> bool:
     """Whether a term is a power or function, whose edge takes no constant along."""
     return not (term.is_Symbol or term.is_Mul or term.is_Add)
-
-
-def _logistic_of(base: Any) -> Any:
-    """u where the base is 1 + exp(−u), else None."""
-    import sympy
-
-    constant, rest = base.as_coeff_Add()
-    factor, power = rest.as_coeff_Mul()
-    if constant != 1 or not isinstance(power, sympy.exp) or not factor > 0:
-        return None
-    shift = sympy.Float(float(np.log(float(factor)))) if factor != 1 else 0
-    return sympy.expand_mul(-power.args[0] - shift)
 
 
 def _read_out(writer: _Writer, expression: Any) -> tuple[dict[int, float], float]:

@@ -19,16 +19,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from ...graph.codegen import functions
-from ...graph.primitives import Primitive, lookup
+from ...graph.codegen import functions, loops
+from ...graph.primitives import Primitive
 
 _HEAD = '''"""The functions of a vocabulary; safe to delete."""
+import math
 import numpy as np
 
 from autora.skl.darts.search.kernels.compilation import INTEGER, ROW, ROWS, addressed
-from autora.skl.darts.search.kernels.elementary import (
-    cosine, exponential, hyperbolic_tangent, log_one_plus, logarithm, power_of, sine,
-)
+from autora.skl.darts.search.kernels.elementary import {loops}
 
 
 '''
@@ -48,7 +47,7 @@ class Kernels(NamedTuple):
 
 def bases_of(primitives: tuple[Primitive, ...]) -> tuple[list[Primitive], list[int]]:
     """The plain functions of primitives, and which of them each one applies."""
-    plain = [p if p.argument == "plain" else lookup(p.base) for p in primitives]
+    plain = [p.plain for p in primitives]
     bases = list(dict.fromkeys(plain))
     return bases, [bases.index(p) for p in plain]
 
@@ -82,7 +81,8 @@ def _functions(primitives: tuple[Primitive, ...]) -> ModuleType:
     """
     from .compilation import folder
 
-    text, home = _HEAD + functions(bases_of(primitives)[0]), folder()
+    head = _HEAD.format(loops=", ".join(sorted(loops())))
+    text, home = head + functions(bases_of(primitives)[0]), folder()
     try:
         if home is not None:
             return _imported(_written(text, home))
