@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autora.skl.darts import DARTSRegressor
+from autora.skl.darts import DARTSRegressor, Primitive, register_primitive
 from autora.skl.darts.fitting.frequencies import grid, with_lowest_frequencies
 from autora.skl.darts.fitting.problem import Problem
 from autora.skl.darts.graph.model import Model
@@ -48,6 +48,27 @@ def test_aliases_become_the_lowest(name: str, coefs: list[float], turns: int) ->
         edge[0, 1] -= turns * TURN * first
     found = with_lowest_frequencies(problem, low.replace(edge=edge))
     assert found.edge[0, 0] == pytest.approx(coefs[0], rel=1e-9)
+    between = np.linspace(-1, 1, 333)[:, None]
+    np.testing.assert_allclose(found.predict(between), low.predict(between), atol=1e-9)
+
+
+def test_an_own_wave_is_told_by_its_lowest_frequency(
+    own_table: dict[str, Primitive],
+) -> None:
+    """Of another period than a sine's, and of another shape."""
+    plain = Primitive("own_hump", lambda m, x: m.exp(m.cos(np.pi * x)), period=2.0)
+    scaled = Primitive(
+        "scaled_own_hump",
+        lambda m, x, a: plain(m, a * x),
+        ("slope",),
+        base="own_hump",
+        argument="scaled",
+    )
+    for primitive in (plain, scaled):
+        register_primitive(primitive)
+    low = wave("scaled_own_hump", 1.7)
+    problem = problem_of(low, GRID[3:])
+    found = with_lowest_frequencies(problem, low.replace(edge=low.edge + 2.0 / 0.05 * 3))
     between = np.linspace(-1, 1, 333)[:, None]
     np.testing.assert_allclose(found.predict(between), low.predict(between), atol=1e-9)
 

@@ -434,10 +434,12 @@ def test_facts_of_an_own_function_are_tried() -> None:
     """What a record says beside its formula is used by the search, so it must be true."""
     even = {"formula": lambda m, x: m.cos(x) + x, "even": True}
     power = {"formula": lambda m, x: x * x * x, "exponent": 2.0}
+    wave = {"formula": lambda m, x: m.sin(x) + x, "period": 2 * np.pi}
     undone = {"formula": lambda m, x: x * x * x, "inverse": Inverse(np.sqrt, np.square)}
     for facts, message in (
         (even, "says even=True"),
         (power, "says exponent=2.0"),
+        (wave, "says period=6.28"),
         (undone, "the inverse of 'own_fact' does not undo it"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -12,14 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..graph import constants
+from ..graph.elementary import ELEMENTARY
+from ..graph.objectives import OBJECTIVES
 
-#: Words of the text itself: a column of that name is quoted.
-_WORDS = frozenset(
-    (
-        "pi", "exp", "ln", "log", "sin", "cos", "tanh", "sqrt", "max", "min", "abs",
-        "sign", "logistic", "softmax", "nan", "oo", "zoo",
-    )
-)  # fmt: skip
+#: Words of the text itself, beside functions and links: a column of that name is quoted.
+_WORDS = frozenset({"pi", "ln", "sign", "nan", "oo", "zoo"})
 #: Numbers below are written in powers of ten, where zeros would take the place of digits.
 _SMALL = 1e-4
 #: Letters that mean a number in LaTeX.
@@ -34,7 +31,9 @@ def console_name(name: str) -> str:
     >>> print(console_name("dose"), console_name("dose (mg)"), console_name(""))
     dose `dose (mg)` ``
     """
-    if name.isidentifier() and not keyword.iskeyword(name) and name not in _WORDS:
+    functions = {f.symbol.lower() for f in ELEMENTARY.values() if f.elementwise}
+    taken = _WORDS | functions | {o.link_name for o in OBJECTIVES.values()}
+    if name.isidentifier() and not keyword.iskeyword(name) and name not in taken:
         return name
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
     return "`" + shown.replace("`", "``") + "`"

@@ -36,10 +36,10 @@ class _Source(Functions):
 
 
 def _read(function: Elementary, m: _Source) -> Callable[..., Any]:
-    name = f"_{function.name}" if function.helper else f"np.{function.name}"
     places = ", ".join(["{}"] * max(1, len(function.slopes)))
-    named = partial(partial, m.text)
-    return function.reading(function.python, f"{name}({places})", named, m)
+    helper = f"_{function.name}({places})" if function.helper else ""
+    own, usual = function.python or helper, f"np.{function.name}({places})"
+    return function.reading(own, usual, partial(partial, m.text), m)
 
 
 _SOURCE = _Source(_read)

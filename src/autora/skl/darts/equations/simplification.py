@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .symbolic import exponent
+from .symbolic import beyond_numpy, exponent
 
 #: Parts of an expression beyond which it is left alone, and terms that may be written out.
 _MOST_PARTS, _MOST_TERMS = 400, 60
@@ -253,7 +253,8 @@ def values(
     # Names of columns are anything at all: none of them gets into the code that is run.
     plain = {symbol: sympy.Symbol(f"x{i}", real=True) for i, symbol in enumerate(symbols)}
     inside = [expression.xreplace(plain) for expression in expressions]
-    function = sympy.lambdify(list(plain.values()), inside, [_EXTREMES, "numpy"])
+    modules = [_EXTREMES, "numpy", beyond_numpy()]
+    function = sympy.lambdify(list(plain.values()), inside, modules)
     with np.errstate(all="ignore"):
         columns = [np.broadcast_to(c, len(points)) for c in function(*points.T)]
     return np.column_stack([np.asarray(column, complex) for column in columns])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.elementary import NUMPY, Elementary, Functions
+from ..graph.elementary import ELEMENTARY, NUMPY, Elementary, Functions
 from ..graph.model import Edge, Model, combine
 from .printing import console_target, latex_name, text
 
@@ -64,6 +64,12 @@ def _read_steady(function: Elementary, m: _Symbolic) -> Callable[..., Any]:
 SYMPY = _Symbolic(_read)
 #: The same, in forms that double precision can evaluate far from zero, too.
 STEADY = _Symbolic(_read_steady)
+
+
+def beyond_numpy() -> dict[str, Callable[..., Any]]:
+    """Functions that SymPy knows and NumPy does not, by their name in SymPy."""
+    own = (f for f in ELEMENTARY.values() if f.elementwise and f.numpy and f.symbol)
+    return {f.symbol: getattr(NUMPY, f.name) for f in own}
 
 
 def _in_double(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,6 +1,6 @@
 """Users' own primitives: tried in every reading before they are used.
 
-A formula is written once and read in seven ways. One that NumPy can evaluate and JAX or
+A formula is written once and read in several ways. One that NumPy can evaluate and JAX or
 SymPy cannot would fail in the middle of a search, so all are tried at once on numbers.
 """
 
@@ -138,8 +138,8 @@ def _check_facts(primitive: Primitive, x: np.ndarray, coefs: np.ndarray) -> None
         raise ValueError(f"{name!r} says exponent={primitive.exponent}, but is not that")
     if primitive.argument != "plain":
         return
-    period = primitive.period or 0.0
-    if not np.allclose(primitive(NUMPY, x + period, *coefs), value):
+    period = primitive.period
+    if period and not np.allclose(primitive(NUMPY, x + period, *coefs), value):
         raise ValueError(f"{name!r} says period={period}, but differs after one")
     if inverse is None:
         return

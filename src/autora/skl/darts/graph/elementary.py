@@ -130,14 +130,19 @@ class Elementary:
         """Whether it maps numbers to numbers, so that primitives may use it."""
         return bool(self.slopes)
 
+    @property
+    def symbol(self) -> str:
+        """Its name in SymPy; none where SymPy has a formula for it."""
+        own = self.sympy or self.formula or self.name
+        return own if isinstance(own, str) else ""
+
     def argument_of(self, expression: Any) -> Any:
         """u where a SymPy expression is the function of u, else None."""
         if self.argument is not None:
             return self.argument(expression)
         import sympy
 
-        name = self.sympy if isinstance(self.sympy, str) else ""
-        found = getattr(sympy, name or self.name, None)
+        found = getattr(sympy, self.symbol) if self.symbol else None
         alike = isinstance(found, type) and isinstance(expression, found)
         return expression.args[0] if alike else None
 
@@ -185,11 +190,6 @@ class Functions:
 def names() -> list[str]:
     """The functions that the formula of a primitive may use."""
     return sorted(name for name, f in ELEMENTARY.items() if f.elementwise)
-
-
-def add(function: Elementary) -> None:
-    """Put a function into the table, and with it into every reading."""
-    ELEMENTARY[function.name] = function
 
 
 # ----------------------------------------------------------------------------------------
