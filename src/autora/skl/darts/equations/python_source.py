@@ -36,10 +36,9 @@ class _Source(Functions):
 
 
 def _read(function: Elementary, m: _Source) -> Callable[..., Any]:
-    places = ", ".join(["{}"] * max(1, len(function.slopes)))
-    helper = f"_{function.name}({places})" if function.helper else ""
-    own, usual = function.python or helper, f"np.{function.name}({places})"
-    return function.reading(own, usual, partial(partial, m.text), m)
+    call = f"{function.name}{function.call}"
+    own = function.python or (f"_{call}" if function.helper else "")
+    return function.reading(own, f"np.{call}", lambda code: partial(m.text, code), m)
 
 
 _SOURCE = _Source(_read)

@@ -19,14 +19,14 @@ from ..equations.simplification import values
 from ..equations.symbolic import SYMPY, floats, symbols
 from ..graph import primitives
 from ..graph.codegen import loops, traced
-from ..graph.elementary import names
+from ..graph.elementary import usable
 from ..graph.jax_functions import JAX, SINGLE
 from ..graph.jets import differentiate
 from ..graph.primitives import ARGUMENTS, NUMPY, PARAM_KINDS, Primitive
 
 _ALLOWED = (
     "use only + - * / **, abs(), numbers and the functions of its first argument m: "
-    + ", ".join(names())
+    + ", ".join(usable())
 )
 _DOUBLE, _SINGLE, _SLOPE, _STEP = 1e-9, 1e-4, 1e-4, 1e-6
 #: Where formulas are tried: kinks are likelier at round numbers.

@@ -90,9 +90,11 @@ class _Code(Functions):
         return slope if isinstance(inner, float) and inner == 1 else slope * inner
 
 
-def _compiled(function: Elementary, m: Functions) -> Callable[..., Any]:
-    named = partial(partial, m.text)
-    found = function.reading(function.compiled, f"np.{function.name}({{}})", named, m)
+def _compiled(function: Elementary, m: _Code) -> Callable[..., Any]:
+    usual = f"np.{function.name}{function.call}"
+    found = function.reading(
+        function.compiled, usual, lambda code: partial(m.text, code), m
+    )
 
     def of(*arguments: Any) -> Any:
         if any(isinstance(a, _Name) for a in arguments):

@@ -131,6 +131,11 @@ class Elementary:
         return bool(self.slopes)
 
     @property
+    def call(self) -> str:
+        """Arguments of a call in source text, as "({}, {})"."""
+        return f"({', '.join(['{}'] * max(1, len(self.slopes)))})"
+
+    @property
     def symbol(self) -> str:
         """Its name in SymPy; none where SymPy has a formula for it."""
         own = self.sympy or self.formula or self.name
@@ -187,8 +192,8 @@ class Functions:
             return np.where(inner == 0, 0.0, slope * inner)
 
 
-def names() -> list[str]:
-    """The functions that the formula of a primitive may use."""
+def usable() -> list[str]:
+    """Names of the functions that the formula of a primitive may use."""
     return sorted(name for name, f in ELEMENTARY.items() if f.elementwise)
 
 
