@@ -11,15 +11,14 @@ from __future__ import annotations
 import numpy as np
 
 from .arrays import BERNOULLI, SQUARED, ZERO
-from .compilation import allocating, compiled, inlined
-from .elementary import exponential, log_one_plus, logarithm
-from .linear_algebra import orthonormalise, square, substitute
+from .compilation import allocating, inlined
+from .linear_algebra import copy_row, orthonormalise, square, substitute
 
 #: Steps of Fisher scoring, and the least curvature of a row: far out its slope is rounding.
 STEPS, LEAST_CURVATURE = 25, 1e-10
 
 
-@allocating
+@inlined
 def closed_form(data, use, work, w):
     """The read-out that leaves least of ``work.residual``, which becomes what is left.
 
@@ -55,7 +54,7 @@ def closed_form(data, use, work, w):
     return rank
 
 
-@compiled
+@inlined
 def predict(data, use, w, work):
     """Fill ``work.eta`` with the values of the read-out."""
     eta, n_inputs = work.eta, data.x.shape[0]
@@ -68,20 +67,20 @@ def predict(data, use, w, work):
                 eta[i] += w[1 + k] * z[i]
 
 
-@compiled
+@inlined
 def loss_at(data, work):
     """The loss of ``work.eta``; leaves the squares that it is around there in ``work``."""
     y, weight = data.y, data.root
     eta, root, residual = work.eta, work.root, work.residual
     total = 0.0
     for i in range(eta.shape[0]):
-        tail = exponential(-abs(eta[i]))
+        tail = np.exp(-abs(eta[i]))
         p = (1.0 if eta[i] >= 0.0 else tail) / (1.0 + tail)
         slope = tail / ((1.0 + tail) * (1.0 + tail))
         rest = y[i] - p
         if data.loss == BERNOULLI:
             size = np.sqrt(max(slope, LEAST_CURVATURE))
-            loss = max(eta[i], 0.0) + log_one_plus(tail) - y[i] * eta[i]
+            loss = max(eta[i], 0.0) + np.log1p(tail) - y[i] * eta[i]
             root[i], residual[i] = weight[i] * size, weight[i] * rest / size
         else:
             loss = rest * rest
@@ -95,36 +94,49 @@ def start(data, work):
     """Read-out values that no row is far from, whatever the graph."""
     for i in range(work.eta.shape[0]):
         p = 0.25 + 0.5 * data.y[i]
-        work.eta[i] = logarithm(p / (1.0 - p))
+        work.eta[i] = np.log(p / (1.0 - p))
 
 
 @allocating
-def solve_read_out(data, tolerance, use, work, w):
+def solve_read_out(data, free, tolerance, use, work, w):
     """The best read-out: its loss, and the size of the basis that it spans.
 
-    ``tolerance`` is the share of the loss that a step of Fisher scoring must gain.
+    ``tolerance`` is the share of the loss that a step of Fisher scoring must gain. Where
+    ``free`` is 0, the loss is that of ``w`` as it is. Every part has one place here, so
+    that it is compiled once.
     """
-    if data.loss == SQUARED:
-        for i in range(work.root.shape[0]):
-            work.residual[i] = data.y[i] * work.root[i]
-        rank = closed_form(data, use, work, w)
-        return square(work.residual), rank
     trial = np.zeros(w.shape[0])
-    start(data, work)
-    loss_at(data, work)
-    current, gain = np.inf, np.inf
-    for _ in range(STEPS):
-        for i in range(work.root.shape[0]):
-            work.residual[i] += (work.eta[i] - data.offset[i]) * work.root[i]
-        closed_form(data, use, work, trial)
-        predict(data, use, trial, work)
+    squared, steps, current = data.loss == SQUARED, 0, np.inf
+    solves = free != 0
+    starts = solves and not squared
+    if starts:
+        start(data, work)
+    while True:
+        if solves and not starts:
+            for i in range(work.root.shape[0]):
+                eta = work.eta[i] - data.offset[i]
+                work.residual[i] = work.root[i] * (data.y[i] if squared else eta) + (
+                    0.0 if squared else work.residual[i]
+                )
+            rank = closed_form(data, use, work, trial)
+            if squared:
+                copy_row(trial, w)
+                return square(work.residual), rank
+        elif not starts:
+            copy_row(w, trial)
+        if not starts:
+            predict(data, use, trial, work)
         loss = loss_at(data, work)
-        if not loss < current:
-            break
-        gain, current = current - loss, loss
-        for c in range(w.shape[0]):
-            w[c] = trial[c]
-        if gain <= tolerance * loss:
-            break
-    predict(data, use, w, work)
-    return loss_at(data, work), ZERO
+        if starts:
+            starts = False
+            continue
+        if not solves:
+            return loss, ZERO
+        steps += 1
+        better, gain = loss < current, current - loss
+        if better:
+            current = loss
+            copy_row(trial, w)
+        solves = better and gain > tolerance * loss and steps < STEPS
+        if better and not solves:
+            return loss, ZERO

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrays import SQUARED, ZERO, Equations, Functions, Graph, Workspace
+from .arrays import ONE, SQUARED, ZERO, Equations, Functions, Graph, Workspace
 from .compilation import allocating, compiled, entry, inlined
 from .linear_algebra import (
     dot_product,
@@ -20,7 +20,7 @@ from .linear_algebra import (
     square,
     subtract_multiple,
 )
-from .read_out import loss_at, predict, solve_read_out
+from .read_out import solve_read_out
 
 HUGE = 1e120
 PATIENCE = 12
@@ -260,7 +260,7 @@ def fit_one(data, functions, limits, hopeless, graph, theta, w, work, equations)
     iterations, trial, w_trial = limits.steps, equations.theta, equations.w
     if not forward(data, functions, graph, theta, work):
         return np.inf
-    current, rank = solve_read_out(data, limits.tolerance, graph.use, work, w)
+    current, rank = solve_read_out(data, ONE, limits.tolerance, graph.use, work, w)
     if not current < HUGE:
         return np.inf
     damping, rejected, done, count, fresh = 1e-3, 0, 0, 0, True
@@ -274,12 +274,10 @@ def fit_one(data, functions, limits, hopeless, graph, theta, w, work, equations)
         done += 1
         better = np.inf
         if forward(data, functions, graph, trial, work):
-            if data.loss == SQUARED:
-                better, rank = solve_read_out(data, 0.0, graph.use, work, w_trial)
-            else:
+            solves = ONE if data.loss == SQUARED else ZERO
+            if solves == ZERO:
                 moved_read_out(data, graph.use, w, equations.step, own, w_trial)
-                predict(data, graph.use, w_trial, work)
-                better = loss_at(data, work)
+            better, rank = solve_read_out(data, solves, 0.0, graph.use, work, w_trial)
         fresh = better < current
         if not fresh:
             damping, rejected = damping * 4, rejected + 1
@@ -334,7 +332,7 @@ def expanded(data, functions, graph, theta):
     w = np.zeros(1 + n_nodes)
     count = -1
     if forward(data, functions, graph, theta, work):
-        solve_read_out(data, 1e-6, graph.use, work, w)
+        solve_read_out(data, ONE, 1e-6, graph.use, work, w)
         fill_partners(graph, work)
         backward(data.x.shape[0], graph, w, work)
         count = jacobian(data, graph, work, ZERO)
