@@ -21,7 +21,7 @@ from jax.experimental import serialize_executable
 
 from autora.skl.darts import DARTSRegressor, Primitive, register_primitive
 from autora.skl.darts.relaxation import bilevel, compilation
-from autora.skl.darts.runtime import disk_cache
+from autora.skl.darts.runtime import disk_cache, files
 
 COMPILED = "/jax/core/compile/backend_compile_duration"
 TRACED = "/jax/core/compile/jaxpr_trace_duration"
@@ -203,8 +203,8 @@ def test_bounded(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert folder is not None
     (folder / "mine.txt").touch()
     for name in ("dead", "alive"):
-        (folder / f"{name}{disk_cache._UNFINISHED}").touch()
-    os.utime(folder / f"dead{disk_cache._UNFINISHED}", (1, 1))
+        (folder / f"{name}{files.UNFINISHED}").touch()
+    os.utime(folder / f"dead{files.UNFINISHED}", (1, 1))
     now = time.time()
     for i in range(1, 5):
         for path in entries(base):  # files of one instant have an order, too
@@ -214,7 +214,7 @@ def test_bounded(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The first was always used last; of the others the youngest remain.
     assert [path.stem for path in entries(base)] == ["0", "3", "4"]
     others = {p.name for p in folder.iterdir()} - {p.name for p in entries(base)}
-    assert others == {"mine.txt", f"alive{disk_cache._UNFINISHED}"}
+    assert others == {"mine.txt", f"alive{files.UNFINISHED}"}
 
 
 def test_reading_counts_as_use(base: Path) -> None:
@@ -262,7 +262,7 @@ def test_another_process(base: Path) -> None:
         "bits = t.fitted_weights()\n"
         "print(hashlib.sha256(bits).hexdigest(), log.count(t.COMPILED))"
     )
-    source = str(Path(compilation.__file__).parents[3])
+    source = str(Path(compilation.__file__).parents[4])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([source, str(here)])}
     runs = [
         subprocess.run(

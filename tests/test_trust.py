@@ -239,7 +239,7 @@ def test_a_disk_that_takes_nothing_costs_no_fit(
     """The programs are compiled as if there were no cache, and nobody is told."""
     monkeypatch.setenv(disk_cache.VARIABLE, str(tmp_path))
     if place == "full":
-        monkeypatch.setattr(disk_cache.tempfile, "mkstemp", full)
+        monkeypatch.setattr("os.fsync", full)
     else:
         monkeypatch.setattr(Path, "mkdir", full)
     compilation._program.cache_clear()

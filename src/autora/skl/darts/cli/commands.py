@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 
 from ..graph.primitives import PRIMITIVES, resolve
-from ..persistence.fields import ModelFileError, read_text, write_text
+from ..persistence.fields import ModelFileError, read_text
+from ..runtime.files import write
 from .report import (
     FORMATS,
     PICTURES,
@@ -181,7 +182,7 @@ def _write(model: Any, folder: Path) -> list[str]:
             for suffix in FORMATS:
                 (folder / f"{name}.{suffix}").unlink(missing_ok=True)
     model.save(folder / MODEL)
-    write_text(folder / TABLE, model.equations_.to_csv(lineterminator="\n"))
+    write(folder / TABLE, model.equations_.to_csv(lineterminator="\n"))
     return [MODEL, TABLE]
 
 
@@ -222,7 +223,7 @@ def predict(asked: argparse.Namespace) -> int:
         sys.stdout.buffer.write(text.encode())
         return 0
     try:
-        write_text(asked.output, text)
+        write(asked.output, text)
     except OSError as error:
         error.filename = asked.output  # not that of the unfinished file
         raise

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..persistence.fields import write_text
 from ..plotting.style import plain, shortened
+from ..runtime.files import write
 
 #: What a fit may draw, and how.
 PICTURES = ("graph", "equations", "fit", "residuals", "confusion")
@@ -137,8 +137,8 @@ def draw_graph(model: Any, path: Path) -> None:
     if str(path) == "-":
         say(graph.source)
     elif suffix in ("dot", "gv"):
-        write_text(path, graph.source)
+        write(path, graph.source)
     elif suffix in FORMATS:
-        path.write_bytes(graph.pipe(suffix))
+        write(path, graph.pipe(suffix))
     else:
         raise UsageError(f"--graph FILE must end in .svg, .png, .pdf or .dot, got {path}")

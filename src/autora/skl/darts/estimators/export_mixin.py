@@ -13,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from ..equations.python_source import function_source
 from ..fitting.coefficients import places
 from ..graph.model import Model
-from ..persistence.fields import Field, ModelFileError, parse, pretty, read_text, write_text
+from ..persistence.fields import Field, ModelFileError, parse, pretty, read_text
 from ..persistence.model_file import class_read, restored, scalar_read, written
+from ..runtime.files import write
 
 #: Kinds of class labels: what a label is in the file, and the type of the array.
 _LABELS: dict[str, tuple[tuple[type, ...], Any]] = {
@@ -110,7 +111,7 @@ class ExportMixin:
             If the estimator cannot be stored, such as with a primitive that is not
             registered. It is a ValueError.
         """
-        write_text(path, self._json())
+        write(path, self._json())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

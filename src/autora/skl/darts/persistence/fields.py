@@ -10,8 +10,6 @@ import json
 import math
 import os
 import reprlib
-import secrets
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -229,31 +227,6 @@ def read_text(path: str | os.PathLike[str]) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ModelFileError(f"the file: no UTF-8 text: {error}") from None
-
-
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a file whole or not at all: an earlier one stays when anything fails.
-
-    Raises
-    ------
-    OSError
-        If the folder does not exist, is full or may not be written, or if ``path`` names
-        something that is no regular file.
-    """
-    where = Path(os.path.realpath(path))
-    if where.exists() and not where.is_file():
-        raise OSError(f"{str(path)!r} is no regular file")
-    unfinished = where.with_name(f".{where.name[:60]}.{secrets.token_hex(8)}")
-    try:
-        with open(unfinished, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if where.exists():
-            shutil.copymode(where, unfinished)
-        os.replace(unfinished, where)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def pretty(value: Any, width: int = 92, indent: int = 0) -> str:

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import time
 import warnings
 import zipfile
@@ -22,9 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
+from .files import replaced
+
 #: Seconds between two states of a search.
 EVERY = 30.0
-_SUFFIX, _UNFINISHED = ".npz", ".npz-part"
+_SUFFIX = ".npz"
 
 
 def prefixed(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -126,14 +127,8 @@ class Place:
         """Replace the state, all or nothing."""
         self._last = time.monotonic()
         try:
-            handle, unfinished = tempfile.mkstemp(_UNFINISHED, dir=self.path.parent)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    np.savez(file, allow_pickle=False, **arrays)
-                os.replace(unfinished, self.path)
-            except BaseException:
-                os.unlink(unfinished)
-                raise
+            with replaced(self.path) as file:
+                np.savez(file, allow_pickle=False, **arrays)
         except OSError as error:
             warnings.warn(
                 f"the checkpoint {self.path} cannot be written ({error}); the fit goes on, "

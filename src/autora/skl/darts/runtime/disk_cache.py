@@ -11,10 +11,10 @@ import hashlib
 import os
 import stat
 import sys
-import tempfile
-import time
 import zlib
 from pathlib import Path
+
+from .files import prune, replaced
 
 #: "0" switches the cache off; a path keeps it below that directory.
 VARIABLE = "DARTS_COMPILATION_CACHE"
@@ -23,9 +23,7 @@ _DEFAULT = {"", "1", "on", "true", "yes"}
 _FOLDER = "autora-skl-darts"
 #: Entries kept; the least recently used are deleted first.
 MAX_ENTRIES = 64
-_ENTRY, _UNFINISHED = ".xla", ".xla-part"
-#: Age in seconds at which an unfinished file has been left behind by a dead process.
-_ABANDONED = 3600
+_ENTRY = ".xla"
 _DIGEST_SIZE = hashlib.sha256().digest_size
 
 
@@ -95,27 +93,6 @@ def store(key: str, data: bytes) -> None:
         return
     packed = zlib.compress(data, 1)
     with contextlib.suppress(OSError):
-        handle, unfinished = tempfile.mkstemp(dir=home, suffix=_UNFINISHED)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(packed).digest() + packed)
-            os.replace(unfinished, home / f"{key}{_ENTRY}")
-        except BaseException:
-            os.unlink(unfinished)
-            raise
-        _prune(home)
-
-
-def _prune(home: Path) -> None:
-    """Delete what is beyond `MAX_ENTRIES` and what dead processes left unfinished."""
-    ages: dict[Path, float] = {}
-    for path in home.iterdir():
-        if path.suffix in (_ENTRY, _UNFINISHED):
-            with contextlib.suppress(OSError):  # another process deleted it
-                ages[path] = path.stat().st_mtime
-    entries = sorted((p for p in ages if p.suffix == _ENTRY), key=lambda p: -ages[p])
-    limit = time.time() - _ABANDONED
-    old = [p for p in ages if p.suffix == _UNFINISHED and ages[p] < limit]
-    for path in [*entries[MAX_ENTRIES:], *old]:
-        with contextlib.suppress(OSError):
-            path.unlink()
+        with replaced(home / f"{key}{_ENTRY}") as file:
+            file.write(hashlib.sha256(packed).digest() + packed)
+        prune(home, f"*{_ENTRY}", MAX_ENTRIES)

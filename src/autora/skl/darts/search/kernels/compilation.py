@@ -7,9 +7,7 @@ after the sources: Numba looks for changes in a function's own file alone.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -20,6 +18,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLoca
 from numba.core.ccallback import CFunc
 
 from ...runtime import disk_cache
+from ...runtime.files import prune
 
 #: Folders of machine code that are kept: one for every version of the sources.
 _MOST_FOLDERS = 4
@@ -59,7 +58,7 @@ def folder() -> Path | None:
         path.touch()
     except OSError:
         return None
-    _prune(home)
+    prune(home, f"{_PREFIX}*", _MOST_FOLDERS)
     return path
 
 
@@ -67,14 +66,6 @@ def is_kept(name: str) -> bool:
     """Whether the machine code of an entry is there already."""
     home = folder()
     return home is not None and any(home.glob(f"*.{name}-*.nbi"))
-
-
-def _prune(home: Path) -> None:
-    """Delete all but the folders that were used last."""
-    with contextlib.suppress(OSError):  # another process deleted one
-        found = sorted(home.glob(f"{_PREFIX}*/"), key=lambda path: -path.stat().st_mtime)
-        for old in found[_MOST_FOLDERS:]:
-            shutil.rmtree(old, ignore_errors=True)
 
 
 class _Locator(_CacheLocator):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import hashlib
 import importlib.util
-import os
 import shutil
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any, NamedTuple
 
 from ...graph.codegen import functions, loops
 from ...graph.primitives import Primitive
+from ...runtime.files import replaced
 
 _HEAD = '''"""The functions of a vocabulary; safe to delete."""
 import math
@@ -57,10 +57,8 @@ def _written(text: str, folder: Path) -> Path:
     digest = hashlib.sha256((sys.version + text).encode()).hexdigest()[:16]
     path = folder / f"functions_{digest}.py"
     if not path.exists() or path.read_text("utf-8") != text:
-        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
+        with replaced(path) as file:
+            file.write(text.encode())
     return path
 
 
