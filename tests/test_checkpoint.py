@@ -17,7 +17,7 @@ from autora.skl.darts import DARTSClassifier, DARTSRegressor
 from autora.skl.darts.graph.primitives import Primitive
 from autora.skl.darts.relaxation import bilevel, candidate_search, compilation, vmapped
 from autora.skl.darts.runtime import checkpoint
-from autora.skl.darts.search import population
+from autora.skl.darts.search import loop, population
 
 #: Run by a process of its own, which is killed.
 SCRIPT = """
@@ -126,6 +126,19 @@ def test_searches_of_a_fit_go_on(
         assert files(tmp_path)
     assert_same(make(checkpoint=tmp_path).fit(X, y), whole, X)
     assert not files(tmp_path)
+
+
+def test_every_generation_can_be_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the one after which a fresh population takes over."""
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    monkeypatch.setattr(loop, "_PATIENCE", 100)  # three generations
+    X, y = data()
+    whole = regressor().fit(X, y)
+    for _ in range(5):
+        dies(regressor(checkpoint=tmp_path), X, y, generations=1)
+    assert_same(regressor(checkpoint=tmp_path).fit(X, y), whole, X)
 
 
 def test_a_state_belongs_to_its_search(

@@ -18,22 +18,25 @@ import numpy as np
 from ..fitting.refit import Fit
 from ..graph.architecture import draw, mode, probabilities
 from ..graph.codegen import formulas
+from ..graph.model import Model
 from ..runtime.budget import Budget
 from ..runtime.checkpoint import (
     Checkpoints,
-    Place,
+    SavedState,
     generator_state,
     part,
     prefixed,
+    run_resumably,
     set_generator,
 )
 from ..selection.candidates import Candidate, Setting, prune, refit
 from ..selection.criteria import fits_exactly
-from .model_arrays import arrays_of, models_of
 
 _GENERATION = 32
 _N_ELITES = 12
 _ELITE_PULL = 0.3
+#: The arrays of a model, in the order in which it takes them.
+_MODEL = ("architecture", "edge", "readout", "bias", "aggregation")
 
 
 class Searched(NamedTuple):
@@ -83,49 +86,87 @@ def _follow(probability: np.ndarray, elites: list[Candidate]) -> np.ndarray:
     return (1 - _ELITE_PULL) * probability + _ELITE_PULL * target
 
 
-class _Found:
-    """What a search has found so far, and what that makes it propose."""
+class _Search:
+    """What has been found so far, and what that makes it propose."""
 
-    def __init__(self, setting: Setting, probability: np.ndarray) -> None:
-        self.setting, self.probability = setting, probability
+    def __init__(
+        self,
+        setting: Setting,
+        weights: tuple[np.ndarray, str],
+        budget: Budget,
+        rng: np.random.Generator,
+        progress: Callable[[Candidate], None],
+    ) -> None:
+        self.setting, self.budget, self.rng = setting, budget, rng
+        self.progress = progress
+        self.first, self.probability = mode(weights[0]), probabilities(*weights)
         self.candidates: list[Candidate] = []  #: best first
         self.seen: dict[bytes, np.ndarray] = {}  #: architectures tried
-        self.ended = False
-        self.seconds = 0.0  #: that earlier processes have spent
+        self.done, self.start = False, time.perf_counter()
+
+    @property
+    def ended(self) -> bool:
+        return self.done or time.perf_counter() - self.start >= self.budget.seconds
 
     @property
     def elites(self) -> list[Candidate]:
         return self.candidates[:_N_ELITES]
 
-    def arrays(self, rng: np.random.Generator, seconds: float) -> dict[str, np.ndarray]:
+    def step(self) -> None:
+        """Refit what has not been tried; what is found is kept at once."""
+        seen, setting = self.seen, self.setting
+        queue = [] if seen else [self.first]
+        # Ten times as many draws as needed: a small space runs dry and ends the search.
+        while len(queue) < 10 * _GENERATION:
+            queue.append(_propose(setting, self.probability, self.elites, self.rng))
+        fresh = {a.tobytes(): a for a in queue}
+        new = [a for key, a in fresh.items() if key not in seen]
+        new = new[: int(min(_GENERATION, self.budget.candidates - len(seen)))]
+        before = self.candidates[0].criterion if self.candidates else np.inf
+        for architecture in new:
+            seen[architecture.tobytes()] = architecture
+            candidate = refit(setting, architecture, self.rng)
+            if np.isfinite(candidate.criterion):
+                self.candidates.append(candidate)
+        self.candidates.sort(key=lambda c: c.criterion)
+        self.done = not new or len(seen) >= self.budget.candidates
+        if self.candidates and new:
+            best = self.candidates[0]
+            self.progress(best)
+            self.probability = _follow(self.probability, self.elites)
+            exact = fits_exactly(best.fit.model, best.fit.loss, setting.problem)
+            self.done |= exact and best.criterion >= before
+
+    def arrays(self) -> dict[str, np.ndarray]:
         """What another process needs to go on."""
         state = {
             "probability": self.probability,
             "seen": np.stack(list(self.seen.values())),
-            "ended": np.array(self.ended),
-            "seconds": np.array(seconds),
-            "rng": generator_state(rng),
+            "done": np.array(self.done),
+            "seconds": np.array(time.perf_counter() - self.start),
+            "rng": generator_state(self.rng),
         }
         if not self.candidates:
             return state
-        models = arrays_of([c.fit.model for c in self.candidates])
+        fits = [c.fit for c in self.candidates]
+        models = {f: np.stack([getattr(fit.model, f) for fit in fits]) for f in _MODEL}
         numbers = [(c.fit.loss, c.fit.iterations, c.criterion) for c in self.candidates]
         return state | prefixed("model", models) | {"numbers": np.array(numbers)}
 
-    def resume(self, arrays: dict[str, np.ndarray], rng: np.random.Generator) -> None:
-        self.probability = arrays["probability"]
+    def resume(self, arrays: dict[str, np.ndarray]) -> None:
+        self.probability, self.done = arrays["probability"], bool(arrays["done"])
         self.seen = {row.tobytes(): row for row in arrays["seen"]}
-        self.ended, self.seconds = bool(arrays["ended"]), float(arrays["seconds"])
-        set_generator(rng, arrays["rng"])
+        self.start = time.perf_counter() - float(arrays["seconds"])
+        set_generator(self.rng, arrays["rng"])
         if "numbers" not in arrays:
             return
-        setting = self.setting
-        models = models_of(part(arrays, "model"), setting.space, setting.objective)
+        models = part(arrays, "model")
+        rows = zip(*(models[name] for name in _MODEL), strict=True)
+        numbers = arrays["numbers"].tolist()
+        space, objective = self.setting.space, self.setting.objective
         self.candidates = [
-            Candidate(Fit(model, loss, int(iterations)), criterion)
-            for model, (loss, iterations, criterion) in zip(
-                models, arrays["numbers"].tolist(), strict=True
-            )
+            Candidate(Fit(Model(space, objective, *row), loss, int(count)), criterion)
+            for row, (loss, count, criterion) in zip(rows, numbers, strict=True)
         ]
 
 
@@ -142,88 +183,38 @@ def search(
 
     What a ``checkpoints`` has of the same search is where this one goes on.
     """
-    found = _Found(setting, probabilities(alphas, darts_type))
-    place = None
+    weights = (alphas, darts_type)
+    saved = None
     if checkpoints is not None:
-        place = _place(checkpoints, setting, alphas, darts_type, budget, rng)
+        saved = _saved_state(checkpoints, setting, weights, budget, rng)
+    course = _Search(setting, weights, budget, rng, progress)
     try:
-        _pursue(found, mode(alphas), budget, rng, progress, place)
+        run_resumably(course, course.step, saved)
     except KeyboardInterrupt as interruption:
-        found.candidates.sort(key=lambda c: c.criterion)
-        return Searched(found.candidates, interruption)
-    refused = len(found.seen) - len(found.candidates)
-    return Searched(_pruned_first(setting, found.candidates), refused=refused)
+        course.candidates.sort(key=lambda c: c.criterion)
+        return Searched(course.candidates, interruption)
+    refused = len(course.seen) - len(course.candidates)
+    return Searched(_pruned_first(setting, course.candidates), refused=refused)
 
 
-def _place(
+def _saved_state(
     checkpoints: Checkpoints,
     setting: Setting,
-    alphas: np.ndarray,
-    darts_type: str,
+    weights: tuple[np.ndarray, str],
     budget: Budget,
     rng: np.random.Generator,
-) -> Place:
-    """Where the state of this search is kept: by all that decides what it finds."""
+) -> SavedState:
+    """Of this search, by all that decides what it finds."""
     space, objective, problem, coefs, max_iter, n_starts = setting
+    alphas, darts_type = weights
     switches = (problem.train_readout, problem.train_bias)
     settings = (
         space, objective.name, darts_type, budget.candidates, max_iter, n_starts, switches,
     )  # fmt: skip
     data = (problem.x, problem.y, problem.weight, alphas, *coefs, generator_state(rng))
-    return checkpoints.place(
+    return checkpoints.saved_state(
         f"{settings!r}\n{formulas(space.primitives)}", map(np.asarray, data)
     )
-
-
-def _pursue(
-    found: _Found,
-    first: np.ndarray,
-    budget: Budget,
-    rng: np.random.Generator,
-    progress: Callable[[Candidate], None],
-    place: Place | None,
-) -> None:
-    """Generation after generation, from the start or from where an earlier process was."""
-    before = None if place is None else place.load()
-    if before is not None:
-        found.resume(before, rng)
-    begin = time.perf_counter() - found.seconds
-    while not found.ended and time.perf_counter() - begin < budget.seconds:
-        _generation(found, first, budget, rng, progress)
-        if place is not None and (found.ended or place.is_due()):
-            place.save(found.arrays(rng, time.perf_counter() - begin))
-
-
-def _generation(
-    found: _Found,
-    first: np.ndarray,
-    budget: Budget,
-    rng: np.random.Generator,
-    progress: Callable[[Candidate], None],
-) -> None:
-    """Refit what has not been tried; what is found is kept at once."""
-    setting, seen = found.setting, found.seen
-    queue = [] if seen else [first]
-    # Ten times as many draws as needed: a small space runs dry and ends the search.
-    while len(queue) < 10 * _GENERATION:
-        queue.append(_propose(setting, found.probability, found.elites, rng))
-    fresh = {a.tobytes(): a for a in queue}
-    new = [a for key, a in fresh.items() if key not in seen]
-    new = new[: int(min(_GENERATION, budget.candidates - len(seen)))]
-    before = found.candidates[0].criterion if found.candidates else np.inf
-    for architecture in new:
-        seen[architecture.tobytes()] = architecture
-        candidate = refit(setting, architecture, rng)
-        if np.isfinite(candidate.criterion):
-            found.candidates.append(candidate)
-    found.candidates.sort(key=lambda c: c.criterion)
-    found.ended = not new or len(seen) >= budget.candidates
-    if found.candidates and new:
-        best = found.candidates[0]
-        progress(best)
-        found.probability = _follow(found.probability, found.elites)
-        exact = fits_exactly(best.fit.model, best.fit.loss, setting.problem)
-        found.ended |= exact and best.criterion >= before
 
 
 def _pruned_first(setting: Setting, found: list[Candidate]) -> list[Candidate]:

@@ -26,9 +26,9 @@ from ..selection.table import constant, rounded, table_of
 from . import bilevel, compilation, devices
 from .bilevel import History
 from .candidate_search import Searched, search
-from .history import Observer, Trained, no_history
+from .history import Observer, Trained
 from .preparation import Plan, Start, Task, held, prepared
-from .training import place_of, trained
+from .training import saved_state, trained
 
 #: Rows that candidates are compared on; the chosen one is refitted on all.
 SCREENING_ROWS = 1000
@@ -46,13 +46,12 @@ def _train(
     static, hyper = start.static, plan.hyper
     data = devices.spread_rows(start.data, static.batch_size)
 
-    def step(state: bilevel.State, count: np.int32) -> tuple[bilevel.State, History]:
+    def epochs(state: bilevel.State, count: np.int32) -> tuple[bilevel.State, History]:
         return jax.device_get(compilation.run_epochs(static, hyper, data, state, count))
 
-    place = place_of(checkpoints, static, hyper, start.data, start.state)
+    saved = saved_state(checkpoints, static, hyper, start.data, start.state)
     total = int(hyper.max_epochs)
-    state, history, stop = trained(step, start.state, total, observer.epochs, place)
-    return Trained(state, history or no_history(state.alphas), stop)
+    return trained(epochs, start.state, total, observer.epochs, saved)
 
 
 def _chosen(

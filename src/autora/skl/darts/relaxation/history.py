@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -27,13 +27,7 @@ class Trained(NamedTuple):
     interruption: KeyboardInterrupt | None = None  #: what ended them early
 
 
-def joined(parts: Sequence[History], axis: int = 0) -> History:
-    """The histories of epochs that followed one another as one; ``axis`` is theirs."""
-    fields = zip(*parts, strict=True)
-    return History(*(np.concatenate(field, axis) for field in fields))
-
-
-def no_history(alphas: np.ndarray) -> History:
-    """The history of a fit without epochs."""
-    empty = np.zeros(0, np.float32)
-    return History(empty, empty, np.zeros((0, *alphas.shape)))
+def no_history(alphas: np.ndarray, axis: int = 0) -> History:
+    """The history of a fit without epochs; ``axis`` is theirs."""
+    losses = np.zeros((*alphas.shape[:axis], 0), np.float32)
+    return History(losses, losses, np.zeros((*losses.shape, *alphas.shape[axis:])))

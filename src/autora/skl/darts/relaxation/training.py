@@ -6,106 +6,118 @@ For one restart, or for many whose states and histories have one more axis in fr
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
 from ..graph.codegen import formulas
-from ..runtime.checkpoint import Checkpoints, Place, part, prefixed
+from ..runtime.checkpoint import Checkpoints, SavedState, part, prefixed, run_resumably
 from . import bilevel
 from .bilevel import History
-from .history import joined
+from .history import Trained, no_history
 
 #: Some epochs: a state and their number in, the state after them and their history out.
-Step = Callable[[bilevel.State, np.int32], tuple[bilevel.State, History]]
+Epochs = Callable[[bilevel.State, np.int32], tuple[bilevel.State, History]]
 
 
-class Course(NamedTuple):
-    """A training as far as it came."""
-
-    state: bilevel.State
-    history: History | None  #: None without an epoch
-    interruption: KeyboardInterrupt | None
-
-
-def place_of(
+def saved_state(
     checkpoints: Checkpoints | None,
     static: bilevel.Static,
     hyper: bilevel.Hyper,
     data: bilevel.Data,
     state: bilevel.State,
-) -> Place | None:
-    """Where a training is kept: by all that decides what becomes of the state."""
+) -> SavedState | None:
+    """Of a training, by all that decides what becomes of its first state."""
     if checkpoints is None:
         return None
     leaves = map(np.asarray, jax.tree.leaves((hyper, data, state)))
-    return checkpoints.place(f"{static!r}\n{formulas(static.space.primitives)}", leaves)
+    settings = f"{static!r}\n{formulas(static.space.primitives)}"
+    return checkpoints.saved_state(settings, leaves)
 
 
 def trained(
-    step: Step,
+    epochs: Epochs,
     state: bilevel.State,
     total: int,
     observe: Callable[[int, History], None],
-    place: Place | None = None,
+    saved: SavedState | None = None,
     axis: int = 0,
-) -> Course:
+) -> Trained:
     """All epochs, or those before an interruption; ``axis`` is theirs in a history.
 
-    Goes on from what ``place`` has kept; ``observe`` is then shown those epochs at once.
+    Goes on from what was ``saved``; ``observe`` is then shown those epochs at once.
 
     Raises
     ------
     KeyboardInterrupt
         Before the first epochs were done.
     """
-    parts: list[History] = []
-    done, interruption = 0, None
-    kept = None if place is None else place.load()
-    if kept is not None:
-        state, history = _restored(kept, state)
-        parts, done = [history], history.train_loss.shape[axis]
-        observe(0, history)
-    while done < total and interruption is None:
-        count = min(bilevel.CHUNK, total - done)
+    training = _Training(epochs, state, total, observe, axis)
+    run_resumably(training, training.step, saved)
+    return Trained(training.state, training.history(), training.interruption)
+
+
+class _Training:
+    """A training as far as it has come."""
+
+    def __init__(
+        self,
+        epochs: Epochs,
+        state: bilevel.State,
+        total: int,
+        observe: Callable[[int, History], None],
+        axis: int,
+    ) -> None:
+        self.epochs, self.state, self.total = epochs, state, total
+        self.observe, self.axis = observe, axis
+        self.parts: list[History] = []
+        self.interruption: KeyboardInterrupt | None = None
+
+    @property
+    def done(self) -> int:
+        """Epochs that were trained."""
+        return sum(history.train_loss.shape[self.axis] for history in self.parts)
+
+    @property
+    def ended(self) -> bool:
+        return self.interruption is not None or self.done >= self.total
+
+    def step(self) -> None:
+        done = self.done
+        count = min(bilevel.CHUNK, self.total - done)
         try:
-            state, history = step(state, np.int32(count))
-            parts.append(_beginning(history, count, axis))
-            observe(done, parts[-1])
+            self.state, history = self.epochs(self.state, np.int32(count))
+            index = (slice(None),) * self.axis + (slice(count),)  # the rest is padding
+            self.parts.append(History(*(np.asarray(array)[index] for array in history)))
+            self.observe(done, self.parts[-1])
         except KeyboardInterrupt as stop:
-            if not parts:
+            if not self.parts:
                 raise
-            interruption = stop
-        done += count
-        if place is not None and (interruption or done == total or place.is_due()):
-            parts = [joined(parts, axis)]
-            place.save(_arrays(state, parts[0]))
-    return Course(state, joined(parts, axis) if parts else None, interruption)
+            self.interruption = stop
 
+    def history(self) -> History:
+        """Of all epochs that were trained."""
+        if not self.parts:
+            return no_history(self.state.alphas, self.axis)
+        fields = zip(*self.parts, strict=True)
+        self.parts = [History(*(np.concatenate(field, self.axis) for field in fields))]
+        return self.parts[0]
 
-def _beginning(history: History, count: int, axis: int) -> History:
-    """The epochs of a history that were done; the rest is padding."""
-    index = (slice(None),) * axis + (slice(count),)
-    return History(*(np.asarray(array)[index] for array in history))
+    def arrays(self) -> dict[str, np.ndarray]:
+        leaves = jax.device_get(jax.tree.leaves(self.state))
+        numbered = {str(i): np.asarray(leaf) for i, leaf in enumerate(leaves)}
+        return prefixed("state", numbered) | prefixed("history", self.history()._asdict())
 
-
-def _arrays(state: bilevel.State, history: History) -> dict[str, np.ndarray]:
-    leaves = jax.device_get(jax.tree.leaves(state))
-    numbered = {str(i): np.asarray(leaf) for i, leaf in enumerate(leaves)}
-    return prefixed("state", numbered) | prefixed("history", history._asdict())
-
-
-def _restored(
-    arrays: dict[str, np.ndarray], like: bilevel.State
-) -> tuple[bilevel.State, History]:
-    """What `_arrays` made; the state has the structure of another one."""
-    numbered = part(arrays, "state")
-    leaves: list[Any] = [numbered[str(i)] for i in range(len(numbered))]
-    # Where the other lies, on a device or several, so does this one.
-    leaves = [
-        jax.device_put(new, old.sharding) if isinstance(old, jax.Array) else new
-        for new, old in zip(leaves, jax.tree.leaves(like), strict=True)
-    ]
-    state = jax.tree.unflatten(jax.tree.structure(like), leaves)
-    return state, History(**part(arrays, "history"))
+    def resume(self, arrays: dict[str, np.ndarray]) -> None:
+        numbered = part(arrays, "state")
+        old, structure = jax.tree.flatten(self.state)
+        leaves: list[Any] = [numbered[str(i)] for i in range(len(numbered))]
+        # Where the first state lies, on a device or several, so does this one.
+        leaves = [
+            jax.device_put(new, like.sharding) if isinstance(like, jax.Array) else new
+            for new, like in zip(leaves, old, strict=True)
+        ]
+        self.state = jax.tree.unflatten(structure, leaves)
+        self.parts = [History(**part(arrays, "history"))]
+        self.observe(0, self.parts[0])

@@ -17,9 +17,9 @@ import numpy as np
 from ..runtime.checkpoint import Checkpoints
 from . import bilevel, devices, forking
 from .bilevel import History
-from .history import Observer, Trained, no_history
+from .history import Observer, Trained
 from .preparation import Plan, Start
-from .training import place_of, trained
+from .training import saved_state, trained
 
 #: Restarts that one program trains at most.
 _MOST = 4096
@@ -140,21 +140,19 @@ def _side_by_side(
     static, shared = starts[0].static._replace(block=_BLOCK), starts[0].shared
     data, states = _stacked(starts, size)
 
-    def step(states: bilevel.State, count: np.int32) -> tuple[bilevel.State, History]:
+    def epochs(states: bilevel.State, count: np.int32) -> tuple[bilevel.State, History]:
         return run_epochs(static, shared, plan.hyper, data, states, count)
 
     def observe(done: int, history: History) -> None:
         observer.epochs(done, jax.tree.map(lambda a: a[0], history))
 
-    place = place_of(checkpoints, static, plan.hyper, data, states)
+    saved = saved_state(checkpoints, static, plan.hyper, data, states)
     total = int(plan.hyper.max_epochs)
-    states, history, stop = trained(step, states, total, observe, place, axis=1)
-    states = jax.device_get(states)
+    states, history, stop = trained(epochs, states, total, observe, saved, axis=1)
+    both = jax.device_get(states), history
 
     def one(i: int) -> Trained:
-        state = jax.tree.map(lambda a: a[i], states)
-        if history is None:
-            return Trained(state, no_history(state.alphas))
-        return Trained(state, jax.tree.map(lambda a: a[i], history), stop)
+        state, own = jax.tree.map(lambda a: a[i], both)
+        return Trained(state, own, stop)
 
     return [one(i) for i in range(len(starts))]

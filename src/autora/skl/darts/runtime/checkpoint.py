@@ -14,10 +14,11 @@ import os
 import time
 import warnings
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -71,9 +72,9 @@ class Checkpoints:
 
     folder: Path
 
-    def place(self, settings: str, data: Iterable[np.ndarray]) -> Place:
-        """Where a search keeps its state; data and settings make the name."""
-        return Place(self.folder / f"{_name(settings, data)}{_SUFFIX}")
+    def saved_state(self, settings: str, data: Iterable[np.ndarray]) -> SavedState:
+        """Of one search; data and settings make the name."""
+        return SavedState(self.folder / f"{_name(settings, data)}{_SUFFIX}")
 
     @classmethod
     def of(
@@ -98,8 +99,8 @@ class Checkpoints:
             self.folder.rmdir()
 
 
-class Place:
-    """The file of one search."""
+class SavedState:
+    """The file that keeps the state of one search."""
 
     def __init__(self, path: Path) -> None:
         self.path, self._last = path, time.monotonic()
@@ -136,3 +137,29 @@ class Place:
                 RuntimeWarning,
                 stacklevel=2,
             )
+
+
+class Resumable(Protocol):
+    """A search whose state can be taken out and put back."""
+
+    @property
+    def ended(self) -> bool: ...
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that decides how it goes on."""
+
+    def resume(self, arrays: dict[str, np.ndarray]) -> None:
+        """Be where another search was when it gave these `arrays`."""
+
+
+def run_resumably(
+    search: Resumable, step: Callable[[], object], saved: SavedState | None
+) -> None:
+    """Step after step to the end, from the start or from where an earlier process was."""
+    before = None if saved is None else saved.load()
+    if before is not None:
+        search.resume(before)
+    while not search.ended:
+        step()
+        if saved is not None and (search.ended or saved.is_due()):
+            saved.save(search.arrays())

@@ -16,10 +16,11 @@ import numpy as np
 from ..runtime.budget import Budget
 from ..runtime.checkpoint import (
     Checkpoints,
-    Place,
+    SavedState,
     generator_state,
     part,
     prefixed,
+    run_resumably,
     set_generator,
 )
 from ..selection.criteria import NO_NOISE
@@ -330,19 +331,16 @@ def evolve(
     return archive
 
 
-def _run(search: _Search, seeds: Graphs | None, place: Place | None) -> None:
+def _run(search: _Search, seeds: Graphs | None, saved: SavedState | None) -> None:
     """From the start, or from where an earlier process was, to the end."""
-    before = None if place is None else place.load()
-    if before is not None:
-        search.resume(before)
-    elif seeds is not None and len(seeds):
-        search.population.archive.add(with_keys(search.evaluator, seeds))
-    while not search.ended:
+
+    def step() -> None:
+        search.renew()
         search.step()
-        if not search.ended:
-            search.renew()
-        if place is not None and (search.ended or place.is_due()):
-            place.save(search.arrays())
+
+    if seeds is not None and len(seeds):  # a saved state takes their place
+        search.population.archive.add(with_keys(search.evaluator, seeds))
+    run_resumably(search, step, saved)
 
 
 def _place(
@@ -352,7 +350,7 @@ def _place(
     options: Options,
     rng: np.random.Generator,
     seeds: Graphs | None,
-) -> Place:
+) -> SavedState:
     """Where the state of this search is kept: by all that decides what it finds."""
     known = () if seeds is None else (getattr(seeds, name) for name in Graphs.FIELDS)
     settings = (
@@ -362,4 +360,4 @@ def _place(
         tuple(options), budget.candidates, budget.stall, evaluator.known,
     )  # fmt: skip
     data = (evaluator.x, evaluator.y, evaluator.root, generator_state(rng), *known)
-    return checkpoints.place(repr(settings), data)
+    return checkpoints.saved_state(repr(settings), data)
