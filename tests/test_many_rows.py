@@ -18,7 +18,7 @@ from autora.skl.darts.graph.architecture import Coefs
 from autora.skl.darts.graph.primitives import resolve
 from autora.skl.darts.graph.search_space import SearchSpace
 from autora.skl.darts.relaxation import bilevel, fit
-from autora.skl.darts.relaxation.batches import rows_at
+from autora.skl.darts.relaxation.xla import rows_at
 from autora.skl.darts.search import finalize
 
 PRIMITIVES = ["none", "add", "mult", "linear_exp"]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from autora.skl.darts import DARTSClassifier, DARTSRegressor
-from autora.skl.darts.relaxation import compilation, devices, fit, loops, vmapped
+from autora.skl.darts.relaxation import compilation, devices, fit, vmapped, xla
 
 SETTINGS: dict[str, Any] = {
     "num_graph_nodes": 1,
@@ -52,9 +52,9 @@ def test_turns_of_a_loop_in_blocks(count: int) -> None:
     def body(turn: Any, state: Any) -> Any:
         return state[0] + turn, state[1] * 2
 
-    in_blocks = jax.jit(lambda count: loops.repeated(count, body, (0, 1), 5))
+    in_blocks = jax.jit(lambda count: xla.repeated(count, body, (0, 1), 5))
     assert tuple(map(int, in_blocks(count))) == (count * (count - 1) // 2, 2**count)
-    assert in_blocks(count) == loops.repeated(count, body, (0, 1))
+    assert in_blocks(count) == xla.repeated(count, body, (0, 1))
 
 
 class Sizes:

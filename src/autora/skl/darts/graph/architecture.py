@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 
 from .search_space import SearchSpace
 
@@ -23,10 +24,9 @@ class Choice(NamedTuple):
 def probabilities(alphas: np.ndarray, darts_type: str = "original") -> np.ndarray:
     """Probability of each primitive on each edge, shape (edges, primitives)."""
     alphas = np.asarray(alphas, dtype=float)
-    if darts_type == "fair":
-        raw = 1 / (1 + np.exp(-np.clip(alphas, -500, 500)))
-    else:
-        raw = np.exp(alphas - alphas.max(axis=1, keepdims=True))
+    if darts_type != "fair":
+        return softmax(alphas, axis=1)
+    raw = 1 / (1 + np.exp(-np.clip(alphas, -500, 500)))
     return raw / raw.sum(axis=1, keepdims=True)
 
 

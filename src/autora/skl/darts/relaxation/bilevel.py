@@ -19,9 +19,8 @@ from ..graph.architecture import Coefs
 from ..graph.jax_functions import JAX
 from ..graph.objectives import OBJECTIVES
 from ..graph.search_space import SearchSpace
-from .batches import rows_at
-from .loops import repeated
 from .mixture import forward, relaxed_weights
+from .xla import repeated, rows_at
 
 #: Epochs a single call runs at most; the history buffers have this length.
 CHUNK = 64
@@ -37,7 +36,7 @@ class Static(NamedTuple):
     darts_type: str = "original"
     unrolled: bool = False
     batch_size: int | None = None  #: rows per step; None for all of them
-    block: int = 1  #: see `loops`
+    block: int = 1  #: see `xla.repeated`
 
 
 class Hyper(NamedTuple):

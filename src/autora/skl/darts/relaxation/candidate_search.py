@@ -31,6 +31,7 @@ from ..runtime.checkpoint import (
 )
 from ..selection.candidates import Candidate, Setting, prune, refit
 from ..selection.criteria import fits_exactly
+from ..selection.result import marginals
 
 _GENERATION = 32
 _N_ELITES = 12
@@ -79,10 +80,9 @@ def _propose(
 
 def _follow(probability: np.ndarray, elites: list[Candidate]) -> np.ndarray:
     """The proposal distribution, pulled towards the elites."""
-    rows = np.arange(len(probability))
-    target = np.zeros_like(probability)
-    for elite in elites:
-        target[rows, elite.architecture] += 1 / len(elites)
+    architectures = np.stack([elite.architecture for elite in elites])
+    shares = np.full(len(elites), 1 / len(elites))
+    target = marginals(architectures, shares, probability.shape[1])
     return (1 - _ELITE_PULL) * probability + _ELITE_PULL * target
 
 

@@ -30,7 +30,7 @@ from ..graph import (
     search_space,
 )
 from ..runtime import disk_cache
-from . import batches, bilevel, forking, loops, mixture
+from . import bilevel, devices, mixture, xla
 from .bilevel import History
 
 #: Programs kept in memory. Each takes some five hundred places in the process's memory map,
@@ -45,8 +45,7 @@ SOURCES = (
     objectives,
     jax_functions,
     mixture,
-    batches,
-    loops,
+    xla,
     bilevel,
 )
 #: What /proc/cpuinfo says about the instructions a processor knows.
@@ -62,7 +61,7 @@ def run_epochs(
     n_epochs: Any,
 ) -> tuple[bilevel.State, History]:
     """Same as `bilevel.run_epochs`, without compiling what this machine has compiled."""
-    forking.check()
+    devices.check_fork()
     args = (hyper, data, state, n_epochs)
     leaves, structure = jax.tree.flatten(args)
     kinds = tuple(map(jax.typeof, leaves))

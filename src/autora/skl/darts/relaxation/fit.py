@@ -13,7 +13,7 @@ import numpy as np
 from ..fitting.frequencies import with_lowest_frequencies
 from ..fitting.problem import Problem, split, thinned
 from ..fitting.refit import Fit, levenberg_marquardt, without_steep_slopes, without_traces
-from ..graph.architecture import Choice, attempts, move_towards
+from ..graph.architecture import Choice, attempts
 from ..graph.model import Model
 from ..graph.search_space import SearchSpace
 from ..runtime.budget import Budget
@@ -103,15 +103,15 @@ def _refitted(
 
 def _search(
     setting: Setting,
-    state: bilevel.State,
+    network: Network,
     plan: Plan,
     rng: np.random.Generator,
     observer: Observer,
     checkpoints: Checkpoints | None,
-) -> tuple[Searched, list[Row], bilevel.State]:
-    """Candidates, best first, their table and the state moved towards them."""
+) -> tuple[Searched, list[Row], Network]:
+    """Candidates, best first, their table and the weights moved towards them."""
     if not (plan.search_architecture and plan.n_candidates):
-        return Searched([]), [], state
+        return Searched([]), [], network
     train, kept = split(setting.problem, plan.holds_out, rng)
     screening = setting._replace(
         problem=thinned(train, SCREENING_ROWS, rng), max_iter=SCREENING_STEPS
@@ -119,8 +119,8 @@ def _search(
     budget = Budget(plan.n_candidates, plan.max_time)
     searched = search(
         screening,
-        state.alphas,
-        plan.darts_type,
+        network.alphas,
+        network.darts_type,
         budget,
         rng,
         observer.candidate,
@@ -128,25 +128,16 @@ def _search(
     )
     found, space = searched.candidates, setting.space
     if not found:
-        return searched, [], state
+        return searched, [], network
     rows = table_of(found, space, setting.objective, screening.problem, kept)
     if len(train.x) > SCREENING_ROWS:
         rows = _on_all_rows(rows, train, kept)
+    models = [c.fit.model for c in found]
     criteria = np.array([c.criterion for c in found])
     if plan.choose is not None:
-        choice = rows[plan.choose(rows)].model
-        models = [choice, *(c.fit.model for c in found)]
+        models = [rows[plan.choose(rows)].model, *models]
         criteria = np.append(criteria.min() - 1e-9, criteria)
-    else:
-        models = [c.fit.model for c in found]
-    architectures = [model.architecture for model in models]
-    alphas = move_towards(state.alphas, plan.darts_type, architectures, criteria)
-    state = state._replace(alphas=alphas.astype(np.float32))
-    if state.node_alphas is not None:
-        aggregations = [model.aggregation for model in models]
-        nodes = move_towards(state.node_alphas, "original", aggregations, criteria)
-        state = state._replace(node_alphas=nodes.astype(np.float32))
-    return searched, rows, state
+    return searched, rows, network.moved_towards(models, criteria)
 
 
 def _on_all_rows(rows: list[Row], train: Problem, kept: Problem | None) -> list[Row]:
@@ -183,15 +174,17 @@ def finish(
     space, objective, problem, plan, earlier = task
     state, history, interruption = mixture
     setting = Setting(space, objective, problem, state.coefs, plan.refit_steps)
+    network = Network(space, objective, plan.darts_type, state)
     searched = Searched([], interruption)
     rows: list[Row] = []
     if interruption is None:
-        searched, rows, state = _search(setting, state, plan, rng, observer, checkpoints)
+        searched, rows, network = _search(
+            setting, network, plan, rng, observer, checkpoints
+        )
     candidates, interruption, _ = searched
     known = [c.fit.model for c in candidates]
     if earlier is not None:
         known.append(held(earlier[1], problem))
-    network = Network(space, objective, plan.darts_type, state)
     model = None
     if not searched.diverged:
         model = _chosen(setting, network, plan.sampling_strategy, known, rng)

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from ..runtime.checkpoint import Checkpoints
-from . import bilevel, devices, forking
+from . import bilevel, devices
 from .bilevel import History
 from .history import Observer, Trained
 from .preparation import Plan, Start
@@ -75,7 +75,7 @@ def train(
     KeyboardInterrupt
         Before anything was trained.
     """
-    forking.check()
+    devices.check_fork()
     left, waiting, done = list(rngs), [prepare(rngs[0])], []
     size = _chunk(waiting[0], len(left))
     left.pop(0)

@@ -49,12 +49,17 @@ class Network(NamedTuple):
 
     def moved_to(self, model: Model) -> Network:
         """The network with its weights moved towards a model of its space."""
+        return self.moved_towards([model], np.zeros(1))
+
+    def moved_towards(self, models: Sequence[Model], criteria: np.ndarray) -> Network:
+        """The same for several models; see `move_towards`."""
         alphas, nodes = self.alphas, self.node_alphas
-        one = np.zeros(1)
-        moved = move_towards(alphas, self.darts_type, [model.architecture], one)
+        edges = [model.architecture for model in models]
+        moved = move_towards(alphas, self.darts_type, edges, criteria)
         changes = {"alphas": moved.astype(alphas.dtype)}
         if self.state.node_alphas is not None:
-            moved = move_towards(nodes, "original", [model.aggregation], one)
+            aggregations = [model.aggregation for model in models]
+            moved = move_towards(nodes, "original", aggregations, criteria)
             changes["node_alphas"] = moved.astype(nodes.dtype)
         return self._replace(state=self.state._replace(**changes))
 
@@ -105,12 +110,12 @@ class EquationDistribution(NamedTuple):
     @property
     def weights(self) -> np.ndarray:
         """Probability of every primitive on every edge, shape (edges, primitives)."""
-        return _marginals(self.architectures, self.probability, self.space.n_primitives)
+        return marginals(self.architectures, self.probability, self.space.n_primitives)
 
     @property
     def node_weights(self) -> np.ndarray:
         """Probability of every aggregation at every node, shape (nodes, aggregations)."""
-        return _marginals(self.aggregations, self.probability, self.space.n_aggregations)
+        return marginals(self.aggregations, self.probability, self.space.n_aggregations)
 
     def drawn(self, strategy: str, rng: np.random.Generator) -> Iterator[Choice]:
         """Graphs in the order in which a strategy takes them; later ones stand by."""
@@ -146,7 +151,7 @@ def _key(model: Model) -> bytes:
     return model.architecture.tobytes() + model.aggregation.tobytes()
 
 
-def _marginals(choices: np.ndarray, probability: np.ndarray, size: int) -> np.ndarray:
+def marginals(choices: np.ndarray, probability: np.ndarray, size: int) -> np.ndarray:
     """Probability of every choice, shape (places, size); none where there is no choice."""
     found = np.zeros((choices.shape[1], size))
     for row, share in zip(choices, probability, strict=True):
