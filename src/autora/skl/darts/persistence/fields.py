@@ -235,12 +235,10 @@ def pretty(value: Any, width: int = 92, indent: int = 0) -> str:
     flat = isinstance(value, list) and not any(isinstance(v, (list, dict)) for v in value)
     if flat or not isinstance(value, (list, dict)) or len(line) + indent <= width:
         return line
-    pad, inner = "\n" + " " * indent, "\n" + " " * (indent + 1)
-    if isinstance(value, list):
-        rows = [pretty(v, width, indent + 1) for v in value]
-        return "[" + inner + ("," + inner).join(rows) + pad + "]"
-    rows = [
-        f"{json.dumps(k, ensure_ascii=False)}: {pretty(v, width, indent + 1)}"
-        for k, v in value.items()
-    ]
-    return "{" + inner + ("," + inner).join(rows) + pad + "}"
+    names, members = [""] * len(value), value
+    if isinstance(value, dict):
+        names = [f"{json.dumps(name, ensure_ascii=False)}: " for name in value]
+        members = list(value.values())
+    inner = "\n" + " " * (indent + 1)
+    rows = [n + pretty(v, width, indent + 1) for n, v in zip(names, members, strict=True)]
+    return line[0] + inner + ("," + inner).join(rows) + inner[:-1] + line[-1]

@@ -27,10 +27,10 @@ _BODY = (
     "output_means", "answers", "asked", "spaces", "models", "standard_errors", "equations",
     "candidates", "converged", "network", "history",
 )  # fmt: skip
-#: What files of version 1 lack: the step of the grid of y and the floor of its noise.
+#: The step of the grid of y and the floor of its noise.
 _NOISE = ("y_step", "noise_floor")
-#: What files before version 3 lack: between which values every input lay.
-_RANGES = ("input_ranges",)
+#: What was added to files, and by which version.
+_SINCE = dict.fromkeys(_NOISE, 2) | {"input_ranges": 3}
 #: What is neither a number nor a text nor a list of such, and has no place in a file.
 _LEFT_OUT = object()
 
@@ -129,6 +129,7 @@ def written(estimator: Any) -> dict[str, Any]:
     )
     models = [documents.model_written(m, number.space(m.space)) for m in number.models]
     names = getattr(estimator, "feature_names_in_", None)
+    ranges = getattr(estimator, "_input_ranges", None)
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -151,13 +152,8 @@ def written(estimator: Any) -> dict[str, Any]:
         "network": network,
         "history": _history_written(estimator.history_),
         **{name: listed(np.atleast_1d(getattr(estimator, f"{name}_"))) for name in _NOISE},
-        "input_ranges": _ranges_written(estimator),
+        "input_ranges": None if ranges is None else listed(ranges),
     }
-
-
-def _ranges_written(estimator: Any) -> Any:
-    ranges = getattr(estimator, "_input_ranges", None)
-    return None if ranges is None else listed(ranges)
 
 
 def _history_written(history: Any) -> Any:
@@ -205,8 +201,7 @@ def _family(base: type[Any]) -> Iterator[type[Any]]:
 def restored(kind: Any, field: Field) -> Any:
     """A new estimator with the parameters and the state of a document."""
     version = field.mapping(_MOST_MEMBERS)["version"].value
-    has_noise, has_ranges = version > 1, version > 2
-    later = (*(_NOISE if has_noise else ()), *(_RANGES if has_ranges else ()))
+    later = (name for name, since in _SINCE.items() if since <= version)
     members = (*_HEAD, *_BODY, *later)
     part = dict(zip(members, field.record(*members), strict=True))
     estimator = kind(**_parameters_read(part["parameters"], kind._get_param_names()))
@@ -219,10 +214,11 @@ def restored(kind: Any, field: Field) -> Any:
     state["_output_labels"] = [f.text() for f in part["outputs"].each(shape.n_outputs)]
     state["_y_mean"] = part["output_means"].array((shape.n_outputs,))
     for name in _NOISE:
-        read = part[name].array((shape.n_outputs,)) if has_noise else _unknown(shape)
-        state[f"{name}_"] = per_output(read)
-    ranges = part["input_ranges"] if has_ranges else None
-    if ranges is not None and ranges.value is not None:
+        size = (shape.n_outputs,)
+        known = part[name].array(size) if name in part else np.zeros(size)
+        state[f"{name}_"] = per_output(known)
+    ranges = part.get("input_ranges", Field(None))
+    if ranges.value is not None:
         edges = ranges.array((2, shape.n_inputs))
         if (edges[0] > edges[1]).any():
             ranges.fail("the smallest value of an input exceeds the largest")
@@ -232,10 +228,6 @@ def restored(kind: Any, field: Field) -> Any:
     vars(estimator).update(state, **_models_read(part, shape))
     estimator._set_answers(part["answers"])
     return estimator
-
-
-def _unknown(shape: Shape) -> np.ndarray:
-    return np.zeros(shape.n_outputs)
 
 
 def _models_read(part: dict[str, Field], shape: Shape) -> dict[str, Any]:
@@ -248,16 +240,13 @@ def _models_read(part: dict[str, Field], shape: Shape) -> dict[str, Any]:
     network = weight_documents.network_read(
         part["network"], spaces, shape, models[0], [row for row, _ in rows]
     )
-    candidates = [
-        models[f.whole(0, len(models) - 1)] for f in part["candidates"].each(_MOST_ROWS)
-    ]
-    found = {
+    candidates = part["candidates"].each(_MOST_ROWS)
+    return {
         "model_": models[0],
         "network_": network,
         "_errors": documents.errors_read(part["standard_errors"], models[0]),
         "_rows": [row for row, _ in rows],
         "_row_errors": [errors for _, errors in rows],
-        "candidates_": candidates,
+        "candidates_": [models[f.whole(0, len(models) - 1)] for f in candidates],
         "history_": weight_documents.history_read(part["history"], network),
     }
-    return found

@@ -12,7 +12,6 @@ from ..graph.architecture import Coefs
 from ..graph.model import Model
 from ..graph.search_space import SearchSpace
 from ..relaxation.bilevel import History, State
-from ..relaxation.history import no_history
 from ..selection.candidates import Candidate
 from ..selection.pareto import Row
 from ..selection.result import EquationDistribution, Network, SearchHistory
@@ -22,8 +21,6 @@ from .fields import Field, listed
 #: Numbers of a history beyond which it is not kept.
 MOST_HISTORY = 200_000
 _SINGLE = np.float32
-#: Columns of a search's history that count something.
-_COUNTS = ("refits", "round")
 _MOST_GRAPHS = 10_000
 
 
@@ -149,36 +146,31 @@ def history_written(history: History | SearchHistory) -> dict[str, Any] | None:
     return {name: listed(array) for name, array in history._asdict().items()}
 
 
+def _history_columns(network: Network | EquationDistribution) -> tuple[Any, dict]:
+    """The kind of a network's history, and shape and type of a row of every column."""
+    if isinstance(network, EquationDistribution):
+        kinds = {"refits": int, "error": float, "criterion": float}
+        return SearchHistory, {name: ((), kind) for name, kind in kinds.items()}
+    shapes = {"train_loss": (), "valid_loss": (), "alphas": network.alphas.shape}
+    return History, {name: (shape, _SINGLE) for name, shape in shapes.items()}
+
+
 def history_read(
     field: Field, network: Network | EquationDistribution
 ) -> History | SearchHistory:
-    if isinstance(network, EquationDistribution):
-        return _search_history_read(field)
+    kind, columns = _history_columns(network)
     if field.value is None:
-        return no_history(network.alphas)
-    losses, valid, alphas = field.record(*History._fields)
-    epochs = len(losses.each(MOST_HISTORY, 1))
-    if np.prod([epochs, *network.alphas.shape], dtype=float) > MOST_HISTORY:
-        alphas.fail(f"has more than {MOST_HISTORY} numbers")
-    return History(
-        losses.array((epochs,), False, _SINGLE),
-        valid.array((epochs,), False, _SINGLE),
-        alphas.array((epochs, *network.alphas.shape), False, _SINGLE),
-    )
-
-
-def _search_history_read(field: Field) -> SearchHistory:
-    names = SearchHistory._fields
-    if field.value is None:
-        empty = {name: np.zeros(0, int if name in _COUNTS else float) for name in names}
-        return SearchHistory(**empty)
-    columns = field.record(*names)
-    length = len(columns[0].each(MOST_HISTORY, 1))
+        return kind(**{n: np.zeros((0, *row), t) for n, (row, t) in columns.items()})
+    parts = field.record(*columns)
+    length = len(parts[0].each(MOST_HISTORY, 1))
     found = {}
-    for name, column in zip(names, columns, strict=True):
-        if name in _COUNTS:
-            counts = [f.whole(0, 10**15) for f in column.each(length, length)]
+    for part, (name, (row, dtype)) in zip(parts, columns.items(), strict=True):
+        shape = (length, *row)
+        if np.prod(shape, dtype=float) > MOST_HISTORY:
+            part.fail(f"has more than {MOST_HISTORY} numbers")
+        if dtype is int:
+            counts = [f.whole(0, 10**15) for f in part.each(length, length)]
             found[name] = np.array(counts)
         else:
-            found[name] = column.array((length,), finite=False)
-    return SearchHistory(**found)
+            found[name] = part.array(shape, False, dtype)
+    return kind(**found)

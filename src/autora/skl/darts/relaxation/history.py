@@ -30,4 +30,5 @@ class Trained(NamedTuple):
 def no_history(alphas: np.ndarray, axis: int = 0) -> History:
     """The history of a fit without epochs; ``axis`` is theirs."""
     losses = np.zeros((*alphas.shape[:axis], 0), np.float32)
-    return History(losses, losses, np.zeros((*losses.shape, *alphas.shape[axis:])))
+    weights = np.zeros((*losses.shape, *alphas.shape[axis:]), np.float32)
+    return History(losses, losses, weights)
