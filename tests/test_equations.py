@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import sympy
 from autora.skl.darts import DARTSRegressor
 from autora.skl.darts.equations.simplification import simplified
 from autora.skl.darts.equations.symbolic import expressions
-from autora.skl.darts.graph.model import Model
+from autora.skl.darts.graph.model import Edge, Model
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import (
     _BUILT_IN,
@@ -246,6 +247,28 @@ def test_tables_of_the_space(n_parallel: int) -> None:
     assert list(zip(space.sources, space.targets, strict=True)) == pairs
     for node in range(3):
         assert set(space.targets[space.edges_into(node)]) == {node}
+    copies = [i % n_parallel for i in range(len(pairs))]
+    numbers = [space.edge_number(*p, i) for p, i in zip(pairs, copies, strict=True)]
+    assert numbers == list(range(len(pairs)))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_model_from_its_edges(seed: int) -> None:
+    """The same equation, whichever of two parallel edges was in use."""
+    model = random_product(np.random.default_rng(seed), SCIENCE)
+    parts = model.space, model.objective, model.edges()
+    same = Model.from_edges(*parts, model.readout, model.bias, model.aggregation)
+    assert [replace(edge, index=-1) for edge in same.edges()] == [
+        replace(edge, index=-1) for edge in model.edges()
+    ]
+    np.testing.assert_array_equal(same.predict(X), model.predict(X))
+
+
+def test_model_from_too_many_parallel_edges() -> None:
+    space = SearchSpace(1, 1, 1, resolve(("none", "add")))
+    edges = [Edge(0, 0, space.primitives[1], ())] * 2
+    with pytest.raises(ValueError, match="1 edges from node 0 to latent node 0"):
+        Model.from_edges(space, OBJECTIVES["real"], edges, np.ones((1, 1)), np.zeros(1))
 
 
 @pytest.mark.parametrize("kind", OBJECTIVES)

@@ -59,14 +59,13 @@ def bounded(
     """
     if space.max_in_degree is None:
         return architecture
-    off = -1 if space.none is None else space.none
     strength = probability[np.arange(space.n_edges), architecture]
-    strength = np.where((architecture == off) | (architecture < 0), -1.0, strength)
+    strength = np.where((architecture == space.off) | (architecture < 0), -1.0, strength)
     result = architecture.copy()
     for node in range(space.n_nodes):
         edges = np.arange(space.n_edges)[space.edges_into(node)]
         weakest_last = edges[np.argsort(-strength[edges], kind="stable")]
-        result[weakest_last[space.max_in_degree :]] = off
+        result[weakest_last[space.max_in_degree :]] = space.off
     return result
 
 

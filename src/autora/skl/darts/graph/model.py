@@ -6,7 +6,8 @@ Prediction, equation and graph are readings of this one object.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,6 +79,34 @@ class Model:
             array.setflags(write=False)
             object.__setattr__(self, name, array)
 
+    @classmethod
+    def from_edges(
+        cls,
+        space: SearchSpace,
+        objective: Objective,
+        edges: Iterable[Edge],
+        readout: np.ndarray,
+        bias: np.ndarray,
+        aggregation: Any = None,
+    ) -> Model:
+        """A model of a space that has just these edges; their ``index`` does not matter.
+
+        Raises
+        ------
+        ValueError
+            If the space has no such primitive, or too few parallel edges.
+        """
+        architecture = np.full(space.n_edges, space.off)
+        coefs = np.zeros((space.n_edges, space.max_params))
+        copies: Counter[tuple[int, int]] = Counter()
+        for edge in edges:
+            ends = edge.source, edge.target
+            e = space.edge_number(*ends, copies[ends])
+            copies[ends] += 1
+            architecture[e] = space.names.index(edge.primitive.name)
+            coefs[e, : len(edge.coefs)] = edge.coefs
+        return cls(space, objective, architecture, coefs, readout, bias, aggregation)
+
     def replace(self, **changes: Any) -> Model:
         return replace(self, **changes)
 
@@ -101,8 +130,7 @@ class Model:
 
     def edges(self) -> Iterator[Edge]:
         """The edges that are switched on, node by node."""
-        off = -1 if self.space.none is None else self.space.none
-        on = (self.architecture >= 0) & (self.architecture != off)
+        on = (self.architecture >= 0) & (self.architecture != self.space.off)
         for e in np.flatnonzero(on).tolist():
             primitive = self.space.primitives[self.architecture[e]]
             ends = int(self.space.sources[e]), int(self.space.targets[e])
@@ -182,10 +210,8 @@ class Model:
 
 
 def in_degrees(model: Model) -> list[int]:
-    counts = [0] * model.space.n_nodes
-    for edge in model.edges():
-        counts[edge.target] += 1
-    return counts
+    counts = Counter(edge.target for edge in model.edges())
+    return [counts[k] for k in range(model.space.n_nodes)]
 
 
 def same_graph(model: Model, other: Model) -> bool:

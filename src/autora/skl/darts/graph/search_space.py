@@ -82,6 +82,15 @@ class SearchSpace:
     def max_params(self) -> int:
         return max(1, *(p.n_params for p in self.primitives))
 
+    def edge_number(self, source: int, target: int, copy: int = 0) -> int:
+        """Number of an edge from a node, inputs first, to a latent node."""
+        if not copy < self.n_parallel:
+            raise ValueError(
+                f"the space has {self.n_parallel} edges from node {source} to latent node "
+                f"{target}, got one more; raise n_parallel"
+            )
+        return self.edges_into(target).start + source * self.n_parallel + copy
+
     def edges_into(self, node: int) -> slice:
         """The edges that end at a latent node."""
         start = self.n_parallel * (node * self.n_inputs + node * (node - 1) // 2)
@@ -106,3 +115,8 @@ class SearchSpace:
     def none(self) -> int | None:
         """Index of the primitive that switches an edge off, if it is in the vocabulary."""
         return self.names.index("none") if "none" in self.names else None
+
+    @property
+    def off(self) -> int:
+        """What stands for an edge that is not there: `none`, else −1."""
+        return -1 if self.none is None else self.none

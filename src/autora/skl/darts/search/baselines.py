@@ -12,9 +12,9 @@ import numpy as np
 
 from ..fitting.problem import Problem, mean_loss, thinned
 from ..fitting.refit import Fit, levenberg_marquardt
-from ..graph.model import Model
+from ..graph.model import Edge, Model
 from ..graph.objectives import Objective
-from ..graph.primitives import resolve
+from ..graph.primitives import lookup, resolve
 from ..graph.search_space import SearchSpace
 from ..selection.candidates import Candidate
 from ..selection.criteria import judged, judged_beforehand
@@ -31,14 +31,14 @@ def straight(problem: Problem, objective: Objective) -> Model:
     """The best linear function of the inputs under the model's own loss."""
     n_inputs, n_outputs = problem.x.shape[1], problem.y.shape[1]
     space = SearchSpace(n_inputs, n_outputs, n_outputs, resolve(("none", "mult")))
-    edges, slopes = space.sources < n_inputs, np.zeros((space.n_edges, 1))
     if objective.least_squares:
-        weights, bias = least_squares(problem)
-        slopes[edges, 0] = weights[space.sources[edges], space.targets[edges]]
+        slopes, bias = least_squares(problem)
     else:
-        average = np.average(problem.y, axis=0, weights=problem.weight)
-        bias = objective.inverse(average)
-    line = Model(space, objective, edges.astype(int), slopes, np.eye(n_outputs), bias)
+        slopes = np.zeros((n_inputs, n_outputs))
+        bias = objective.inverse(np.average(problem.y, axis=0, weights=problem.weight))
+    entries = np.ndenumerate(slopes)
+    edges = [Edge(j, k, lookup("mult"), (slope,)) for (j, k), slope in entries]
+    line = Model.from_edges(space, objective, edges, np.eye(n_outputs), bias)
     if objective.least_squares:
         return line
     fixed = problem._replace(train_readout=False, train_bias=True)
@@ -168,18 +168,16 @@ def _graph(
     space = SearchSpace(
         n_inputs, n_outputs, n_outputs, bounds.primitives, bounds.aggregations, widest
     )
-    off = -1 if space.none is None else space.none
-    architecture = np.full(space.n_edges, off)
-    edge = np.zeros((space.n_edges, space.max_params))
-    readout = np.zeros((n_outputs, n_outputs))
+    edges, readout = [], np.zeros((n_outputs, n_outputs))
     reach = np.abs(slopes) * np.ptp(problem.x, axis=0)[:, None]
     for k in np.flatnonzero(reach.max(axis=0) > 0).tolist():
-        steepest, first = int(np.argmax(reach[:, k])), space.edges_into(k).start
+        steepest = int(np.argmax(reach[:, k]))
         readout[k, k] = slopes[steepest, k]
-        architecture[first + steepest] = space.names.index("add")
-        for j in np.flatnonzero(slopes[:, k]):
-            if j != steepest:
-                architecture[first + j] = space.names.index("mult")
-                edge[first + j, 0] = slopes[j, k] / slopes[steepest, k]
+        edges.append(Edge(steepest, k, lookup("add"), ()))
+        edges += [
+            Edge(j, k, lookup("mult"), (slopes[j, k] / slopes[steepest, k],))
+            for j in np.flatnonzero(slopes[:, k]).tolist()
+            if j != steepest
+        ]
     sums = np.full(n_outputs, bounds.aggregations.index("sum"))
-    return Model(space, objective, architecture, edge, readout, bias, sums)
+    return Model.from_edges(space, objective, edges, readout, bias, sums)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..fitting.problem import Problem
-from ..graph.model import Model
+from ..graph.model import Edge, Model
 from ..graph.objectives import Objective
 from ..graph.observations import mean, spread
 from ..graph.primitives import Primitive
@@ -101,24 +101,17 @@ def space_for(
 
 def model_of(evaluator: Evaluator, graphs: Graphs, i: int, space: SearchSpace) -> Model:
     """Graph number ``i`` as a model in the units of y."""
-    names, units = space.names, evaluator.units
-    off = -1 if space.none is None else space.none
-    architecture = np.full(space.n_edges, off)
-    edge = np.zeros((space.n_edges, space.max_params))
+    edges, units = [], evaluator.units
     for k, s in np.argwhere(graphs.op[i] >= 0).tolist():
-        e = space.edges_into(k).start + int(graphs.src[i, k, s]) * space.n_parallel
-        while architecture[e] != off:  # a parallel edge
-            e += 1
         primitive = evaluator.primitives[graphs.op[i, k, s]]
-        architecture[e] = names.index(primitive.name)
-        edge[e, : primitive.n_params] = graphs.theta[i, k, s, : primitive.n_params]
+        coefs = tuple(graphs.theta[i, k, s, : primitive.n_params].tolist())
+        edges.append(Edge(int(graphs.src[i, k, s]), k, primitive, coefs))
     product = space.aggregations.index("product") if evaluator.can_multiply else 0
     plain = space.aggregations.index("sum") if "sum" in space.aggregations else 0
-    return Model(
+    return Model.from_edges(
         space,
         evaluator.objective,
-        architecture,
-        edge,
+        edges,
         graphs.w[i, 1 : 1 + space.n_nodes, None] * units.scale,
         graphs.w[i, :1] * units.scale + units.shift,
         np.where(graphs.agg[i, : space.n_nodes] == 1, product, plain),

@@ -36,7 +36,7 @@ def constant(space: SearchSpace, objective: Objective, problem: Problem) -> Mode
     return Model(
         space,
         objective,
-        np.full(space.n_edges, -1 if space.none is None else space.none),
+        np.full(space.n_edges, space.off),
         np.zeros((space.n_edges, space.max_params)),
         np.zeros((space.n_nodes, space.n_outputs)),
         objective.inverse(mean(problem.y, problem.weight)),
