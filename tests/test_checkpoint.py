@@ -186,7 +186,7 @@ def test_bad_checkpoints(tmp_path: Path) -> None:
     X, y = data()
     (tmp_path / "file").touch()
     bad: list[tuple[dict[str, Any], type[Exception], str]] = [
-        ({"checkpoint": 3}, TypeError, "checkpoint must be None or the path"),
+        ({"checkpoint": 3}, TypeError, "'checkpoint' parameter"),
         ({"checkpoint": tmp_path, "random_state": None}, ValueError, "an integer"),
         ({"checkpoint": tmp_path / "file"}, ValueError, "cannot be used"),
     ]

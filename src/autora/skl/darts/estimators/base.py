@@ -46,7 +46,7 @@ from .settings import (
     specified,
     vocabulary,
 )
-from .validation import check_parameters
+from .validation import check_parameters, plain
 
 
 class Observed(NamedTuple):
@@ -120,7 +120,11 @@ class BaseDARTS(EquationMixin, BaseEstimator):
 
     def _settings(self) -> dict[str, Any]:
         """The parameters as the fit takes them."""
-        return self.get_params(deep=False)
+        params = self.get_params(deep=False)
+        for name in ("output_type", "darts_type", "sampling_strategy"):
+            if name in params:
+                params[name] = plain(params[name])
+        return params
 
     def _observed(self, X: Any, y: Any, sample_weight: Any, y_error: Any) -> Observed:
         """Validated data; also what the output means."""
@@ -131,7 +135,7 @@ class BaseDARTS(EquationMixin, BaseEstimator):
     ) -> KeyboardInterrupt | None:
         """Fit and store; what interrupted it is for the caller to raise."""
         params = self._settings()
-        check_parameters(params)
+        check_parameters(params, type(self).__name__)
         vocabulary(params)
         earlier = self._earlier()
         seen = self._observed(X, y, sample_weight, y_error)

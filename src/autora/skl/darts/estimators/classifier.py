@@ -325,7 +325,7 @@ or callable, default="auto"
 
     def _settings(self) -> dict[str, Any]:
         """With one read-out for all, every class would be as probable as the others."""
-        params = self.get_params(deep=False)
+        params = super()._settings()
         params |= {"tolerance": "auto", "round_coefficients": "auto"}
         for name in ("train_classifier_coefficients", "train_classifier_bias"):
             if isinstance(params[name], str) and params[name] == "auto":

@@ -14,6 +14,7 @@ from ..relaxation.history import Observer
 from ..runtime.budget import Budget
 from ..search.parallel import Progress as Searched
 from ..selection.candidates import Candidate
+from .validation import plain
 
 
 class _NoBar:
@@ -42,7 +43,7 @@ class Progress:
     def __init__(self, estimator: Any, space: SearchSpace) -> None:
         self._monitor = estimator.execution_monitor
         self._space = space
-        self._darts_type = str(getattr(estimator.darts_type, "value", estimator.darts_type))
+        self._darts_type = plain(estimator.darts_type)
         self._bar = tqdm(
             total=int(estimator.max_epochs),
             desc="DARTS",

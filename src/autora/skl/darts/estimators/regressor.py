@@ -16,7 +16,7 @@ from ..graph.observations import checked_errors, checked_weights
 from ..graph.primitives import Primitive
 from .base import BaseDARTS, Observed
 from .columns import named, require_numbers
-from .validation import check_targets, choice
+from .validation import check_targets, plain
 
 
 class DARTSRegressor(RegressorMixin, BaseDARTS):
@@ -354,7 +354,7 @@ or callable, default="auto"
         return self
 
     def _observed(self, X: Any, y: Any, sample_weight: Any, y_error: Any) -> Observed:
-        objective = OBJECTIVES[choice("output_type", self.output_type)]
+        objective = OBJECTIVES[plain(self.output_type)]
         labels = _output_labels(y)
         X = named(X)
         require_numbers("y", y)

@@ -32,7 +32,6 @@ from ..search.fit import SearchPlan
 from ..search.proposals import Options
 from ..selection.pareto import Row
 from .registration import check_primitive
-from .validation import choice
 
 #: Candidates of a fit when n_candidates="auto": in a counted graph, in an open one, and
 #: those without an improvement that end the latter.
@@ -78,7 +77,7 @@ def specified(
         n_inputs,
         n_outputs,
         objective,
-        choice("darts_type", params["darts_type"]),
+        params["darts_type"],
         _FALLBACK_NODES if n_nodes == "auto" else n_nodes,
         tuple(aggregations),
         params["max_in_degree"],
@@ -129,7 +128,7 @@ def open_plan(
         ),
         budget=budget,
         options=Options(**options),
-        sampling_strategy=choice("sampling_strategy", params["sampling_strategy"]),
+        sampling_strategy=params["sampling_strategy"],
         choose=choose,
         holds_out=params["model_selection"] == "holdout",
         search_architecture=not keeps_weights(params),
@@ -166,7 +165,7 @@ def closed_plan(
         unrolled=bool(params["unrolled"]),
         batch_size=params["batch_size"],
         validation_fraction=float(params["validation_fraction"]),
-        sampling_strategy=choice("sampling_strategy", params["sampling_strategy"]),
+        sampling_strategy=params["sampling_strategy"],
         n_candidates=_candidates(params, CLOSED_CANDIDATES),
         refit_steps=int(params["param_updates_for_sampled_model"]),
         search_architecture=not keeps_weights(params),

@@ -7,6 +7,7 @@ of them; edges are numbered node by node, sources ascending, parallel copies adj
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +17,14 @@ from .primitives import Primitive
 
 #: How a latent node may combine what its edges bring.
 AGGREGATIONS = ("sum", "product")
+
+
+def check_aggregations(names: Sequence[str]) -> None:
+    if list(names) not in (["sum"], ["product"], ["sum", "product"], ["product", "sum"]):
+        raise ValueError(
+            f"aggregations must name one or both of {AGGREGATIONS}, each once, "
+            f"got {names!r}"
+        )
 
 
 @dataclass(frozen=True)
@@ -48,12 +57,7 @@ class SearchSpace:
     n_parallel: int = 1
 
     def __post_init__(self) -> None:
-        known = [a for a in self.aggregations if a in AGGREGATIONS]
-        if not known or known != list(dict.fromkeys(self.aggregations)):
-            raise ValueError(
-                f"aggregations must name one or both of {AGGREGATIONS}, each once, "
-                f"got {self.aggregations!r}"
-            )
+        check_aggregations(self.aggregations)
         if self.max_in_degree is not None and self.max_in_degree < 1:
             raise ValueError(
                 f"max_in_degree must be at least 1, or None for no bound, "
