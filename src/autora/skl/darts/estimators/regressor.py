@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from .columns import named, require_numbers
 from .validation import check_targets, plain
 
 
+@dataclass(eq=False, repr=False)
 class DARTSRegressor(RegressorMixin, BaseDARTS):
     """Find an interpretable equation by differentiable architecture search.
 
@@ -222,96 +224,50 @@ or callable, default="auto"
     y = k_1
     """
 
-    def __init__(
-        self,
-        batch_size: int | str | None = "auto",
-        num_graph_nodes: int | str = "auto",
-        output_type: str = "real",
-        classifier_weight_decay: float = 1e-2,
-        darts_type: str = "original",
-        init_weights_function: Callable[..., Any] | None = None,
-        param_updates_per_epoch: int = 100,
-        param_updates_for_sampled_model: int = 100,
-        param_learning_rate_max: float = 2.5e-2,
-        param_learning_rate_min: float = 0.01,
-        param_momentum: float = 0.9,
-        param_weight_decay: float = 3e-4,
-        arch_updates_per_epoch: int = 1,
-        arch_learning_rate_max: float = 3e-3,
-        arch_learning_rate_min: float | None = None,
-        arch_weight_decay: float = 1e-4,
-        arch_weight_decay_df: float = 3e-4,
-        arch_weight_decay_base: float = 0.0,
-        arch_momentum: float = 0.5,
-        fair_darts_loss_weight: float = 1,
-        max_epochs: int = 100,
-        grad_clip: float = 5,
-        primitives: Sequence[str | Primitive] | str = "auto",
-        train_classifier_coefficients: bool | str = "auto",
-        train_classifier_bias: bool | str = "auto",
-        execution_monitor: Callable[..., Any] | None = None,
-        sampling_strategy: str = "max",
-        *,
-        aggregations: Sequence[str] | str = "auto",
-        max_in_degree: int | None = None,
-        n_candidates: int | str = "auto",
-        n_restarts: int = 1,
-        n_jobs: int | None = None,
-        max_time: float | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
-        model_selection: str | Callable[..., Any] = "auto",
-        tolerance: float | str = "auto",
-        round_coefficients: bool | str = "auto",
-        validation_fraction: float = 0.3,
-        unrolled: bool = False,
-        precondition: bool = True,
-        random_state: int | np.random.RandomState | None = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-    ) -> None:
-        self.batch_size = batch_size
-        self.num_graph_nodes = num_graph_nodes
-        self.output_type = output_type
-        self.classifier_weight_decay = classifier_weight_decay
-        self.darts_type = darts_type
-        self.init_weights_function = init_weights_function
-        self.param_updates_per_epoch = param_updates_per_epoch
-        self.param_updates_for_sampled_model = param_updates_for_sampled_model
-        self.param_learning_rate_max = param_learning_rate_max
-        self.param_learning_rate_min = param_learning_rate_min
-        self.param_momentum = param_momentum
-        self.param_weight_decay = param_weight_decay
-        self.arch_updates_per_epoch = arch_updates_per_epoch
-        self.arch_learning_rate_max = arch_learning_rate_max
-        self.arch_learning_rate_min = arch_learning_rate_min
-        self.arch_weight_decay = arch_weight_decay
-        self.arch_weight_decay_df = arch_weight_decay_df
-        self.arch_weight_decay_base = arch_weight_decay_base
-        self.arch_momentum = arch_momentum
-        self.fair_darts_loss_weight = fair_darts_loss_weight
-        self.max_epochs = max_epochs
-        self.grad_clip = grad_clip
-        self.primitives = primitives
-        self.train_classifier_coefficients = train_classifier_coefficients
-        self.train_classifier_bias = train_classifier_bias
-        self.execution_monitor = execution_monitor
-        self.sampling_strategy = sampling_strategy
-        self.aggregations = aggregations
-        self.max_in_degree = max_in_degree
-        self.n_candidates = n_candidates
-        self.n_restarts = n_restarts
-        self.n_jobs = n_jobs
-        self.max_time = max_time
-        self.checkpoint = checkpoint
-        self.model_selection = model_selection
-        self.tolerance = tolerance
-        self.round_coefficients = round_coefficients
-        self.validation_fraction = validation_fraction
-        self.unrolled = unrolled
-        self.precondition = precondition
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
+    batch_size: int | str | None = "auto"
+    num_graph_nodes: int | str = "auto"
+    output_type: str = "real"
+    classifier_weight_decay: float = 1e-2
+    darts_type: str = "original"
+    init_weights_function: Callable[..., Any] | None = None
+    param_updates_per_epoch: int = 100
+    param_updates_for_sampled_model: int = 100
+    param_learning_rate_max: float = 2.5e-2
+    param_learning_rate_min: float = 0.01
+    param_momentum: float = 0.9
+    param_weight_decay: float = 3e-4
+    arch_updates_per_epoch: int = 1
+    arch_learning_rate_max: float = 3e-3
+    arch_learning_rate_min: float | None = None
+    arch_weight_decay: float = 1e-4
+    arch_weight_decay_df: float = 3e-4
+    arch_weight_decay_base: float = 0.0
+    arch_momentum: float = 0.5
+    fair_darts_loss_weight: float = 1
+    max_epochs: int = 100
+    grad_clip: float = 5
+    primitives: Sequence[str | Primitive] | str = "auto"
+    train_classifier_coefficients: bool | str = "auto"
+    train_classifier_bias: bool | str = "auto"
+    execution_monitor: Callable[..., Any] | None = None
+    sampling_strategy: str = "max"
+    _: KW_ONLY
+    aggregations: Sequence[str] | str = "auto"
+    max_in_degree: int | None = None
+    n_candidates: int | str = "auto"
+    n_restarts: int = 1
+    n_jobs: int | None = None
+    max_time: float | None = None
+    checkpoint: str | os.PathLike[str] | None = None
+    model_selection: str | Callable[..., Any] = "auto"
+    tolerance: float | str = "auto"
+    round_coefficients: bool | str = "auto"
+    validation_fraction: float = 0.3
+    unrolled: bool = False
+    precondition: bool = True
+    random_state: int | np.random.RandomState | None = None
+    warm_start: bool = False
+    verbose: int = 0
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, y_error: Any = None) -> Self:
         """Search for an equation of y in the columns of X.
