@@ -51,10 +51,7 @@ def is_open(params: dict[str, Any], n_outputs: int) -> bool:
 
 def vocabulary(params: dict[str, Any], opens: bool = False) -> tuple[Primitive, ...]:
     """The primitives named, or the default ones."""
-    names = params["primitives"]
-    if isinstance(names, str) and names == "auto":
-        names = SCIENCE if opens else PRIMITIVES
-    found = resolve(names)
+    found = resolve(_decided(params["primitives"], SCIENCE if opens else PRIMITIVES))
     for primitive in found:
         if not is_registered(primitive):
             check_primitive(primitive)
@@ -67,10 +64,8 @@ def specified(
     """Decide every "auto" that concerns the search space."""
     opens = is_open(params, n_outputs)
     automatic = params["num_graph_nodes"] == "auto"
-    n_nodes = None if opens else params["num_graph_nodes"]
-    aggregations = params["aggregations"]
-    if isinstance(aggregations, str):
-        aggregations = ("sum", "product") if opens else ("sum",)
+    n_nodes = None if opens else _decided(params["num_graph_nodes"], _FALLBACK_NODES)
+    aggregations = ("sum", "product") if opens else ("sum",)
     primitives = vocabulary(params, opens)
     known = Specification(
         primitives,
@@ -78,11 +73,11 @@ def specified(
         n_outputs,
         objective,
         params["darts_type"],
-        _FALLBACK_NODES if n_nodes == "auto" else n_nodes,
-        tuple(aggregations),
+        n_nodes,
+        tuple(_decided(params["aggregations"], aggregations)),
         params["max_in_degree"],
-        _flag(params["train_classifier_coefficients"], automatic),
-        _flag(params["train_classifier_bias"], automatic),
+        bool(_decided(params["train_classifier_coefficients"], automatic)),
+        bool(_decided(params["train_classifier_bias"], automatic)),
     )
     if known.searches_openly and "none" not in [p.name for p in primitives]:
         # Open graphs leave edges out by nature; the record only gives that a name.
@@ -90,18 +85,13 @@ def specified(
     return known
 
 
-def _flag(value: Any, automatic: bool) -> bool:
-    return automatic if isinstance(value, str) else bool(value)
+def _decided(value: Any, automatic: Any) -> Any:
+    return automatic if isinstance(value, str) and value == "auto" else value
 
 
 def keeps_weights(params: dict[str, Any]) -> bool:
     """Whether no architecture updates are asked for."""
     return params["max_epochs"] == 0 or params["arch_updates_per_epoch"] == 0
-
-
-def _candidates(params: dict[str, Any], automatic: int) -> int:
-    count = params["n_candidates"]
-    return automatic if isinstance(count, str) else int(count)
 
 
 def open_plan(
@@ -114,7 +104,7 @@ def open_plan(
     """The plan of a search over open graphs."""
     automatic, limit = params["n_candidates"] == "auto", params["max_time"]
     budget = Budget(
-        _candidates(params, OPEN_CANDIDATES),
+        int(_decided(params["n_candidates"], OPEN_CANDIDATES)),
         np.inf if limit is None else limit,
         OPEN_STALL if automatic else np.inf,
     )
@@ -135,16 +125,8 @@ def open_plan(
         continues=has_earlier and bool(params["warm_start"]),
         restarts=restarts_of(params),
         checkpoint=params["checkpoint"],
-        rounds=_rounding(params, True),
+        rounds=_decided(params["round_coefficients"], True),
     )
-
-
-def _rounding(params: dict[str, Any], automatic: bool) -> bool | str:
-    """Whether coefficients are rounded; "exact": in exact fits alone."""
-    rounds = params["round_coefficients"]
-    if isinstance(rounds, str):
-        return rounds if rounds == "exact" else automatic
-    return bool(rounds)
 
 
 def restarts_of(params: dict[str, Any]) -> Restarts:
@@ -166,7 +148,7 @@ def closed_plan(
         batch_size=params["batch_size"],
         validation_fraction=float(params["validation_fraction"]),
         sampling_strategy=params["sampling_strategy"],
-        n_candidates=_candidates(params, CLOSED_CANDIDATES),
+        n_candidates=int(_decided(params["n_candidates"], CLOSED_CANDIDATES)),
         refit_steps=int(params["param_updates_for_sampled_model"]),
         search_architecture=not keeps_weights(params),
         continues=has_earlier and bool(params["warm_start"]),
@@ -174,36 +156,24 @@ def closed_plan(
         max_time=np.inf if params["max_time"] is None else float(params["max_time"]),
         choose=choose,
         holds_out=params["model_selection"] == "holdout",
-        rounds=_rounding(params, False),
+        rounds=_decided(params["round_coefficients"], False),
     )
 
 
 def _hyper(params: dict[str, Any], what: Specification) -> bilevel.Hyper:
-    f = np.float32
     smallest = params["arch_learning_rate_min"]
-    if smallest is None:
-        smallest = params["arch_learning_rate_max"]
-    rates = (
-        "arch_learning_rate_max",
-        "arch_momentum",
-        "arch_weight_decay",
-        "arch_weight_decay_df",
-        "arch_weight_decay_base",
-        "fair_darts_loss_weight",
-        "param_learning_rate_max",
-        "param_learning_rate_min",
-        "param_momentum",
-        "param_weight_decay",
-        "classifier_weight_decay",
-        "grad_clip",
-    )
-    return bilevel.Hyper(
-        arch_updates=np.int32(params["arch_updates_per_epoch"]),
-        param_updates=np.int32(params["param_updates_per_epoch"]),
-        max_epochs=np.int32(params["max_epochs"]),
-        arch_learning_rate_min=f(smallest),
-        train_readout=f(what.train_readout),
-        train_bias=f(what.train_bias),
-        precondition=np.bool_(params["precondition"]),
-        **{name: f(params[name]) for name in rates},
-    )
+    exact: dict[str, Any] = {
+        "arch_updates": np.int32(params["arch_updates_per_epoch"]),
+        "param_updates": np.int32(params["param_updates_per_epoch"]),
+        "max_epochs": np.int32(params["max_epochs"]),
+        "precondition": np.bool_(params["precondition"]),
+    }
+    real = params | {
+        "arch_learning_rate_min": (
+            params["arch_learning_rate_max"] if smallest is None else smallest
+        ),
+        "train_readout": what.train_readout,
+        "train_bias": what.train_bias,
+    }
+    others = [name for name in bilevel.Hyper._fields if name not in exact]
+    return bilevel.Hyper(**exact, **{name: np.float32(real[name]) for name in others})
