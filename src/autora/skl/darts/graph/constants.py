@@ -82,15 +82,8 @@ def whole(number: float) -> int | None:
 def decimal(number: float) -> str | None:
     """The few decimals of a known constant, as 0.5; None where they do not end."""
     constant = recognised(number)
-    if constant is None or constant.pi or constant.e or not _ends(constant.ratio):
+    if constant is None or constant.pi or constant.e:
+        return None
+    if 1000 % constant.ratio.denominator:  # those that end have three at most
         return None
     return f"{float(constant.ratio):g}"
-
-
-def _ends(ratio: Fraction) -> bool:
-    """Whether a fraction has finitely many decimals."""
-    rest = ratio.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    return rest == 1

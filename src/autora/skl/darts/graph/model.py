@@ -110,6 +110,16 @@ class Model:
     def replace(self, **changes: Any) -> Model:
         return replace(self, **changes)
 
+    def with_primitive(self, edge: int, primitive: int) -> Model:
+        """The model with another primitive on an edge, by index; −1 takes the edge away.
+
+        It keeps as many of the edge's coefficients as it has use for.
+        """
+        architecture, coefs = self.architecture.copy(), self.edge.copy()
+        architecture[edge] = primitive
+        coefs[edge, self.space.n_params[primitive] if primitive >= 0 else 0 :] = 0
+        return self.replace(architecture=architecture, edge=coefs)
+
     @property
     def is_finite(self) -> bool:
         """Whether every coefficient is a number."""

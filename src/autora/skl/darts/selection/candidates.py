@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,10 @@ from .criteria import EXACT, constant_loss, judged
 class Candidate(NamedTuple):
     fit: Fit
     criterion: float
+
+    @classmethod
+    def of(cls, fit: Fit, problem: Problem) -> Candidate:
+        return cls(fit, judged(fit.model, fit.loss, problem))
 
     @property
     def architecture(self) -> np.ndarray:
@@ -117,29 +121,32 @@ def refit(
         fits.append(levenberg_marquardt(problem, model, setting.max_iter))
         if fits[-1].loss <= exact:
             break
-    best = min(fits, key=lambda fit: fit.loss)
-    return Candidate(best, judged(best.model, best.loss, problem))
+    return Candidate.of(min(fits, key=lambda fit: fit.loss), problem)
 
 
-def _without_edge(setting: Setting, candidate: Candidate, edge: int) -> Candidate | None:
-    """The candidate with one edge switched off and the rest refitted from where it is."""
-    model, none = candidate.fit.model, setting.space.none
-    if none is None or model.architecture[edge] == none:
-        return None
-    architecture, coefs = model.architecture.copy(), model.edge.copy()
-    architecture[edge], coefs[edge] = none, 0
-    start = model.replace(architecture=architecture, edge=coefs)
-    fit = levenberg_marquardt(setting.problem, start, setting.max_iter)
-    return Candidate(fit, judged(fit.model, fit.loss, setting.problem))
+def eliminated(
+    candidate: Candidate,
+    cheaper: Callable[[Model], Iterable[Model]],
+    fitted: Callable[[Model], Candidate],
+) -> Candidate:
+    """Backward elimination: the best cheaper model, as long as the criterion improves."""
+    while True:
+        tries = map(fitted, cheaper(candidate.fit.model))
+        best = min(tries, key=lambda t: t.criterion, default=candidate)
+        if not best.criterion < candidate.criterion:
+            return candidate
+        candidate = best
 
 
 def prune(setting: Setting, candidate: Candidate) -> Candidate:
     """Switch off, one after the other, the edges that the data do not need."""
-    while True:
-        edges = range(setting.space.n_edges)
-        tries = [_without_edge(setting, candidate, edge) for edge in edges]
-        better = [t for t in tries if t is not None]
-        best = min(better, key=lambda t: t.criterion, default=candidate)
-        if best.criterion >= candidate.criterion:
-            return candidate
-        candidate = best
+    problem, none = setting.problem, setting.space.none
+    if none is None:
+        return candidate
+    return eliminated(
+        candidate,
+        lambda model: (model.with_primitive(e.index, none) for e in model.edges()),
+        lambda start: Candidate.of(
+            levenberg_marquardt(problem, start, setting.max_iter), problem
+        ),
+    )

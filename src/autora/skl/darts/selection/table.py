@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,13 +15,7 @@ from ..graph.objectives import Objective
 from ..graph.observations import mean
 from ..graph.search_space import SearchSpace
 from .candidates import Candidate
-from .criteria import (
-    NO_NOISE,
-    complexity,
-    constant_loss,
-    fits_exactly,
-    judged,
-)
+from .criteria import NO_NOISE, complexity, constant_loss, fits_exactly, judged
 from .pareto import Row, are_alike, front
 
 #: Rows that decide whether a coefficient is round.
@@ -33,14 +28,9 @@ _NEIGHBOURS = 2000
 
 def constant(space: SearchSpace, objective: Objective, problem: Problem) -> Model:
     """The best constant: what is left when no architecture has a finite value."""
-    return Model(
-        space,
-        objective,
-        np.full(space.n_edges, space.off),
-        np.zeros((space.n_edges, space.max_params)),
-        np.zeros((space.n_nodes, space.n_outputs)),
-        objective.inverse(mean(problem.y, problem.weight)),
-    )
+    readout = np.zeros((space.n_nodes, space.n_outputs))
+    bias = objective.inverse(mean(problem.y, problem.weight))
+    return Model.from_edges(space, objective, (), readout, bias)
 
 
 def table_of(
@@ -54,18 +44,22 @@ def table_of(
 
     Models whose coefficients double precision does not carry are left out.
     """
-    rows = []
+    found = [(c.fit.model, c.fit.loss, c.criterion) for c in candidates]
     if space.none is not None:
-        rows.append(_constant_row(constant(space, objective, problem), problem, held))
-    rows += [
+        blank = constant(space, objective, problem)
+        loss = mean_loss(blank, problem)
+        # It always has an intercept.
+        free = problem._replace(train_bias=True, sparse_readout=True)
+        found.insert(0, (blank, loss, judged(blank, loss, free)))
+    rows = [
         Row(
-            c.fit.model,
-            complexity(c.fit.model, problem.train_readout),
-            c.fit.loss,
-            c.criterion,
-            np.nan if held is None else mean_loss(c.fit.model, held),
+            model,
+            complexity(model, problem.train_readout),
+            loss,
+            criterion,
+            math.nan if held is None else mean_loss(model, held),
         )
-        for c in candidates
+        for model, loss, criterion in found
     ]
     kept, rows = _carried_front(rows, problem)
     best = min(rows, key=lambda row: row.criterion)
@@ -94,32 +88,11 @@ def _carried_front(rows: list[Row], problem: Problem) -> tuple[list[Row], list[R
         rows = right
 
 
-def _constant_row(model: Model, problem: Problem, held: Problem | None) -> Row:
-    """The best constant, which always has an intercept."""
-    loss = mean_loss(model, problem)
-    free = problem._replace(train_bias=True, sparse_readout=True)
-    return Row(
-        model,
-        0.0,
-        loss,
-        judged(model, loss, free),
-        np.nan if held is None else mean_loss(model, held),
-    )
-
-
 def row_of(rows: Sequence[Row], model: Model, problem: Problem) -> Row:
     """A final model as a row; its loss on rows that were kept is that in the table."""
-    loss, same = (
-        mean_loss(model, problem),
-        [r for r in rows if same_equation(r.model, model)],
-    )
-    return Row(
-        model,
-        complexity(model, problem.train_readout),
-        loss,
-        judged(model, loss, problem),
-        same[0].holdout if same else np.nan,
-    )
+    loss, size = mean_loss(model, problem), complexity(model, problem.train_readout)
+    same = (row.holdout for row in rows if same_equation(row.model, model))
+    return Row(model, size, loss, judged(model, loss, problem), next(same, math.nan))
 
 
 def updated(row: Row, model: Model, problem: Problem) -> Row:
