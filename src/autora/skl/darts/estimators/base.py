@@ -149,7 +149,7 @@ class BaseDARTS(EquationMixin, BaseEstimator):
         kept = self._kept(earlier, what)
         self._rows_to_check = rows_to_check(problem.x)
         self._input_ranges = np.stack([problem.x.min(axis=0), problem.x.max(axis=0)])
-        inputs = self._labels("input_labels", None)
+        inputs = self._labels("input_labels")
         diagnostics.about_data(problem, inputs, seen.output_labels, stacklevel=3)
         result = self._fitted(params, what, problem, kept)
         real = not seen.objective.likelihood
@@ -214,7 +214,7 @@ class BaseDARTS(EquationMixin, BaseEstimator):
             plan = open_plan(
                 params, what, choose, self._search_options, earlier is not None
             )
-            names = origin.names(self._labels("input_labels", None))
+            names = origin.names(self._labels("input_labels"))
             with OpenProgress(self.verbose, plan.budget, names) as watch:
                 return open_fit.run(plan, what.objective, problem, earlier, rng, watch)
         counted = closed_plan(params, what, choose, earlier is not None)

@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..equations.printing import distinct, numbered
 from ..fitting.coefficients import Place, term
 from ..graph.model import same_equation
 from ..selection.pareto import Row, scores
@@ -25,8 +24,6 @@ class EquationMixin(ExportMixin):
     _row_errors: list[list[tuple[Place, float, float]]]
     _rows_to_check: np.ndarray
     _input_ranges: np.ndarray
-    n_features_in_: int
-    _output_labels: list[str]
 
     def model_repr(
         self,
@@ -75,8 +72,7 @@ class EquationMixin(ExportMixin):
             )
         lines = headline(
             self.model_,
-            self._labels("input_labels", input_labels),
-            self._labels("output_labels", output_labels),
+            *self._names(input_labels, output_labels),
             self._points(),
             output_function_label,
             decimals_to_display,
@@ -103,7 +99,7 @@ class EquationMixin(ExportMixin):
         from ..equations.symbolic import from_origin
 
         found = self._expressions(simplify)
-        names = self._labels("input_labels", None)
+        names = self._labels("input_labels")
         found = [from_origin(self.model_, expression, names) for expression in found]
         return found[0] if len(found) == 1 else found
 
@@ -120,18 +116,18 @@ class EquationMixin(ExportMixin):
         from ..equations.symbolic import starts_of
 
         found = self._expressions(simplify)
-        names = self._labels("output_labels", None)
-        starts = starts_of(self.model_, self._labels("input_labels", None))
+        inputs, outputs = self._names()
+        starts = starts_of(self.model_, inputs)
         return r" \\ ".join(
             f"{latex_name(name)} = {text(e, decimals_to_display, 'latex', starts)}"
-            for name, e in zip(names, found, strict=True)
+            for name, e in zip(outputs, found, strict=True)
         )
 
     def _expressions(self, simplify: bool) -> list[Any]:
         from ..equations.forms import checked
 
         check_is_fitted(self, "model_")
-        names = self._labels("input_labels", None)
+        names = self._labels("input_labels")
         return checked(self.model_, names, self._points(), simplify)
 
     def _points(self) -> np.ndarray:
@@ -168,8 +164,7 @@ class EquationMixin(ExportMixin):
         check_is_fitted(self, "model_")
         return model_graph(
             self.model_,
-            self._labels("input_labels", input_labels),
-            self._labels("output_labels", output_labels),
+            *self._names(input_labels, output_labels),
             decimals_to_display,
         )
 
@@ -212,7 +207,7 @@ class EquationMixin(ExportMixin):
         import pandas as pd
 
         check_is_fitted(self, "model_")
-        names = self._labels("input_labels", None), self._labels("output_labels", None)
+        names = self._names()
         return pd.DataFrame(
             {
                 "term": [term(self.model_, place, *names) for place, _, _ in self._errors],
@@ -245,8 +240,8 @@ class EquationMixin(ExportMixin):
 
         from ..equations.forms import in_one_line
 
-        names = self._labels("input_labels", None)
-        outputs, points = self._labels("output_labels", None), self._points()
+        inputs, outputs = self._names()
+        points = self._points()
         return pd.DataFrame(
             {
                 "complexity": [row.complexity for row in rows],
@@ -255,26 +250,8 @@ class EquationMixin(ExportMixin):
                 "holdout": [row.holdout for row in rows],
                 "score": scores(rows),
                 "equation": [
-                    in_one_line(row.model, names, outputs, points) for row in rows
+                    in_one_line(row.model, inputs, outputs, points) for row in rows
                 ],
-                "architecture": [row.model.describe(names) for row in rows],
+                "architecture": [row.model.describe(inputs) for row in rows],
             }
         )
-
-    def _labels(self, name: str, labels: Sequence[str] | None) -> list[str]:
-        inputs = getattr(self, "feature_names_in_", None)
-        if inputs is None:
-            inputs = numbered("x", self.n_features_in_)
-        known = [str(label) for label in inputs]
-        if name == "output_labels":
-            known = distinct(self._output_labels, known, "y")
-        if labels is None:
-            return known
-        if isinstance(labels, str) or len(labels) != len(known):
-            raise ValueError(
-                f"{name} needs {len(known)} names, one per column, got {labels!r}"
-            )
-        given = [str(label) for label in labels]
-        if name == "input_labels" and len(set(given)) < len(given):
-            raise ValueError(f"{name} must be different names, got {labels!r}")
-        return given

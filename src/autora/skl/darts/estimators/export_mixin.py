@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
+from ..equations.printing import distinct, numbered
 from ..equations.python_source import function_source
 from ..fitting.coefficients import places
 from ..graph.model import Model
@@ -33,6 +34,8 @@ class ExportMixin:
 
     model_: Model
     classes_: np.ndarray
+    n_features_in_: int
+    _output_labels: list[str]
     _y_ndim: int
 
     def python(self, function_name: str = "predict") -> str:
@@ -184,9 +187,34 @@ class ExportMixin:
             (dimensions,) = answers.record("dimensions")
             self._y_ndim = dimensions.whole(min(2, len(self.model_.bias)), 2)
 
-    def _names(self) -> tuple[list[str], list[str]]:
-        labels: Any = self
-        return labels._labels("input_labels", None), labels._labels("output_labels", None)
+    def _labels(self, name: str, labels: Sequence[str] | None = None) -> list[str]:
+        inputs = getattr(self, "feature_names_in_", None)
+        if inputs is None:
+            inputs = numbered("x", self.n_features_in_)
+        known = [str(label) for label in inputs]
+        if name == "output_labels":
+            known = distinct(self._output_labels, known, "y")
+        if labels is None:
+            return known
+        if isinstance(labels, str) or len(labels) != len(known):
+            raise ValueError(
+                f"{name} needs {len(known)} names, one per column, got {labels!r}"
+            )
+        given = [str(label) for label in labels]
+        if name == "input_labels" and len(set(given)) < len(given):
+            raise ValueError(f"{name} must be different names, got {labels!r}")
+        return given
+
+    def _names(
+        self,
+        input_labels: Sequence[str] | None = None,
+        output_labels: Sequence[str] | None = None,
+    ) -> tuple[list[str], list[str]]:
+        """Names of the inputs and the outputs: those given, else those of the data."""
+        return (
+            self._labels("input_labels", input_labels),
+            self._labels("output_labels", output_labels),
+        )
 
 
 class _AllTrained:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,52 +17,41 @@ from ..selection.candidates import Candidate
 from .validation import plain
 
 
-class _NoBar:
-    """What a silent fit moves instead of a bar."""
+class _Shown:
+    """Moves a progress bar, whose package is imported if it is seen, and closes it."""
 
-    disable, n = True, 0
+    _bar: Any = None
 
-    def update(self, *_: Any, **__: Any) -> None:
-        """Nothing to see."""
+    def __enter__(self) -> Self:
+        return self
 
-    set_postfix = set_postfix_str = close = update
+    def __exit__(self, *_: Any) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
+    def _show(self, **settings: Any) -> None:
+        from tqdm.auto import tqdm
 
-def tqdm(*, disable: bool, **settings: Any) -> Any:
-    """A progress bar; its package, which imports widgets in notebooks, if it is seen."""
-    if disable:
-        return _NoBar()
-    from tqdm.auto import tqdm
-
-    return tqdm(**settings)
+        self._bar = tqdm(desc="DARTS", **settings)
 
 
-class Progress:
+class Progress(_Shown):
     """Feeds a tqdm bar and the execution monitor from a running fit."""
 
     def __init__(self, estimator: Any, space: SearchSpace) -> None:
         self._monitor = estimator.execution_monitor
         self._space = space
         self._darts_type = plain(estimator.darts_type)
-        self._bar = tqdm(
-            total=int(estimator.max_epochs),
-            desc="DARTS",
-            unit="epoch",
-            disable=not estimator.verbose,
-        )
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._bar.close()
+        if estimator.verbose:
+            self._show(total=int(estimator.max_epochs), unit="epoch")
 
     def observer(self) -> Observer:
         return Observer(epochs=self._epochs, candidate=self._candidate)
 
     def _epochs(self, first: int, history: History) -> None:
-        self._bar.update(len(history.valid_loss))
-        self._bar.set_postfix(loss=f"{history.valid_loss[-1]:.4g}")
+        if self._bar is not None:
+            self._bar.update(len(history.valid_loss))
+            self._bar.set_postfix(loss=f"{history.valid_loss[-1]:.4g}")
         if self._monitor is None:
             return
         rows = zip(*history, strict=True)
@@ -77,45 +66,29 @@ class Progress:
             )
 
     def _candidate(self, best: Candidate) -> None:
-        self._bar.set_postfix(best=f"{best.fit.loss:.4g}", bic=f"{best.criterion:.1f}")
+        if self._bar is not None:
+            self._bar.set_postfix(best=f"{best.fit.loss:.4g}", bic=f"{best.criterion:.1f}")
 
 
-class OpenProgress:
+class OpenProgress(_Shown):
     """A tqdm bar over a search whose graphs are not counted beforehand."""
 
     def __init__(self, verbose: int, budget: Budget, input_names: list[str]) -> None:
-        self._names, self._shown = input_names, bool(verbose)
+        self._names, self._verbose = input_names, bool(verbose)
         self._timed = np.isfinite(budget.seconds)
         self._best, self._start = np.inf, 0.0
         self._total = budget.seconds if self._timed else budget.candidates
-        self._bar: Any = None
-
-    def __enter__(self) -> OpenProgress:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def _begun(self) -> Any:
-        """The bar, from the first report on: what was compiled before is no progress."""
-        if self._bar is None:
-            self._start = time.perf_counter()
-            self._bar = tqdm(
-                total=round(self._total, 1) if np.isfinite(self._total) else None,
-                desc="DARTS",
-                unit="s" if self._timed else " equations",
-                disable=False,
-            )
-        return self._bar
 
     def __call__(self, seen: Searched) -> None:
-        if not self._shown:
+        if not self._verbose:
             return
-        bar = self._begun()
+        if self._bar is None:  # what was compiled before the first report is no progress
+            self._start = time.perf_counter()
+            total = round(self._total, 1) if np.isfinite(self._total) else None
+            self._show(total=total, unit="s" if self._timed else " equations")
         done = time.perf_counter() - self._start if self._timed else seen.fitted
-        bar.update(round(done - bar.n, 1))
+        self._bar.update(round(done - self._bar.n, 1))
         if seen.criterion < self._best:
             self._best = seen.criterion
             equation = one_line(seen.model(), self._names)
-            bar.set_postfix_str(f"error {seen.error:.1e}, y = {equation}")
+            self._bar.set_postfix_str(f"error {seen.error:.1e}, y = {equation}")

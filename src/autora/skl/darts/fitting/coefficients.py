@@ -13,12 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import least_squares
 
-from ..graph import objectives
 from ..graph.model import Model
 from ..graph.observations import typical_size
 from ..graph.primitives import Primitive
 from .problem import Problem
-from .refit import blocks, tangents
+from .refit import blocks, normal_equations, tangents
 
 #: Times that an argument may exceed its natural size, and terms that cancel their sum.
 LARGEST = 1e6
@@ -32,6 +31,11 @@ class Place(NamedTuple):
     kind: str  #: "edge", "readout" or "bias"
     row: int = 0
     column: int = 0
+
+    @property
+    def at(self) -> tuple[int, ...]:
+        """Where it stands in the model's array of its kind."""
+        return (self.column,) if self.kind == "bias" else (self.row, self.column)
 
 
 def places(model: Model, problem: Problem) -> list[Place]:
@@ -81,22 +85,14 @@ def with_errors(problem: Problem, model: Model) -> list[tuple[Place, float, floa
 
 
 def values(model: Model, where: Sequence[Place]) -> np.ndarray:
-    return np.array([_array(model, p)[_index(p)] for p in where], float)
+    return np.array([getattr(model, p.kind)[p.at] for p in where], float)
 
 
 def with_values(model: Model, where: Sequence[Place], new: np.ndarray) -> Model:
     arrays = {kind: getattr(model, kind).copy() for kind in ("edge", "readout", "bias")}
     for place, value in zip(where, new, strict=True):
-        arrays[place.kind][_index(place)] = value
+        arrays[place.kind][place.at] = value
     return model.replace(**arrays)
-
-
-def _array(model: Model, place: Place) -> np.ndarray:
-    return getattr(model, place.kind)
-
-
-def _index(place: Place) -> tuple[int, ...]:
-    return (place.column,) if place.kind == "bias" else (place.row, place.column)
 
 
 def jacobian(problem: Problem, model: Model, where: Sequence[Place]) -> np.ndarray:
@@ -197,18 +193,11 @@ def _variance(problem: Problem, model: Model, count: int) -> float | None:
 
 def _information(problem: Problem, model: Model, where: Sequence[Place]) -> np.ndarray:
     """Fisher information of the rows, up to the variance of least squares."""
-    jac = jacobian(problem, model, where)
-    q = model.space.n_outputs
-    weight = problem.weight.repeat(q)
-    if not model.objective.likelihood:
-        return (jac * weight[:, None]).T @ jac
-    eta = model.eta(problem.x)
-    _, curvature = model.objective.slopes(objectives.NUMPY, eta, problem.y)
-    found = (jac * (weight * curvature.ravel())[:, None]).T @ jac
-    if model.objective.competing:
-        mean = np.einsum("nqp,nq->np", jac.reshape(len(eta), q, -1), curvature)
-        found -= (mean * (problem.weight / curvature.sum(axis=1))[:, None]).T @ mean
-    return found
+    eta, weight = model.eta(problem.x), problem.weight[:, None]
+    columns = jacobian(problem, model, where).T.reshape(len(where), *eta.shape)
+    found, _ = normal_equations(model.objective, eta, problem.y, columns, weight)
+    # The mean of squares over the outputs has twice that curvature.
+    return found if model.objective.likelihood else found * (eta.shape[1] / 2)
 
 
 def refitted(

@@ -193,7 +193,7 @@ def _linearised_block(problem: Problem, model: Model, total: float) -> _Point | 
         if not (np.isfinite(loss) and np.isfinite(jacobian).all()):
             return None
         share = problem.weight[:, None] / total
-        equations = _normal_equations(objective, eta, problem.y, jacobian, share)
+        equations = normal_equations(objective, eta, problem.y, jacobian, share)
     return _Point(model, loss, *equations)
 
 
@@ -216,7 +216,7 @@ def _moved(problem: Problem, model: Model, step: np.ndarray) -> Model:
     return model.replace(edge=edge, readout=readout, bias=bias)
 
 
-def _normal_equations(
+def normal_equations(
     objective: Objective,
     eta: np.ndarray,
     y: np.ndarray,

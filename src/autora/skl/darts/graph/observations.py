@@ -8,7 +8,6 @@ that such data are the same to the last bit and so is what is found in them.
 from __future__ import annotations
 
 import math
-import numbers
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -30,20 +29,24 @@ _UNSURE = 0.05
 _MEDIANS = 3.0
 
 
+def _one_per_row(name: str, values: Any, n_rows: int) -> np.ndarray:
+    """Numbers of shape (n_rows,); a single one is that of every row."""
+    if np.ndim(values) == 0:
+        values = np.full(n_rows, values)
+    found = check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
+    if found.shape != (n_rows,):
+        raise ValueError(
+            f"{name} must be a number or hold one number per row of X, shape "
+            f"({n_rows},), got shape {found.shape}"
+        )
+    return found
+
+
 def checked_weights(sample_weight: Any, n_rows: int) -> np.ndarray:
     """Weights of shape (n_rows,), as they were given; None is 1 for every row."""
     if sample_weight is None:
         return np.ones(n_rows)
-    if isinstance(sample_weight, numbers.Number):
-        sample_weight = np.full(n_rows, sample_weight)
-    weight = check_array(
-        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-    )
-    if weight.shape != (n_rows,):
-        raise ValueError(
-            f"sample_weight must hold one number per row of X, shape ({n_rows},), got "
-            f"shape {weight.shape}"
-        )
+    weight = _one_per_row("sample_weight", sample_weight, n_rows)
     if (weight < 0).any():
         raise ValueError(
             f"sample_weight must not be negative, got {weight.min():g}; use 0 to leave a "
@@ -60,15 +63,7 @@ def checked_errors(y_error: Any, y: np.ndarray, weight: np.ndarray) -> np.ndarra
     """Standard deviations (n,) of the errors of y (n, outputs), as far as known."""
     if y_error is None:
         return None
-    if isinstance(y_error, numbers.Number) or np.ndim(y_error) == 0:
-        y_error = np.full(len(y), y_error)
-    error = check_array(y_error, ensure_2d=False, dtype=np.float64, input_name="y_error")
-    if error.shape != (len(y),):
-        raise ValueError(
-            "y_error must be a number or hold one per row of X, shape "
-            f"({len(y)},), got shape {error.shape}"
-        )
-    error, counts = error.copy(), weight > 0
+    error, counts = _one_per_row("y_error", y_error, len(y)).copy(), weight > 0
     if not (error[counts] > 0).all():
         raise ValueError(
             f"y_error must be positive, got {error[counts].min():g}; it is the standard "
