@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
+from autora.skl.darts.fitting.derivatives import latent_nodes, of_edges
 from autora.skl.darts.fitting.problem import Problem
 from autora.skl.darts.fitting.refit import (
-    _nodes,
     _project,
-    _slots,
     levenberg_marquardt,
     without_steep_slopes,
     without_traces,
@@ -356,19 +355,19 @@ def test_tangents_through_products(seed: int) -> None:
     rng = np.random.default_rng(seed)
     names = tuple(n for n in SCIENCE if "ln" not in n and "relu" not in n)
     model = random_product(rng, names, n_parallel=1 + seed % 2)
-    x, slots = rng.uniform(0.5, 1.5, (9, 2)), _slots(model)
+    x, where = rng.uniform(0.5, 1.5, (9, 2)), of_edges(model)
     with np.errstate(all="ignore"):
-        values, tangents = _nodes(model, x, slots)
+        values, tangents = latent_nodes(model, x, True)
         numeric = np.empty_like(tangents)
-        for i, place in enumerate(slots):
+        for i, place in enumerate(where):
             ends = []
             for step in (1e-6, -1e-6):
                 edge = model.edge.copy()
-                edge[place] += step
-                ends.append(_nodes(model.replace(edge=edge), x, [])[0])
+                edge[place.at] += step
+                ends.append(latent_nodes(model.replace(edge=edge), x)[0])
             numeric[:, i] = (ends[0] - ends[1]) / 2e-6
     rows = np.isfinite(values).all(axis=0) & (np.abs(values) < 1e3).all(axis=0)
-    assert len(slots) and rows.any()
+    assert len(where) and rows.any()
     np.testing.assert_allclose(
         tangents[..., rows], numeric[..., rows], rtol=1e-4, atol=1e-5
     )
@@ -442,7 +441,7 @@ def test_edges_that_are_not_there_cost_nothing() -> None:
     """-1 switches an edge off, whatever the last primitive of the vocabulary is."""
     model = two_factors("linear", "linear", [[2, 0], [0, 0]])
     alone = model.replace(architecture=[1, -1])
-    assert len(_slots(model)) == 4 and len(_slots(alone)) == 2
+    assert len(of_edges(model)) == 4 and len(of_edges(alone)) == 2
     x = np.random.default_rng(0).normal(size=(20, 2))
     fit = levenberg_marquardt(Problem(x, 3 * x[:, :1] + 1, np.ones(20)), alone, 50)
     np.testing.assert_allclose(fit.model.edge, [[3, 1], [0, 0]], atol=1e-8)

@@ -8,7 +8,6 @@ section 2.1).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -16,8 +15,17 @@ from scipy.optimize import least_squares
 from ..graph.model import Model
 from ..graph.observations import typical_size
 from ..graph.primitives import Primitive
+from .derivatives import (
+    Place,
+    columns,
+    jacobian,
+    latent_nodes,
+    of_edges,
+    values,
+    with_values,
+)
 from .problem import Problem
-from .refit import blocks, normal_equations, tangents
+from .refit import blocks, normal_equations
 
 #: Times that an argument may exceed its natural size, and terms that cancel their sum.
 LARGEST = 1e6
@@ -25,22 +33,9 @@ LARGEST = 1e6
 _LARGEST_EXPONENT = 200.0
 
 
-class Place(NamedTuple):
-    """Where a coefficient lives: an edge's, the read-out's (node) or the bias."""
-
-    kind: str  #: "edge", "readout" or "bias"
-    row: int = 0
-    column: int = 0
-
-    @property
-    def at(self) -> tuple[int, ...]:
-        """Where it stands in the model's array of its kind."""
-        return (self.column,) if self.kind == "bias" else (self.row, self.column)
-
-
 def places(model: Model, problem: Problem) -> list[Place]:
     """The coefficients that were fitted."""
-    found = [Place("edge", e, i) for e, n in enumerate(model.sizes) for i in range(int(n))]
+    found = of_edges(model)
     if problem.train_readout:
         found += [Place("readout", int(k), int(q)) for k, q in np.argwhere(model.readout)]
     if problem.train_bias:
@@ -82,35 +77,6 @@ def with_errors(problem: Problem, model: Model) -> list[tuple[Place, float, floa
         errors = np.full(len(where), np.nan)
     pairs = zip(where, values(model, where), errors, strict=True)
     return [(place, float(value), float(error)) for place, value, error in pairs]
-
-
-def values(model: Model, where: Sequence[Place]) -> np.ndarray:
-    return np.array([getattr(model, p.kind)[p.at] for p in where], float)
-
-
-def with_values(model: Model, where: Sequence[Place], new: np.ndarray) -> Model:
-    arrays = {kind: getattr(model, kind).copy() for kind in ("edge", "readout", "bias")}
-    for place, value in zip(where, new, strict=True):
-        arrays[place.kind][place.at] = value
-    return model.replace(**arrays)
-
-
-def jacobian(problem: Problem, model: Model, where: Sequence[Place]) -> np.ndarray:
-    """Derivatives of the read-out, shape (n · outputs, coefficients)."""
-    n, q = len(problem.x), model.space.n_outputs
-    nodes, slopes, slots = tangents(model, problem.x)
-    edges = np.einsum("kpn,kq->pnq", slopes, model.readout)
-    columns = []
-    for place in where:
-        column = np.zeros((n, q))
-        if place.kind == "edge":
-            column = edges[slots.index((place.row, place.column))]
-        elif place.kind == "readout":
-            column[:, place.column] = nodes[place.row]
-        else:
-            column[:, place.column] = 1.0
-        columns.append(column.ravel())
-    return np.array(columns).reshape(len(where), n * q).T
 
 
 def is_carried(problem: Problem, model: Model) -> bool:
@@ -194,8 +160,8 @@ def _variance(problem: Problem, model: Model, count: int) -> float | None:
 def _information(problem: Problem, model: Model, where: Sequence[Place]) -> np.ndarray:
     """Fisher information of the rows, up to the variance of least squares."""
     eta, weight = model.eta(problem.x), problem.weight[:, None]
-    columns = jacobian(problem, model, where).T.reshape(len(where), *eta.shape)
-    found, _ = normal_equations(model.objective, eta, problem.y, columns, weight)
+    slopes = columns(model, where, *latent_nodes(model, problem.x, True))
+    found, _ = normal_equations(model.objective, eta, problem.y, slopes, weight)
     # The mean of squares over the outputs has twice that curvature.
     return found if model.objective.likelihood else found * (eta.shape[1] / 2)
 

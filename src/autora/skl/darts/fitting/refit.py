@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..graph import objectives
-from ..graph.jets import differentiate
 from ..graph.model import Model
 from ..graph.objectives import Objective
+from .derivatives import Place, columns, latent_nodes, of_edges, values, with_values
 from .problem import Problem
 
 #: Damping increases in a row after which the fit gives up.
@@ -48,6 +48,7 @@ class _Point(NamedTuple):
 
     model: Model
     loss: float
+    where: list[Place]  #: the parameters
     matrix: np.ndarray  #: (parameters, parameters), of the mean loss
     gradient: np.ndarray  #: (parameters,)
 
@@ -59,50 +60,6 @@ def blocks(problem: Problem) -> Iterator[Problem]:
         yield problem._replace(
             x=problem.x[rows], y=problem.y[rows], weight=problem.weight[rows]
         )
-
-
-def _slots(model: Model) -> list[tuple[int, int]]:
-    """Places (edge, coefficient) of the coefficients in use."""
-    return [(e, i) for e, n in enumerate(model.sizes) for i in range(n)]
-
-
-def _nodes(
-    model: Model, x: np.ndarray, slots: list[tuple[int, int]]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Latent nodes (K, n) and their tangents (K, slots, n)."""
-    space = model.space
-    n, d = len(x), space.n_inputs
-    values = np.zeros((d + space.n_nodes, n))
-    values[:d] = (x - model.origin).T
-    tangents = np.zeros((d + space.n_nodes, len(slots), n))
-    first = {e: i for i, (e, j) in enumerate(slots) if j == 0}
-    sizes, products, fed = model.sizes, model.products, set()
-    for e, index in enumerate(model.architecture):
-        if index < 0 or space.primitives[index].name == "none":
-            continue
-        source, target = space.sources[e], d + space.targets[e]
-        size, primitive = sizes[e], space.primitives[index]
-        value, partials = differentiate(primitive, values[source], model.edge[e, :size])
-        if products[target - d] and target in fed:  # the rule of products
-            partials = partials * values[target]
-            tangents[target] *= value
-            values[target] *= value
-        else:
-            values[target] += value
-        fed.add(target)
-        if source >= d:
-            tangents[target] += partials[0] * tangents[source]
-        if size and slots:
-            tangents[target, first[e] : first[e] + size] += partials[1:]
-    return values[d:], tangents[d:]
-
-
-def tangents(
-    model: Model, x: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]]]:
-    """Latent nodes (K, n), their tangents (K, slots, n), and (edge, coefficient) slots."""
-    slots = _slots(model)
-    return (*_nodes(model, x, slots), slots)
 
 
 def _closed_form(problem: Problem, nodes: np.ndarray, model: Model) -> Model:
@@ -139,17 +96,15 @@ def _project(problem: Problem, nodes: np.ndarray, jacobian: np.ndarray) -> np.nd
     return scaled / np.maximum(root, 1e-150)[None, :, None]
 
 
-def _readout_columns(problem: Problem, model: Model, nodes: np.ndarray) -> np.ndarray:
-    """Jacobian rows of a read-out that is trained by the same steps as the edges."""
-    n, q = len(problem.x), problem.y.shape[1]
-    places = problem.trained_weights(model)
-    if problem.train_bias:
-        places = np.concatenate([places, np.ones((1, q), bool)])
-    rows, outputs = np.nonzero(places)
-    columns = np.zeros((len(rows), n, q))
-    sources = np.concatenate([nodes, np.ones((1, n))])
-    columns[np.arange(len(rows)), :, outputs] = sources[rows]
-    return columns
+def _moving(problem: Problem, model: Model) -> list[Place]:
+    """Coefficients that a step moves: all that are not solved for in closed form."""
+    where = of_edges(model)
+    if problem.closed_form(model.objective):
+        return where
+    trained = np.argwhere(problem.trained_weights(model)).tolist()
+    where += [Place("readout", k, q) for k, q in trained]
+    biases = range(model.bias.size if problem.train_bias else 0)
+    return [*where, *(Place("bias", 0, q) for q in biases)]
 
 
 def _linearise(problem: Problem, model: Model) -> _Point | None:
@@ -164,6 +119,7 @@ def _linearise(problem: Problem, model: Model) -> _Point | None:
     return _Point(
         parts[-1].model,
         sum(part.loss for part in parts),
+        parts[-1].where,
         np.sum([part.matrix for part in parts], axis=0),
         np.sum([part.gradient for part in parts], axis=0),
     )
@@ -171,22 +127,18 @@ def _linearise(problem: Problem, model: Model) -> _Point | None:
 
 def _linearised_block(problem: Problem, model: Model, total: float) -> _Point | None:
     """What some rows add to the equations of all, whose weights sum to ``total``."""
-    slots = _slots(model)
     objective = model.objective
-    trained = problem.train_readout or problem.train_bias
-    closed = problem.closed_form(objective)
     with np.errstate(all="ignore"):
-        nodes, tangents = _nodes(model, problem.x, slots)
+        nodes, tangents = latent_nodes(model, problem.x, True)
         if not ((np.abs(nodes) < HUGE).all() and (np.abs(tangents) < HUGE).all()):
             return None
+        closed = problem.closed_form(objective)
         if closed:
             model = _closed_form(problem, nodes, model)
-        jacobian = np.einsum("kpn,kq->pnq", tangents, model.readout)
-        if closed and slots:
+        where = _moving(problem, model)
+        jacobian = columns(model, where, nodes, tangents)
+        if closed and len(jacobian):
             jacobian = _project(problem, nodes, jacobian)
-        elif trained and not closed:
-            columns = _readout_columns(problem, model, nodes)
-            jacobian = np.concatenate([jacobian, columns])
         eta = nodes.T @ model.readout + model.bias
         losses = objective.loss(objectives.NUMPY, eta, problem.y)
         loss = float((losses * problem.weight).sum() / total)
@@ -194,26 +146,7 @@ def _linearised_block(problem: Problem, model: Model, total: float) -> _Point | 
             return None
         share = problem.weight[:, None] / total
         equations = normal_equations(objective, eta, problem.y, jacobian, share)
-    return _Point(model, loss, *equations)
-
-
-def _moved(problem: Problem, model: Model, step: np.ndarray) -> Model:
-    """The model after a step along the rows of the Jacobian."""
-    edge = model.edge.copy()
-    slots = _slots(model)
-    for (e, i), change in zip(slots, step, strict=False):
-        edge[e, i] += change
-    rest = step[len(slots) :]
-    readout, bias = model.readout, model.bias
-    if len(rest):
-        places = problem.trained_weights(model)
-        count = int(places.sum())
-        readout = readout.copy()
-        readout[places] += rest[:count]
-        rest = rest[count:]
-        if problem.train_bias:
-            bias = bias + rest
-    return model.replace(edge=edge, readout=readout, bias=bias)
+    return _Point(model, loss, where, *equations)
 
 
 def normal_equations(
@@ -260,7 +193,8 @@ def levenberg_marquardt(problem: Problem, start: Model, max_iter: int) -> Fit:
             iteration += 1
             damped = matrix + damping * np.eye(len(matrix))
             step = -np.linalg.solve(damped, gradient) * unit
-            trial = _linearise(problem, _moved(problem, point.model, step))
+            there = values(point.model, point.where) + step
+            trial = _linearise(problem, with_values(point.model, point.where, there))
             if trial is not None and trial.loss < point.loss:
                 progress = point.loss - trial.loss
                 damping, rejected = max(damping / 5, _LEAST_DAMPING), 0
@@ -279,7 +213,7 @@ def without_traces(problem: Problem, model: Model) -> Model:
     A term counts as one when it moves no prediction by more than 1e-10 of the size of y;
     a read-out of 1e-15 would otherwise show up in the equation.
     """
-    nodes, _ = _nodes(model, problem.x, [])
+    nodes, _ = latent_nodes(model, problem.x)
     size = np.abs(problem.y).max(axis=0)
     reach = np.abs(nodes).max(axis=1)[:, None] * np.abs(model.readout)
     readout = np.where(reach <= 1e-10 * size, 0.0, model.readout)
@@ -294,7 +228,7 @@ def without_steep_slopes(problem: Problem, fit: Fit) -> Fit:
     """The fit with slopes that grew without an effect set back, their shifts with them."""
     model, space = fit.model, fit.model.space
     with np.errstate(all="ignore"):
-        nodes, _ = _nodes(model, problem.x, [])
+        nodes, _ = latent_nodes(model, problem.x)
         size = np.sqrt(np.mean(np.concatenate([problem.x.T, nodes]) ** 2, axis=1))
         unit = 1 / np.maximum(size[space.sources], 1e-300)
     for steepest in _STEEPEST:

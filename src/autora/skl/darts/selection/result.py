@@ -132,18 +132,11 @@ class EquationDistribution(NamedTuple):
         """The same with a model's graph as the chosen one."""
         same = (self.architectures == model.architecture).all(axis=1)
         same &= (self.aggregations == model.aggregation).all(axis=1)
-        others = np.flatnonzero(~same)
-        rows = np.concatenate([np.flatnonzero(same)[:1], others])
-        if same.any():
-            return self._replace(
-                architectures=self.architectures[rows],
-                aggregations=self.aggregations[rows],
-                probability=self.probability[rows],
-            )
+        share = self.probability[same][:1] if same.any() else [0.0]
         return self._replace(
-            architectures=np.vstack([model.architecture, self.architectures]),
-            aggregations=np.vstack([model.aggregation, self.aggregations]),
-            probability=np.concatenate([[0.0], self.probability]),
+            architectures=np.vstack([model.architecture, self.architectures[~same]]),
+            aggregations=np.vstack([model.aggregation, self.aggregations[~same]]),
+            probability=np.concatenate([share, self.probability[~same]]),
         )
 
 
