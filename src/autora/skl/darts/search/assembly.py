@@ -112,21 +112,14 @@ def assembled(
     readouts : sequence of ndarray of shape (reads, outputs), one per part
     bias : ndarray of shape (outputs,)
     """
-    off = -1 if space.none is None else space.none
-    architecture = np.full(space.n_edges, off)
-    edge = np.zeros((space.n_edges, space.max_params))
+    edges: list[Edge] = []
     aggregation = np.zeros(space.n_nodes, int)
     weights = np.zeros((space.n_nodes, space.n_outputs))
     offset = 0
     for part, readout in zip(parts, readouts, strict=True):
         nodes = part.nodes
         aggregation[offset : offset + len(nodes)] = part.model.aggregation[nodes]
-        for piece in part.edges(offset):
-            first = space.edges_into(piece.target).start + piece.source * space.n_parallel
-            taken = architecture[first : first + space.n_parallel] != off
-            e = first + int(taken.sum())
-            architecture[e] = space.names.index(piece.primitive.name)
-            edge[e, : len(piece.coefs)] = piece.coefs
+        edges += part.edges(offset)
         weights[[offset + nodes.index(k) for k in part.reads]] = readout
         offset += len(nodes)
-    return Model(space, objective, architecture, edge, weights, bias, aggregation)
+    return Model.from_edges(space, objective, edges, weights, bias, aggregation)

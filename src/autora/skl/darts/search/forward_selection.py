@@ -16,7 +16,7 @@ from ..fitting.refit import levenberg_marquardt, without_steep_slopes
 from ..graph import objectives
 from ..graph.model import Model
 from ..graph.primitives import NUMPY
-from ..selection.candidates import Candidate
+from ..selection.candidates import Candidate, eliminated
 from ..selection.criteria import complexity_of, evidence, judged
 from .assembly import Part, assembled, space_for, whole
 from .single_output import Found
@@ -49,7 +49,7 @@ def _terms(model: Model, node: int) -> Iterator[Part]:
     """The terms of a sum, each as a node of its own."""
     space = model.space
     into = np.arange(space.n_edges)[space.edges_into(node)]
-    off = -1 if space.none is None else space.none
+    off = space.off
     on = [e for e in into if model.architecture[e] not in (-1, off)]
     for kept in on if len(on) > 1 and not model.products[node] else ():
         architecture = model.architecture.copy()
@@ -141,12 +141,7 @@ def fitted(problem: Problem, start: Model, steps: int) -> Candidate:
 
 def simpler(problem: Problem, candidate: Candidate) -> Candidate:
     """The candidate made simpler as long as that improves the criterion."""
-    while True:
-        tries = [fitted(problem, m, FEW_STEPS) for m in _cheaper(candidate.fit.model)]
-        best = min(tries, key=lambda c: c.criterion, default=candidate)
-        if not best.criterion < candidate.criterion:
-            return candidate
-        candidate = best
+    return eliminated(candidate, _cheaper, lambda m: fitted(problem, m, FEW_STEPS))
 
 
 def _cheaper(model: Model) -> Iterator[Model]:
@@ -157,18 +152,18 @@ def _cheaper(model: Model) -> Iterator[Model]:
             readout[k, q] = 0
             yield model.replace(readout=readout)
     space, live = model.space, model.live_nodes()
-    off = -1 if space.none is None else space.none
-    on = (model.architecture != off) & (model.architecture >= 0)
-    for e in np.flatnonzero(on & np.isin(space.targets, list(live))):
-        old = space.primitives[model.architecture[e]]
+    for edge in model.edges():
+        if edge.target not in live:
+            continue
+        old = edge.primitive
         simpler = [
             i
             for i, new in enumerate(space.primitives)
-            if new.name == "add" or (new.base == old.base and new.n_params < old.n_params)
+            if (new.name == "add" and new != old)
+            or (new.base == old.base and new.n_params < old.n_params)
         ]
-        for index in (off, *simpler):
-            if index != model.architecture[e]:
-                yield _changed(model, int(e), index)
+        for index in (space.off, *simpler):
+            yield _changed(model, edge.index, index)
 
 
 def levelled(model: Model) -> Iterator[Model]:
@@ -188,11 +183,7 @@ def levelled(model: Model) -> Iterator[Model]:
 
 def _changed(model: Model, e: int, index: int) -> Model:
     """The model with another primitive on an edge; empty nodes leave the read-out."""
-    architecture, edge = model.architecture.copy(), model.edge.copy()
-    architecture[e] = index
-    kept = model.space.n_params[index] if index >= 0 else 0
-    edge[e, kept:] = 0
-    cut = model.replace(architecture=architecture, edge=edge)
+    cut = model.with_primitive(e, index)
     fed = {piece.target for piece in cut.edges()}
     dead = np.array([k not in fed for k in range(model.space.n_nodes)])
     return cut.replace(readout=np.where(dead[:, None], 0.0, model.readout))

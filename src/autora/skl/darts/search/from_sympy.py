@@ -22,7 +22,7 @@ from ..equations.simplification import (
     without_traces,
 )
 from ..equations.symbolic import substituted, symbols
-from ..graph.model import Model
+from ..graph.model import Edge, Model
 from ..graph.primitives import builtin
 from ..graph.primitives import power as named_power
 from ..graph.search_space import SearchSpace
@@ -264,20 +264,15 @@ def _model(
         n_inputs, len(writer.nodes), 1, bounds.primitives, bounds.aggregations,
         bounds.max_in_degree, copies,
     )  # fmt: skip
-    off = -1 if space.none is None else space.none
-    architecture = np.full(space.n_edges, off)
-    edge = np.zeros((space.n_edges, space.max_params))
+    edges = [
+        Edge(piece.source, k, bounds.primitives[names.index(piece.name)], piece.coefs)
+        for k, (_, pieces) in enumerate(writer.nodes)
+        for piece in pieces
+    ]
     readout, shift = np.zeros((space.n_nodes, 1)), np.array([bias])
-    for k, (_, pieces) in enumerate(writer.nodes):
-        for piece in pieces:
-            e = space.edges_into(k).start + piece.source * copies
-            while architecture[e] != off:
-                e += 1
-            architecture[e] = names.index(piece.name)
-            edge[e, : len(piece.coefs)] = piece.coefs
     readout[list(weights), 0] = list(weights.values())
     kinds = [bounds.aggregations.index(a) if len(p) > 1 else 0 for a, p in writer.nodes]
-    return Model(space, like.objective, architecture, edge, readout, shift, kinds)
+    return Model.from_edges(space, like.objective, edges, readout, shift, kinds)
 
 
 def _multiplied_out(expression: Any) -> Any:
