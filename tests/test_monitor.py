@@ -15,7 +15,6 @@ from matplotlib import pyplot as plt
 from autora.skl.darts import DARTSRegressor
 from autora.skl.darts.graph.primitives import known_primitives, resolve
 from autora.skl.darts.graph.search_space import SearchSpace
-from autora.skl.darts.plotting.axes import plot_architecture_weights, plot_loss
 from autora.skl.darts.plotting.monitor import DARTSExecutionMonitor
 
 
@@ -140,8 +139,10 @@ def test_every_size_fits_on_the_figure(inputs, nodes, primitives, epochs) -> Non
     ("losses", "scale"),
     [([100.0, 1.0], "log"), ([2.0, 1.9], "linear"), ([100.0, -1.0], "linear")],
 )
-def test_loss_scale(losses, scale) -> None:
-    assert plot_loss([0, 1], losses).get_yscale() == scale
+def test_loss_scale(space: SearchSpace, losses, scale) -> None:
+    monitor = DARTSExecutionMonitor()
+    run(monitor, space, epochs=2, losses=losses)
+    assert monitor.display().loss_ax.get_yscale() == scale
 
 
 def test_loss_curves(space: SearchSpace) -> None:
@@ -153,15 +154,6 @@ def test_loss_curves(space: SearchSpace) -> None:
     np.testing.assert_array_equal(curves["training"], [1.5, np.nan, 1, np.inf])
     assert shown.loss_fig is shown.loss_ax.figure
     shown.loss_fig.canvas.draw()
-
-
-def test_plots_draw_on_given_axes() -> None:
-    _, axes = plt.subplots(1, 2)
-    assert plot_loss([0, 1], [2.0, 1.0], ax=axes[0]) is axes[0]
-    weights = np.full((2, 3), 1 / 3)
-    drawn = plot_architecture_weights([0, 1], weights, ["a", "b", "c"], "$e", axes[1])
-    assert drawn is axes[1] and len(drawn.get_lines()) == 3
-    assert len(plt.get_fignums()) == 1
 
 
 def test_input_labels(space: SearchSpace) -> None:

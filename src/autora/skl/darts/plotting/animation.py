@@ -185,19 +185,15 @@ class SearchAnimation(Display):
         """The frames as Pillow images of few colours, the same ones in all."""
         from PIL import Image
 
-        def picture(frame: int) -> Any:
-            self.show(frame)
+        frames = []
+        for i in range(self.n_frames):
+            self.show(i)
             buffer = io.BytesIO()
             figure = self.figure_.canvas.figure
             figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")
-            return Image.open(buffer).convert("RGB")
-
-        frames = [picture(i) for i in range(self.n_frames)]
-        typical = [frames[i] for i in (0, -_MOVING // 2, -1) if abs(i) < len(frames)]
-        stacked = np.concatenate([np.asarray(frame) for frame in typical])
-        palette = Image.fromarray(stacked).quantize(_GIF_COLOURS)
-        flat = Image.Dither.NONE
-        return [frame.quantize(palette=palette, dither=flat) for frame in frames]
+            frames.append(Image.open(buffer).convert("RGB"))
+        few = frames[len(frames) // 2].quantize(_GIF_COLOURS)
+        return [frame.quantize(palette=few, dither=Image.Dither.NONE) for frame in frames]
 
     def to_html(self, *, fps: int = 8, dpi: int = 90) -> str:
         """The film as HTML with buttons, its pictures included.
@@ -240,11 +236,8 @@ _ICONS = {
 def _self_contained(page: str) -> str:
     """A film's HTML with nothing to load."""
     page = re.sub(r"<link\b[^>]*>", "", page)
-
-    def icon(match: re.Match[str]) -> str:
-        return _ICONS.get(match[1], match[1])
-
-    return re.sub(r'<i class="fa fa-([\w -]+)"></i>', icon, page)
+    icon = r'<i class="fa fa-([\w -]+)"></i>'
+    return re.sub(icon, lambda match: _ICONS.get(match[1], match[1]), page)
 
 
 def _frames(

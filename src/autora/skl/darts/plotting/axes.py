@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit, softmax
 
 from ..graph.search_space import SearchSpace
 from . import style
@@ -19,108 +20,23 @@ _PANEL, _COLUMNS = (2.3, 1.8), 5
 
 
 def plot_loss(
-    epochs: Sequence[int],
-    valid_loss: Sequence[float],
-    train_loss: Sequence[float] | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw the loss over the epochs.
-
-    Parameters
-    ----------
-    epochs : sequence of int
-    valid_loss, train_loss : sequence of float of the same length
-        In units of the loss; values that are not finite leave gaps.
-    ax : matplotlib.axes.Axes, default=None
-        None draws on a new figure.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        Its loss axis is logarithmic when the loss is positive and spans a factor of ten.
-    """
-    ax = style.new_axes() if ax is None else ax
-    curves = [(valid_loss, "validation", style.BLUE, "-")]
-    if train_loss is not None:
-        curves.insert(0, (train_loss, "training", style.ORANGE, "--"))
-    for loss, label, colour, dashes in curves:
-        ax.plot(
-            epochs,
-            loss,
-            dashes,
-            color=colour,
-            lw=style.STRONG,
-            label=label,
-            marker=_dot(epochs),
-        )
-    if style.spans_decades(np.concatenate([np.asarray(c[0], float) for c in curves])):
+    ax: Axes, epochs: Sequence[int], train: Sequence[float], valid: Sequence[float]
+) -> None:
+    """Draw losses over the epochs; those that are not finite leave gaps."""
+    look: dict[str, Any] = {"lw": style.STRONG, "marker": _dot(epochs)}
+    ax.plot(epochs, train, "--", color=style.ORANGE, label="training", **look)
+    ax.plot(epochs, valid, "-", color=style.BLUE, label="validation", **look)
+    if style.spans_decades([*train, *valid]):
         style.log_scale(ax)
-    ax.set(xlabel="epoch", ylabel="loss")
     style.whole_ticks(ax)
-    style.tidy(ax)
-    if len(curves) > 1:
-        ax.legend(frameon=False, fontsize=style.TICK)
-    return ax
-
-
-def plot_architecture_weights(
-    epochs: Sequence[int],
-    weights: np.ndarray,
-    primitives: Sequence[str],
-    title: str = "",
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw the weights of one edge's primitives; the strongest at the end is bold.
-
-    Parameters
-    ----------
-    epochs : sequence of int
-    weights : ndarray of shape (n_epochs, n_primitives)
-        Between 0 and 1.
-    primitives : sequence of str
-        Names for the legend, which is left to the caller.
-    title : str, default=""
-        Name of the edge.
-    ax : matplotlib.axes.Axes, default=None
-        None draws on a new figure.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
-    ax = style.new_axes((5.0, 3.4)) if ax is None else ax
-    weights = np.asarray(weights, dtype=float)
-    strongest = int(np.argmax(weights[-1]))
-    for i, (name, look) in enumerate(
-        zip(primitives, style.styles(primitives), strict=True)
-    ):
-        width, order = (style.STRONG + 0.4, 3) if i == strongest else (style.THIN, 2)
-        ax.plot(
-            epochs,
-            weights[:, i],
-            lw=width,
-            zorder=order,
-            label=style.plain(name),
-            marker=_dot(epochs),
-            **look,
-        )
-    ax.set_ylim(-0.03, 1.03)
-    ax.locator_params(axis="y", nbins=4)
-    if title:
-        ax.set_title(style.plain(title), fontsize=style.TITLE)
-    style.whole_ticks(ax)
-    style.tidy(ax)
-    return ax
+    style.tidy(ax, "epoch", "loss")
+    ax.legend(frameon=False, fontsize=style.TICK)
 
 
 def relaxed_weights(alphas: np.ndarray, darts_type: str) -> np.ndarray:
     """What the relaxed graph multiplies with, of the shape (…, primitives) of alphas."""
     alphas = np.asarray(alphas, dtype=float)
-    if darts_type == "fair":
-        # Numbers beyond ±500 are 0 and 1 anyway and would only overflow.
-        return 1 / (1 + np.exp(-np.clip(alphas, -500, 500)))
-    raw = np.exp(alphas - alphas.max(axis=-1, keepdims=True))
-    return raw / raw.sum(axis=-1, keepdims=True)
+    return expit(alphas) if darts_type == "fair" else softmax(alphas, axis=-1)
 
 
 def edge_labels(space: SearchSpace, input_names: Sequence[str]) -> list[str]:
@@ -140,22 +56,9 @@ def plot_architecture(
     edge_labels: Sequence[str],
     figure: Any = None,
 ) -> tuple[Any, np.ndarray]:
-    """Draw one small panel per edge, with one legend beside them.
+    """Draw weights (epochs, edges, primitives): a panel per edge, one legend beside them.
 
-    Parameters
-    ----------
-    epochs : sequence of int
-    weights : ndarray of shape (n_epochs, n_edges, n_primitives)
-        Between 0 and 1.
-    primitives : sequence of str of length n_primitives
-    edge_labels : sequence of str of length n_edges
-    figure : Figure or SubFigure, default=None
-        Empty; None makes a new one of a size that suits the panels.
-
-    Returns
-    -------
-    figure : Figure or SubFigure
-    axes : ndarray of Axes, shape (n_edges,)
+    An empty figure or subfigure may be given; it is returned with the panels' axes.
     """
     n = len(edge_labels)
     columns = min(_COLUMNS, n, max(2, int(np.ceil(np.sqrt(n)))))
@@ -170,7 +73,8 @@ def plot_architecture(
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     axes = grid.ravel()
     for e, label in enumerate(edge_labels):
-        plot_architecture_weights(epochs, weights[:, e], primitives, label, axes[e])
+        _plot_edge(axes[e], epochs, weights[:, e], primitives)
+        axes[e].set_title(style.plain(label), fontsize=style.TITLE)
     for spare in axes[n:]:
         spare.remove()
     for ax in axes[max(0, n - columns) : n]:
@@ -180,19 +84,25 @@ def plot_architecture(
     axes[0].set_ylim(-0.03 * top, 1.05 * top)
     figure.supxlabel("epoch", fontsize=style.LABEL)
     figure.supylabel("weight", fontsize=style.LABEL)
-    _legend_beside(figure, axes[0])
+    where: dict[str, Any] = {"loc": "outside right upper", "frameon": False}
+    legend = figure.legend(handles=axes[0].get_lines(), fontsize=style.TICK, **where)
+    for line in legend.get_lines():
+        line.set_linewidth(style.STRONG)  # bold is no news in it
     return figure, axes[:n]
 
 
-def _legend_beside(figure: Any, ax: Axes) -> None:
-    """One legend for panels that share their lines; the bold line is no news in it."""
-    lines = ax.get_lines()
-    names = [str(line.get_label()) for line in lines]
-    legend = figure.legend(
-        lines, names, loc="outside right upper", frameon=False, fontsize=style.TICK
-    )
-    for handle in legend.get_lines():
-        handle.set_linewidth(2)
+def _plot_edge(
+    ax: Axes, epochs: Sequence[int], weights: np.ndarray, primitives: Sequence[str]
+) -> None:
+    """Draw the weights (epochs, primitives) of an edge, the strongest at the end bold."""
+    looks = style.styles(primitives)
+    lines = ax.plot(epochs, weights, lw=style.THIN, marker=_dot(epochs))
+    for line, name, look in zip(lines, primitives, looks, strict=True):
+        line.set(label=style.plain(name), **look)
+    lines[int(np.argmax(weights[-1]))].set(lw=style.STRONG + 0.4, zorder=3)
+    ax.locator_params(axis="y", nbins=4)
+    style.whole_ticks(ax)
+    style.tidy(ax, "", "")
 
 
 def _dot(epochs: Sequence[int]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from ..equations.printing import numbered
 from ..graph.model import Model
 from . import style
 
@@ -70,22 +71,19 @@ def fitted_darts(estimator: Any) -> Model:
 
 def input_names(estimator: Any, count: int) -> list[str]:
     """The estimator's names of the inputs, else x1, x2, …"""
-    names = getattr(estimator, "feature_names_in_", None)
-    return [f"x{i + 1}" for i in range(count)] if names is None else [str(n) for n in names]
+    return [*map(str, getattr(estimator, "feature_names_in_", numbered("x", count)))]
 
 
 def output_names(estimator: Any, y: Any, count: int) -> list[str]:
     """The estimator's names of the outputs, else those of y, else y or y1, y2, …"""
-    known = None
+    known = []
     if hasattr(estimator, "_output_labels"):
         known = estimator._labels("output_labels", None)  # none of an input's name
     elif hasattr(y, "columns"):
         known = list(y.columns)
     elif isinstance(getattr(y, "name", None), str):
         known = [y.name]
-    if known is not None and len(known) == count:
-        return [str(name) for name in known]
-    return ["y"] if count == 1 else [f"y{i + 1}" for i in range(count)]
+    return [*map(str, known)] if len(known) == count else numbered("y", count)
 
 
 def finite(values: Any) -> np.ndarray:
@@ -103,29 +101,25 @@ class FitData:
         self.estimator, self.classes = estimator, is_classifier(estimator)
         self.X = np.asarray(X, float).reshape(len(X), -1)
         self.inputs = input_names(estimator, self.X.shape[1])
+        self._shown = slice(None)
         if self.classes:
             classes = np.asarray(estimator.classes_)
             self.outputs = [f"P({name})" for name in classes]
-            self.y_true = np.asarray(y).reshape(-1, 1) == classes
-            # Of two probabilities one says it all.
-            self._columns = slice(1, 2) if len(classes) == 2 else slice(None)
+            self.y_true = (np.asarray(y).reshape(-1, 1) == classes).astype(float)
+            if len(classes) == 2:  # of two probabilities one says it all
+                self._shown = slice(1, 2)
         else:
             self.y_true = np.asarray(y, float).reshape(len(X), -1)
             self.outputs = output_names(estimator, y, self.y_true.shape[1])
-            self._columns = slice(None)
         if output is not None:
-            self._columns = self._one(output)
-        self.y_true = self.y_true[:, self._columns].astype(float)
-        self.outputs = self.outputs[self._columns]
+            self._shown = self._one(output)
+        self.y_true, self.outputs = self.y_true[:, self._shown], self.outputs[self._shown]
         self.y_pred = self._predicted(X)
 
     def _one(self, output: str | int) -> slice:
         known: list[Any] = self.outputs
-        if output in known:
-            number = known.index(output)
-        elif isinstance(output, int | np.integer) and 0 <= output < len(known):
-            number = int(output)
-        else:
+        number = known.index(output) if output in known else output
+        if not isinstance(number, int | np.integer) or not 0 <= number < len(known):
             raise ValueError(
                 f"output must be one of {known} or its number from 0, got {output!r}"
             )
@@ -133,20 +127,19 @@ class FitData:
 
     def _predicted(self, X: Any) -> np.ndarray:
         tell = self.estimator.predict_proba if self.classes else self.estimator.predict
-        values = np.asarray(tell(X), float)
-        return values.reshape(len(values), -1)[:, self._columns]
+        return np.asarray(tell(X), float).reshape(len(X), -1)[:, self._shown]
 
     def on_grid(self, grid: np.ndarray) -> np.ndarray:
         """Predictions for points that are no data."""
         model = getattr(self.estimator, "model_", None)
         if isinstance(model, Model) and not self.classes:
             # Not `predict`, which would close the gaps outside the equation's domain.
-            return model.predict(grid)[:, self._columns]
+            return model.predict(grid)[:, self._shown]
         if not hasattr(self.estimator, "feature_names_in_"):
             return self._predicted(grid)
         import pandas as pd
 
-        return self._predicted(pd.DataFrame(grid, columns=self.estimator.feature_names_in_))
+        return self._predicted(pd.DataFrame(grid, columns=self.inputs))
 
     def refuse_classes(self, what: str) -> None:
         if self.classes:

@@ -5,6 +5,9 @@ They take any fitted scikit-learn estimator, so that theorists can be compared.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -24,6 +27,7 @@ _LEVELS = 12
 _MANY = 1500
 
 
+@dataclass(eq=False, repr=False)
 class FitDisplay(Display):
     """Predictions beside the data.
 
@@ -55,21 +59,17 @@ class FitDisplay(Display):
     >>> FitDisplay.from_estimator(fitted, X, y)  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        kind: str,
-        X: np.ndarray,
-        y_true: np.ndarray,
-        y_pred: np.ndarray,
-        inputs: list[str],
-        outputs: list[str],
-        grid: np.ndarray | None = None,
-        grid_pred: np.ndarray | None = None,
-    ) -> None:
-        self.kind, self.X, self.y_true, self.y_pred = kind, X, y_true, y_pred
-        self.inputs, self.outputs = inputs, outputs
-        self.grid, self.grid_pred = grid, grid_pred
-        self._size = style.SQUARE if kind == "observed" else style.SIZE
+    kind: str
+    X: np.ndarray
+    y_true: np.ndarray
+    y_pred: np.ndarray
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    grid: np.ndarray | None = None
+    grid_pred: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        self._size = style.SQUARE if self.kind == "observed" else style.SIZE
 
     @classmethod
     def from_estimator(
@@ -117,26 +117,14 @@ class FitDisplay(Display):
             sides = [np.linspace(a, b, points) for a, b in zip(low, high, strict=True)]
             grid = np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1)
             grid_pred = data.on_grid(grid)
-        display = cls(
-            kind,
-            data.X,
-            data.y_true,
-            data.y_pred,
-            data.inputs,
-            data.outputs,
-            grid,
-            grid_pred,
-        )
-        return display.plot(ax)
+        known = data.X, data.y_true, data.y_pred, data.inputs, data.outputs
+        return cls(kind, *known, grid, grid_pred).plot(ax)
 
     def _draw(self, ax: Axes) -> None:
-        {"observed": self._observed, "curve": self._curve, "surface": self._surface}[
-            self.kind
-        ](ax)
+        draw = {"observed": self._observed, "curve": self._curve, "surface": self._surface}
+        draw[self.kind](ax)
 
     def _observed(self, ax: Axes) -> None:
-        from matplotlib.ticker import MaxNLocator
-
         for q, name in enumerate(self.outputs):
             truth, found = self.y_true[:, q], self.y_pred[:, q]
             score = f"R² = {_rounded(r2_score(truth, found))}"
@@ -144,36 +132,32 @@ class FitDisplay(Display):
             ax.plot(found, truth, label=label, **_dots(q, len(found)))
         ends = finite([self.y_true, self.y_pred])
         ends = np.array([ends.min(), ends.max()])
-        pad = 0.04 * (np.ptp(ends) or 1.0) * np.array([-1, 1])
-        ax.plot(ends + pad, ends + pad, color=style.LINE, lw=style.THIN, zorder=1)
-        ax.set(xlim=ends + pad, ylim=ends + pad, aspect="equal")
-        name = style.plain(self.outputs[0]) if len(self.outputs) == 1 else "output"
-        ax.set(xlabel=f"{name}, predicted", ylabel=f"{name}, observed")
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_locator(MaxNLocator(5))
-        style.tidy(ax)
+        ends += 0.04 * (np.ptp(ends) or 1.0) * np.array([-1, 1])
+        ax.plot(ends, ends, color=style.LINE, lw=style.THIN, zorder=1)
+        ax.set(xlim=ends, ylim=ends, aspect="equal")
+        ax.locator_params(nbins=6)
+        name = _axis_name(self.outputs)
+        style.tidy(ax, f"{name}, predicted", f"{name}, observed")
         ax.legend(frameon=False, fontsize=style.TICK, loc="upper left", handletextpad=0.2)
 
     def _curve(self, ax: Axes) -> None:
         assert self.grid is not None and self.grid_pred is not None
-        alone = len(self.outputs) == 1
+        looks = list(islice(style.looks(), len(self.outputs)))
+        if len(self.outputs) == 1:
+            looks[0]["color"] = style.VERMILION
         for q, name in enumerate(self.outputs):
             ax.plot(self.X[:, 0], self.y_true[:, q], **_dots(q, len(self.X)))
-            colour = style.VERMILION if alone else style.COLOURS[q % len(style.COLOURS)]
-            line = style.DASHES[q // len(style.COLOURS) % len(style.DASHES)]
             ax.plot(
-                self.grid[:, 0], self.grid_pred[:, q], line, color=colour,
-                lw=style.STRONG, label=style.plain(name), zorder=3,
+                self.grid[:, 0], self.grid_pred[:, q], label=style.plain(name),
+                lw=style.STRONG, zorder=3, **looks[q],
             )  # fmt: skip
-        ax.set_xlabel(style.plain(self.inputs[0]))
-        ax.set_ylabel(style.plain(self.outputs[0]) if alone else "output")
         # A pole of the equation must not flatten the data.
         seen = finite([self.y_true, self.y_pred])
         pad = 0.25 * (np.ptp(seen) or 1.0)
         low, high = ax.get_ylim()
         ax.set_ylim(max(low, seen.min() - pad), min(high, seen.max() + pad))
-        style.tidy(ax)
-        if not alone:
+        style.tidy(ax, style.plain(self.inputs[0]), _axis_name(self.outputs))
+        if len(self.outputs) > 1:
             ax.legend(frameon=False, fontsize=style.TICK)
 
     def _surface(self, ax: Axes) -> None:
@@ -190,12 +174,11 @@ class FitDisplay(Display):
             low, high = low - 0.5, high + 0.5
         look: dict[str, Any] = {"cmap": style.COLOUR_MAP, "vmin": low, "vmax": high}
         names = [style.plain(name) for name in (*self.inputs, *self.outputs)]
-        ax.set(xlabel=names[0], ylabel=names[1])
         if ax.name == "3d":
             space: Any = ax
             space.plot_surface(x1, x2, values, alpha=0.85, lw=0, **look)
             space.scatter(*self.X.T, truth, color=style.INK, s=8, depthshade=False)
-            space.set_zlabel(names[2])
+            space.set(xlabel=names[0], ylabel=names[1], zlabel=names[2])
             return
         levels = MaxNLocator(_LEVELS).tick_values(low, high)
         filled = ax.contourf(x1, x2, values, levels, extend="both", **look)
@@ -210,10 +193,11 @@ class FitDisplay(Display):
         bar.set_label(names[2], size=style.LABEL)
         bar.ax.tick_params(labelsize=style.TICK)
         bar.outline.set_visible(False)
-        style.tidy(ax)
+        style.tidy(ax, names[0], names[1])
         ax.grid(False)
 
 
+@dataclass(eq=False, repr=False)
 class ResidualDisplay(Display):
     """Residuals (observed − predicted) against predictions, and their distribution.
 
@@ -233,9 +217,12 @@ class ResidualDisplay(Display):
     figure_ : matplotlib.figure.Figure
     """
 
-    def __init__(self, y_true: np.ndarray, y_pred: np.ndarray, outputs: list[str]) -> None:
-        self.y_true, self.y_pred, self.outputs = y_true, y_pred, outputs
-        self.residuals = y_true - y_pred
+    y_true: np.ndarray
+    y_pred: np.ndarray
+    outputs: Sequence[str]
+
+    def __post_init__(self) -> None:
+        self.residuals = self.y_true - self.y_pred
 
     @classmethod
     def from_estimator(
@@ -285,11 +272,10 @@ class ResidualDisplay(Display):
                 side.plot(bell, at, color=colour, lw=style.THIN)
         for axes in (ax, side):
             axes.axhline(0, color=style.LINE, lw=style.THIN, zorder=1)
-            style.tidy(axes)
-        name = style.plain(self.outputs[0]) if alone else "output"
-        ax.set(xlabel=f"{name}, predicted", ylabel="observed − predicted")
+        style.tidy(ax, f"{_axis_name(self.outputs)}, predicted", "observed − predicted")
+        style.tidy(side, "density", "")
+        side.xaxis.labelpad = 17
         side.set_xticks([])
-        side.set_xlabel("density", fontsize=style.LABEL, labelpad=17)
         side.tick_params(labelleft=False, left=False)
         side.spines[["left", "bottom"]].set_visible(False)
         ax.legend(frameon=False, fontsize=style.TICK, handletextpad=0.2)
@@ -314,6 +300,10 @@ def _suitable(kind: str, data: FitData) -> str:
     if kind == "observed":
         data.refuse_classes("observed values to compare with")
     return kind
+
+
+def _axis_name(outputs: Sequence[str]) -> str:
+    return style.plain(outputs[0]) if len(outputs) == 1 else "output"
 
 
 def _dots(q: int, count: int) -> dict[str, Any]:

@@ -24,16 +24,16 @@ from ..equations.symbolic import (
 )
 from ..graph.model import Edge, Model
 from .graphviz_files import ModelGraph
-from .style import BLUE, GREEN, INK, LINE, MUTED, PALE
+from .style import BLUE, GREEN, INK, INPUT, LATENT, LINE, MUTED, OUTPUT, PALE
 
 _FONT = "Helvetica"
 #: Fill and border of the three kinds of node. Hues of the Okabe–Ito palette, which
 #: colour-blind readers tell apart; the shapes differ as well.
 _STYLES = {
-    "input": {"shape": "box", "fillcolor": "#DCEBF7", "color": BLUE},
+    "input": {"shape": "box", "fillcolor": INPUT, "color": BLUE},
     "unused": {"fillcolor": "#F4F5F6", "color": PALE, "fontcolor": MUTED},
-    "latent": {"shape": "ellipse", "fillcolor": "#FCEFD2", "color": "#C98A00"},
-    "output": {"shape": "box", "fillcolor": "#D8F0E6", "color": GREEN},
+    "latent": {"shape": "ellipse", "fillcolor": LATENT, "color": "#C98A00"},
+    "output": {"shape": "box", "fillcolor": OUTPUT, "color": GREEN},
 }
 
 
@@ -50,33 +50,24 @@ def model_graph(
     multiply, those with several arrows say which they do. Unused inputs are grey; nodes
     that reach no output are left out.
 
-    Parameters
-    ----------
-    model : Model
-    input_labels : sequence of str of length n_inputs
-    output_labels : sequence of str of length n_outputs
-    decimals : int, default=2
-        Digits behind the decimal point of every coefficient.
-
-    Returns
-    -------
-    ModelGraph
-
     Raises
     ------
     ValueError
         If the number of labels does not match the model.
     """
+    n_inputs, n_outputs = model.space.n_inputs, model.space.n_outputs
     for name, labels, n in (
-        ("input_labels", input_labels, model.space.n_inputs),
-        ("output_labels", output_labels, model.space.n_outputs),
+        ("input_labels", input_labels, n_inputs),
+        ("output_labels", output_labels, n_outputs),
     ):
         if len(labels) != n:
             raise ValueError(f"{name} has {len(labels)} names, the model needs {n}")
     live = model.live_nodes()
     edges = [edge for edge in model.edges() if edge.target in live]
     graph = _canvas()
-    _add_inputs(graph, input_labels, {edge.source for edge in edges})
+    used, plain = {edge.source for edge in edges}, _STYLES["input"]
+    looks = [plain if i in used else plain | _STYLES["unused"] for i in range(n_inputs)]
+    _add_column(graph, "input", [*map(_escape, input_labels)], looks)
     fed = Counter(edge.target for edge in edges)
     latent = node_symbols(model, [*input_labels, *output_labels])
     for k in sorted(live):
@@ -84,7 +75,8 @@ def model_graph(
         graph.node(f"node{k}", label, **_STYLES["latent"])
     starts = starts_of(model, input_labels)
     _add_edges(graph, model, edges, symbols(input_labels) + latent, decimals, starts)
-    _add_outputs(graph, model, output_labels, decimals)
+    shown = [_output_label(model, *pair, decimals) for pair in enumerate(output_labels)]
+    _add_column(graph, "output", shown, [_STYLES["output"]] * len(shown))
     return graph
 
 
@@ -113,16 +105,17 @@ def _canvas() -> ModelGraph:
     )
 
 
-def _add_inputs(graph: ModelGraph, labels: Sequence[str], used: set[int]) -> None:
-    """One column of inputs, in the order of the data's columns."""
+def _add_column(
+    graph: ModelGraph, kind: str, labels: Sequence[str], looks: Sequence[dict[str, str]]
+) -> None:
+    """Inputs or outputs, in the order of the data's columns."""
     with graph.subgraph() as column:
-        column.attr(rank="source")
-        for i, label in enumerate(labels):
-            style = _STYLES["input"] | ({} if i in used else _STYLES["unused"])
-            column.node(f"input{i}", _escape(label), **style)
+        column.attr(rank="source" if kind == "input" else "sink")
+        for i, (label, look) in enumerate(zip(labels, looks, strict=True)):
+            column.node(f"{kind}{i}", label, **look)
             if i:
                 # Invisible arrows keep the order, which layout would shuffle.
-                column.edge(f"input{i - 1}", f"input{i}", style="invis")
+                column.edge(f"{kind}{i - 1}", f"{kind}{i}", style="invis")
 
 
 def _latent_label(model: Model, k: int, name: str, n_edges: int) -> str:
@@ -160,25 +153,12 @@ def _add_edges(
         graph.edge(f"node{k}", f"output{q}", _label(label))
 
 
-def _add_outputs(
-    graph: ModelGraph, model: Model, labels: Sequence[str], decimals: int
-) -> None:
-    with graph.subgraph() as column:
-        column.attr(rank="sink")
-        for q, label in enumerate(labels):
-            lines = [_escape(label), _output_formula(model, q, decimals)]
-            text_ = r"\n".join(line for line in lines if line)
-            column.node(f"output{q}", graphviz.nohtml(text_), **_STYLES["output"])
-            if q:
-                column.edge(f"output{q - 1}", f"output{q}", style="invis")
-
-
-def _output_formula(model: Model, q: int, decimals: int) -> str:
-    """What an output does with its arrows: bias and link; empty when it only adds up."""
+def _output_label(model: Model, q: int, name: str, decimals: int) -> str:
+    """An output's name and what it does with its arrows, unless it only adds up."""
     bias = float(model.bias[q])
     fed = bool(model.readout[:, q].any())
     if model.objective.name == "real" and fed and bias == 0:
-        return ""
+        return _escape(name)
     size = text(floats([abs(bias)])[0], decimals)
     if not fed:
         total = f"-{size}" if bias < 0 else size
@@ -186,7 +166,7 @@ def _output_formula(model: Model, q: int, decimals: int) -> str:
         total = "sum"
     else:
         total = f"sum {'-' if bias < 0 else '+'} {size}"
-    return link_text(model, total, "console")
+    return rf"{_escape(name)}\n{link_text(model, total, 'console')}"
 
 
 def _escape(label: str) -> str:

@@ -44,20 +44,7 @@ class ModelGraph(graphviz.Digraph):
     """
 
     def pipe(self, format: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        """The rendered graph.
-
-        Parameters
-        ----------
-        format : str, default="svg"
-            ``"svg"``, ``"png"``, ``"pdf"`` or another format of the layout program.
-        encoding : str, optional
-            Return text in this encoding instead of bytes.
-        *args, **kwargs
-            Further arguments of `graphviz.Digraph.pipe`; they steer ``dot`` only.
-
-        Returns
-        -------
-        bytes or str
+        """As `graphviz.Digraph.pipe`; ``args`` steer ``dot`` only.
 
         Raises
         ------
@@ -84,33 +71,7 @@ class ModelGraph(graphviz.Digraph):
         format: str | None = None,
         **kwargs: Any,
     ) -> str:
-        """Save the DOT text as ``filename`` and the picture as ``filename.format``.
-
-        Parameters
-        ----------
-        filename : str or path, default="model.gv"
-        directory : str or path, default="."
-            Created when it does not exist.
-        view : bool, default=False
-            Open the picture with the default application.
-        cleanup : bool, default=False
-            Delete the DOT file afterwards.
-        format : {"svg", "png", "pdf", ...}, default="svg"
-        outfile : str or path, optional
-            Picture file; its suffix gives the format.
-        **kwargs
-            Further arguments of `graphviz.Digraph.render`; they steer ``dot`` only.
-
-        Returns
-        -------
-        str
-            Path of the picture.
-
-        Raises
-        ------
-        graphviz.ExecutableNotFound, ValueError, RuntimeError
-            As `pipe`; nothing is written then.
-        """
+        """As `graphviz.Digraph.render`; where `pipe` fails nothing is written."""
         if shutil.which("dot"):
             return super().render(filename, directory, view, cleanup, format, **kwargs)
         outfile = kwargs.get("outfile")
@@ -148,14 +109,14 @@ class ModelGraph(graphviz.Digraph):
 def _find_pure() -> str | None:
     """The command graphviz-pure, also in an environment that is not activated."""
     name = "graphviz-pure"
-    folders = [Path(sys.executable).parent]
+    folders = [str(Path(sys.executable).parent)]
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         files = importlib.metadata.files(name) or []
-        folders += [Path(str(f.locate())).resolve().parent for f in files if f.stem == name]
-    for folder in folders:
-        if found := shutil.which(name, path=str(folder)):
-            return found
-    return shutil.which(name)
+        folders += [
+            str(Path(str(f.locate())).resolve().parent) for f in files if f.stem == name
+        ]
+    folders.append(os.environ.get("PATH", os.defpath))
+    return shutil.which(name, path=os.pathsep.join(folders))
 
 
 def _render_pure(source: str, format: str, engine: str) -> bytes:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..equations.printing import numbered
 from ..graph.search_space import SearchSpace
+from . import style
 from .axes import edge_labels, plot_architecture, plot_loss, relaxed_weights
 
 
@@ -120,26 +122,22 @@ class DARTSExecutionMonitor:
                 "no epoch has been recorded: pass execution_monitor="
                 "monitor.execution_monitor to DARTSRegressor and call fit first"
             )
-        labels = self._edge_labels(self._space)
-        loss_ax = plot_loss(self.epoch_history, self.loss_history, self.train_loss_history)
+        names = self.input_labels
+        if names is None:
+            names = numbered("x", self._space.n_inputs)
+        if len(names) != self._space.n_inputs:
+            raise ValueError(
+                f"input_labels has {len(names)} names, the data {self._space.n_inputs} "
+                "inputs"
+            )
+        loss_ax, epochs = style.new_axes(), self.epoch_history
+        plot_loss(loss_ax, epochs, self.train_loss_history, self.loss_history)
         weights = relaxed_weights(np.stack(self.arch_weight_history), self._darts_type)
-        arch_fig, arch_axes = plot_architecture(
-            self.epoch_history, weights, self.primitives, labels
-        )
+        labels = edge_labels(self._space, names)
+        arch_fig, arch_axes = plot_architecture(epochs, weights, self.primitives, labels)
         return SimpleNamespace(
             loss_fig=loss_ax.figure,
             loss_ax=loss_ax,
             arch_fig=arch_fig,
             arch_axes=arch_axes,
         )
-
-    def _edge_labels(self, space: SearchSpace) -> list[str]:
-        """Names such as "x1 → k_1", one per edge."""
-        names = self.input_labels
-        if names is None:
-            names = [f"x{i + 1}" for i in range(space.n_inputs)]
-        if len(names) != space.n_inputs:
-            raise ValueError(
-                f"input_labels has {len(names)} names, the data {space.n_inputs} inputs"
-            )
-        return edge_labels(space, names)

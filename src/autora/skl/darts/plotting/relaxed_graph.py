@@ -18,8 +18,6 @@ _WIDEST, _LEAST = 7.0, 0.01
 #: How far apart the lines of a bundle swing, as shares of the drawing's height.
 _FAN = 0.26
 _NAME_LETTERS = 14
-#: Fill of inputs, latent nodes and outputs, as in the drawing of a model.
-_FILLS = ("#DCEBF7", "#FCEFD2", "#D8F0E6")
 
 
 class Stage:
@@ -35,7 +33,7 @@ class Stage:
 
     Attributes
     ----------
-    lines : list of list of Line2D, (n_edges, n_primitives)
+    lines : list of list of PathPatch, (n_edges, n_primitives)
     """
 
     def __init__(
@@ -88,11 +86,12 @@ class Stage:
     def _place_nodes(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
         latent = [f"k_{k + 1}" for k in range(self.model.space.n_nodes)]
         colours = (style.BLUE, style.ORANGE, style.GREEN)
+        fills = (style.INPUT, style.LATENT, style.OUTPUT)
         self.places: list[np.ndarray] = []
         self.latent: list[Any] = []
         for kind, names in enumerate((inputs, latent, outputs)):
             shape = "circle,pad=0.3" if kind == 1 else "round,pad=0.4"
-            look = {"boxstyle": shape, "fc": _FILLS[kind], "ec": colours[kind], "lw": 1.4}
+            look = {"boxstyle": shape, "fc": fills[kind], "ec": colours[kind], "lw": 1.4}
             places = _chain(len(names)) if kind == 1 else _column(kind / 2, len(names))
             for place, name in zip(places, names, strict=True):
                 self.places.append(np.array(place))
@@ -106,20 +105,20 @@ class Stage:
                     self.latent.append(node)
 
     def _curve(self, e: int, p: int) -> np.ndarray:
-        """Points of a primitive's line on an edge, shape (2, points)."""
+        """Start, control point and end of a primitive's line on an edge, (3, 2)."""
         space = self.model.space
         start = self.places[space.sources[e]]
         end = self.places[space.n_inputs + space.targets[e]]
         spread = (p + 0.5) / space.n_primitives - 0.5
-        bend = (start + end) / 2 + np.array([0, 2 * _FAN * spread])
-        t = np.linspace(0, 1, 40)
-        ends = np.outer(start, (1 - t) ** 2) + np.outer(end, t**2)
-        return ends + np.outer(bend, 2 * t * (1 - t))
+        return np.array([start, (start + end) / 2 + [0, 2 * _FAN * spread], end])
 
     def _line(self, e: int, p: int, look: dict[str, Any]) -> Any:
+        from matplotlib.patches import PathPatch
+        from matplotlib.path import Path
+
+        path = Path(self._curve(e, p), [Path.MOVETO, Path.CURVE3, Path.CURVE3])
         alpha = 0.35 if p == self.model.space.none else 0.9
-        solid = look | {"alpha": alpha, "solid_capstyle": "butt", "zorder": 2}
-        return self.ax.plot(*self._curve(e, p), **solid)[0]
+        return self.ax.add_patch(PathPatch(path, fill=False, alpha=alpha, zorder=2, **look))
 
     def _place_readout(self) -> None:
         model, first = self.model, self.model.space.n_inputs
@@ -137,10 +136,10 @@ class Stage:
         for e, p in enumerate(self.model.architecture):
             if p < 0 or p == none or self.model.space.targets[e] not in live:
                 continue
-            curve = self._curve(e, p)
+            x, y = np.array([1, 2, 1]) / 4 @ self._curve(e, p)  # half-way along the line
             self.labels.append(
                 self.ax.text(
-                    curve[0, 20], curve[1, 20], style.plain(self.model.space.names[p]),
+                    x, y, style.plain(self.model.space.names[p]),
                     ha="center", va="center", fontsize=style.TICK, zorder=4,
                     color=looks[p]["color"],
                     bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -23,6 +24,7 @@ _LONGEST = 46
 _NUMBER = r"(?<![\w.])\d+\.\d+(?:e[+-]?\d+)?"
 
 
+@dataclass(eq=False, repr=False)
 class HistoryDisplay(Display):
     """What a search had achieved, over its course.
 
@@ -47,8 +49,7 @@ class HistoryDisplay(Display):
     >>> HistoryDisplay.from_estimator(fitted)  # doctest: +SKIP
     """
 
-    def __init__(self, history: Any) -> None:
-        self.history = history
+    history: Any
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> Self:
@@ -81,7 +82,7 @@ class HistoryDisplay(Display):
     def _draw(self, ax: Axes) -> None:
         if not isinstance(self.history, SearchHistory):
             train, valid = self.history.train_loss, self.history.valid_loss
-            plot_loss(range(len(valid)), valid, train, ax)
+            plot_loss(ax, range(len(valid)), train, valid)
             return
         refits, error = self.history.refits, np.maximum(self.history.error, _NO_ERROR)
         ax.step(refits, error, where="post", color=style.BLUE, lw=style.STRONG)
@@ -89,10 +90,10 @@ class HistoryDisplay(Display):
         style.log_scale(ax)
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter("{x:,.0f}")
-        ax.set(xlabel="graphs refitted", ylabel="error of the best (best constant: 1)")
-        style.tidy(ax)
+        style.tidy(ax, "graphs refitted", "error of the best (best constant: 1)")
 
 
+@dataclass(eq=False, repr=False)
 class ArchitectureDisplay:
     """Architecture weights over the epochs, one panel per edge of a counted graph.
 
@@ -111,10 +112,9 @@ class ArchitectureDisplay:
         The SubFigure where an ``ax`` was given.
     """
 
-    def __init__(
-        self, weights: np.ndarray, primitives: Sequence[str], edges: Sequence[str]
-    ) -> None:
-        self.weights, self.primitives, self.edges = weights, primitives, edges
+    weights: np.ndarray
+    primitives: Sequence[str]
+    edges: Sequence[str]
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> Self:
@@ -190,6 +190,7 @@ def epoch_alphas(estimator: Any) -> np.ndarray:
     return np.asarray(alphas, float)
 
 
+@dataclass(eq=False, repr=False)
 class EquationsDisplay(Display):
     """The best equation of every complexity: complexity against loss, and its text.
 
@@ -212,19 +213,15 @@ class EquationsDisplay(Display):
     """
 
     _size = style.WIDE
+    complexity: Any
+    loss: Any
+    equations: Sequence[str]
+    _: KW_ONLY
+    selected: int | None = None
+    holdout: Any = None
 
-    def __init__(
-        self,
-        complexity: Any,
-        loss: Any,
-        equations: Sequence[str],
-        *,
-        selected: int | None = None,
-        holdout: Any = None,
-    ) -> None:
-        self.complexity, self.loss = np.asarray(complexity), np.asarray(loss, float)
-        self.equations, self.selected = list(equations), selected
-        self.holdout = None if holdout is None else np.asarray(holdout, float)
+    def __post_init__(self) -> None:
+        self.complexity, self.loss = np.asarray(self.complexity), np.asarray(self.loss)
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> Self:
@@ -265,14 +262,10 @@ class EquationsDisplay(Display):
     def _draw(self, ax: Axes) -> None:
         loss = np.maximum(self.loss, _NO_ERROR)
         ax.plot(self.complexity, loss, "-", color=style.PALE, lw=style.THIN, zorder=1)
-        dots: dict[str, Any] = {"marker": "o", "ms": 7, "ls": ""}
-        ax.plot(self.complexity, loss, color=style.BLUE, **dots)
+        ax.plot(self.complexity, loss, "o", ms=7, color=style.BLUE)
         if self.selected is not None:
-            here = slice(self.selected, self.selected + 1)
-            colour = style.VERMILION
-            ax.plot(
-                self.complexity[here], loss[here], color=colour, label="selected", **dots
-            )
+            here = self.complexity[self.selected], loss[self.selected]
+            ax.plot(*here, "o", ms=7, color=style.VERMILION, label="selected")
         for i, place in enumerate(zip(self.complexity, loss, strict=True)):
             # Neighbours may be half a unit apart: their numbers take turns.
             above = i % 2 == 0
@@ -290,28 +283,23 @@ class EquationsDisplay(Display):
             ax.legend(frameon=False, fontsize=style.TICK, handletextpad=0.2)
         if style.spans_decades(loss):
             style.log_scale(ax)
-        ax.set(xlabel="complexity", ylabel="training loss")
         style.whole_ticks(ax, 6)
-        style.tidy(ax)
+        style.tidy(ax, "complexity", "training loss")
         self._list(ax)
 
     def _list(self, ax: Axes) -> None:
         """The equations in a column beside the picture, from top to bottom."""
-        count = len(self.equations)
-        step = min(0.085, 1 / max(count, 1))
-        self.texts_ = []
-        for i, equation in enumerate(self.equations):
-            bold = i == self.selected
-            self.texts_.append(
-                ax.annotate(
-                    f"{i}  {style.shortened(equation, _LONGEST)}",
-                    (1, 1 - step * (i + 0.5)), (14, 0),
-                    xycoords="axes fraction", textcoords="offset points", va="center",
-                    fontsize=style.TICK, parse_math=False,
-                    color=style.VERMILION if bold else style.INK,
-                    fontweight="bold" if bold else "normal",
-                )
-            )  # fmt: skip
+        step = min(0.085, 1 / max(len(self.equations), 1))
+        self.texts_ = [
+            ax.annotate(
+                f"{i}  {style.shortened(equation, _LONGEST)}",
+                (1, 1 - step * (i + 0.5)), (14, 0), va="center", fontsize=style.TICK,
+                xycoords="axes fraction", textcoords="offset points", parse_math=False,
+                color=style.VERMILION if i == self.selected else style.INK,
+                fontweight="bold" if i == self.selected else "normal",
+            )
+            for i, equation in enumerate(self.equations)
+        ]  # fmt: skip
 
 
 def compact(equation: str, names: Sequence[str]) -> str:

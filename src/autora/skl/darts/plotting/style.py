@@ -5,7 +5,8 @@ matplotlib is imported when a picture is drawn, not with the package.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,8 @@ DASHES = ("-", "--", ":")
 #: Shapes tell outputs apart where a print has no colour.
 MARKERS = "osD^vP"
 INK, LINE, MUTED, PALE, GRID = "#222222", "#5F6B76", "#9AA3AB", "#C5CBD0", "#E6E9EB"
+#: Fills of inputs, latent nodes and outputs of a graph.
+INPUT, LATENT, OUTPUT = "#DCEBF7", "#FCEFD2", "#D8F0E6"
 #: Values of a surface, from low to high.
 COLOUR_MAP = "cividis"
 #: Inches; font sizes in points: titles and axis labels, ticks and legends, small print.
@@ -54,18 +57,15 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
+def looks() -> Iterator[dict[str, Any]]:
+    """Colours and dash patterns of lines, without end."""
+    return cycle({"color": c, "linestyle": d} for d in DASHES for c in COLOURS)
+
+
 def styles(names: Sequence[str]) -> list[dict[str, Any]]:
     """A colour and dash pattern per primitive; "none" is always grey."""
-    found: list[dict[str, Any]] = []
-    i = 0
-    for name in names:
-        if name == "none":
-            found.append({"color": MUTED, "linestyle": "-"})
-            continue
-        dash = DASHES[i // len(COLOURS) % len(DASHES)]
-        found.append({"color": COLOURS[i % len(COLOURS)], "linestyle": dash})
-        i += 1
-    return found
+    others, none = looks(), {"color": MUTED, "linestyle": "-"}
+    return [none if name == "none" else next(others) for name in names]
 
 
 def spans_decades(values: Any) -> bool:
@@ -77,36 +77,26 @@ def spans_decades(values: Any) -> bool:
 
 def log_scale(ax: Axes) -> None:
     """A logarithmic y axis; plain numbers where its span is short."""
-    from matplotlib.ticker import (
-        LogFormatterMathtext,
-        LogLocator,
-        NullFormatter,
-        StrMethodFormatter,
-    )
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     ax.set_yscale("log")
     low, high = ax.get_ylim()
-    if high > low * 10**_PLAIN_DECADES:
-        ax.yaxis.set_major_locator(LogLocator(numticks=7))
-        ax.yaxis.set_major_formatter(LogFormatterMathtext())
-    else:
+    if high <= low * 10**_PLAIN_DECADES:
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-def tidy(ax: Axes) -> None:
-    """Axes without a box, with a faint grid behind the data."""
+def tidy(ax: Axes, xlabel: str, ylabel: str) -> None:
+    """Axes with labels, without a box, with a faint grid behind the data."""
+    ax.set_xlabel(xlabel, fontsize=LABEL)
+    ax.set_ylabel(ylabel, fontsize=LABEL)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(True, color=GRID, lw=0.6)
     ax.set_axisbelow(True)
     ax.tick_params(labelsize=TICK)
-    ax.xaxis.label.set_fontsize(LABEL)
-    ax.yaxis.label.set_fontsize(LABEL)
 
 
-def whole_ticks(ax: Axes, most: int = 4) -> None:
+def whole_ticks(ax: Axes, most: int = 5) -> None:
     """Few whole numbers on the x axis."""
-    from matplotlib.ticker import MaxNLocator
-
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=most, integer=True, min_n_ticks=1))
+    ax.locator_params(axis="x", nbins=most, integer=True, min_n_ticks=1)
