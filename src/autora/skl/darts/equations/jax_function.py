@@ -42,8 +42,7 @@ def jax_function(
 
     ``where`` names the coefficients that are free; the others are constants.
     """
-    live = model.live_nodes()
-    kept = [edge for edge in model.edges() if edge.target in live]
+    kept = model.live_edges()
     used = {edge.index for edge in kept}
     free = [p for p in where if p.kind != "edge" or p.row in used]
     names = dict(zip(free, _names(model, free, columns, outputs), strict=True))
@@ -72,7 +71,7 @@ def jax_function(
         nodes = model.evaluate(JAX, list(x.T), jnp.zeros(x.shape[0], x.dtype), edges)
         readout = filled(coefficients, "readout", model.readout)
         eta = filled(coefficients, "bias", model.bias)
-        for k in sorted(live):
+        for k in sorted(model.live_nodes()):
             eta = eta + nodes[k][:, None] * readout[k]
         eta = jnp.broadcast_to(eta, (x.shape[0], len(model.bias)))
         answer = model.objective.link(JAX, eta)

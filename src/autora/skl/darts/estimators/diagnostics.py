@@ -264,8 +264,7 @@ def _dependent(z: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
 
 def is_curved(model: Model) -> bool:
     """Whether the read-out is more than a linear function of the inputs."""
-    live = model.live_nodes()
-    edges = [edge for edge in model.edges() if edge.target in live]
+    live, edges = model.live_nodes(), model.live_edges()
     bends = any(not edge.primitive.straight for edge in edges)
     fed = [edge.target for edge in edges]
     return bends or any(model.products[k] and fed.count(k) > 1 for k in live)

@@ -153,8 +153,7 @@ class Model:
         What is read out follows unless it is all nodes that no other node reads.
         """
         names = [*input_names, *(f"k{k + 1}" for k in range(self.space.n_nodes))]
-        live, parts = self.live_nodes(), []
-        edges = [edge for edge in self.edges() if edge.target in live]
+        live, edges, parts = self.live_nodes(), self.live_edges(), []
         for k in sorted(live):
             terms = [
                 f"{edge.primitive.name}({names[edge.source]})"
@@ -181,6 +180,11 @@ class Model:
             if edge.target in live and source >= 0:
                 live.add(source)
         return live
+
+    def live_edges(self) -> list[Edge]:
+        """The edges that are switched on and reach the output."""
+        live = self.live_nodes()
+        return [edge for edge in self.edges() if edge.target in live]
 
     def evaluate(
         self,

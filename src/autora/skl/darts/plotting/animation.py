@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -37,6 +38,7 @@ class _Frame(NamedTuple):
     final: bool = False
 
 
+@dataclass(eq=False, repr=False)
 class SearchAnimation(Display):
     """How the mixtures on the edges of a counted graph become one primitive each.
 
@@ -71,19 +73,16 @@ class SearchAnimation(Display):
     >>> film.save("search.gif")  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        alphas: np.ndarray,
-        model: Model,
-        last: np.ndarray,
-        darts_type: str,
-        inputs: Sequence[str],
-        outputs: Sequence[str],
-        caption: str = "",
-    ) -> None:
-        self.model, self.inputs, self.outputs = model, list(inputs), list(outputs)
-        self.caption = caption
-        self._frames = _frames(alphas, model, last, darts_type)
+    alphas: np.ndarray
+    model: Model
+    last: np.ndarray
+    darts_type: str
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    caption: str = ""
+
+    def __post_init__(self) -> None:
+        self._frames = _frames(self.alphas, self.model, self.last, self.darts_type)
 
     @property
     def n_frames(self) -> int:
@@ -256,8 +255,8 @@ def _frames(
             eased = share * share * (3 - 2 * share)
             frames.append(_Frame(title, (1 - eased) * relaxed[-1] + eased * found))
     chosen = np.zeros_like(found)
-    on = np.flatnonzero(model.architecture >= 0)
-    chosen[on, model.architecture[on]] = 1
+    for edge in model.live_edges():
+        chosen[edge.index, model.architecture[edge.index]] = 1
     return [*frames, _Frame("the chosen graph", chosen, final=True)]
 
 
@@ -265,9 +264,8 @@ def _caption(model: Model, inputs: Sequence[str], outputs: Sequence[str]) -> str
     from ..equations.printing import text
     from ..equations.symbolic import expressions, starts_of
 
-    lines = []
+    starts, lines = starts_of(model, inputs), []
     for name, expression in zip(outputs, expressions(model, inputs), strict=True):
-        shown = text(expression, 4, starts=starts_of(model, inputs))
-        equation = compact(shown, inputs)
+        equation = compact(text(expression, 4, starts=starts), inputs)
         lines.append(style.shortened(f"{name} = {equation}", _MOST_LETTERS))
     return "\n".join(lines[:2] + ["…"] * (len(lines) > 2))

@@ -111,16 +111,9 @@ def _dot(epochs: Sequence[int]) -> str:
 
 
 def layout_pdf(layout: dict[str, Any]) -> bytes:
-    """A laid-out graph as a vector PDF with text that can be selected.
+    """What Graphviz writes for ``-Tjson`` as a vector PDF with text that can be selected.
 
-    Parameters
-    ----------
-    layout : dict
-        What Graphviz writes for ``-Tjson``; coordinates in points of 1/72 inch.
-
-    Returns
-    -------
-    bytes
+    The layout's coordinates are in points of 1/72 inch.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure

@@ -62,15 +62,13 @@ def model_graph(
     ):
         if len(labels) != n:
             raise ValueError(f"{name} has {len(labels)} names, the model needs {n}")
-    live = model.live_nodes()
-    edges = [edge for edge in model.edges() if edge.target in live]
-    graph = _canvas()
+    graph, edges = _canvas(), model.live_edges()
     used, plain = {edge.source for edge in edges}, _STYLES["input"]
     looks = [plain if i in used else plain | _STYLES["unused"] for i in range(n_inputs)]
     _add_column(graph, "input", [*map(_escape, input_labels)], looks)
     fed = Counter(edge.target for edge in edges)
     latent = node_symbols(model, [*input_labels, *output_labels])
-    for k in sorted(live):
+    for k in sorted(model.live_nodes()):
         label = _latent_label(model, k, latent[k].name, fed[k])
         graph.node(f"node{k}", label, **_STYLES["latent"])
     starts = starts_of(model, input_labels)

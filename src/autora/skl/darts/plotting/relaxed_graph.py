@@ -21,19 +21,10 @@ _NAME_LETTERS = 14
 
 
 class Stage:
-    """Nodes that stay, and the lines between them that change.
+    """Nodes that stay, and the lines between them that change, drawn on axes.
 
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-    model : Model
-        The graph that is shown in the end.
-    inputs, outputs : sequence of str
-        Names.
-
-    Attributes
-    ----------
-    lines : list of list of PathPatch, (n_edges, n_primitives)
+    The model is the graph that is shown in the end. ``lines`` are patches, a list of one
+    per primitive for every edge.
     """
 
     def __init__(
@@ -55,33 +46,21 @@ class Stage:
     def show(
         self, weights: np.ndarray, title: str, caption: str = "", final: bool = False
     ) -> list[Any]:
-        """Give the lines their widths; returns all that changed.
+        """Give the lines the widths of weights (edges, primitives); what changed.
 
-        Parameters
-        ----------
-        weights : ndarray of shape (n_edges, n_primitives)
-            Between 0 and 1.
-        title, caption : str
-        final : bool, default=False
-            Show the model's own edges only, with the names of their primitives.
+        In the end the edges bear the names of their primitives.
         """
-        live, none = self.model.live_nodes(), self.model.space.none
-        for e, bundle in enumerate(self.lines):
-            dead = final and self.model.space.targets[e] not in live
-            for p, line in enumerate(bundle):
-                weight = 0.0 if dead or (final and p == none) else weights[e, p]
-                line.set_visible(bool(weight >= _LEAST))
-                line.set_linewidth(_WIDEST * weight)
-        for k, line in self.readout:
-            line.set_visible(not final or k in live)
+        lines = [line for bundle in self.lines for line in bundle]
+        for line, weight in zip(lines, weights.ravel(), strict=True):
+            line.set(visible=bool(weight >= _LEAST), linewidth=_WIDEST * weight)
+        live = self.model.live_nodes()
         for k, node in enumerate(self.latent):
             node.set_alpha(0.3 if final and k not in live else 1.0)
         for label in self.labels:
             label.set_visible(final)
         self.title.set_text(title)
         self.caption.set_text(caption)
-        flat = [line for bundle in self.lines for line in bundle]
-        return [*flat, *self.labels, self.title, self.caption]
+        return [*lines, *self.labels, self.title, self.caption]
 
     def _place_nodes(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
         latent = [f"k_{k + 1}" for k in range(self.model.space.n_nodes)]
@@ -121,25 +100,22 @@ class Stage:
         return self.ax.add_patch(PathPatch(path, fill=False, alpha=alpha, zorder=2, **look))
 
     def _place_readout(self) -> None:
-        model, first = self.model, self.model.space.n_inputs
-        outputs = self.places[first + model.space.n_nodes :]
-        self.readout: list[tuple[int, Any]] = []
-        for k, q in zip(*model.readout.nonzero(), strict=True):
-            ends = np.stack([self.places[first + k], outputs[q]], axis=1)
-            line = self.ax.plot(*ends, color=style.MUTED, lw=style.THIN, zorder=1)[0]
-            self.readout.append((int(k), line))
+        inner = self.places[self.model.space.n_inputs :]
+        outputs = inner[self.model.space.n_nodes :]
+        for k, q in zip(*self.model.readout.nonzero(), strict=True):
+            ends = np.stack([inner[k], outputs[q]], axis=1)
+            self.ax.plot(*ends, color=style.MUTED, lw=style.THIN, zorder=1)
 
     def _place_labels(self, looks: list[dict[str, Any]]) -> None:
         """The primitive of every edge of the chosen graph, on its line."""
-        live, none = self.model.live_nodes(), self.model.space.none
         self.labels: list[Any] = []
-        for e, p in enumerate(self.model.architecture):
-            if p < 0 or p == none or self.model.space.targets[e] not in live:
-                continue
-            x, y = np.array([1, 2, 1]) / 4 @ self._curve(e, p)  # half-way along the line
+        for edge in self.model.live_edges():
+            p = self.model.architecture[edge.index]
+            # Half-way along the line.
+            x, y = np.array([1, 2, 1]) / 4 @ self._curve(edge.index, p)
             self.labels.append(
                 self.ax.text(
-                    x, y, style.plain(self.model.space.names[p]),
+                    x, y, style.plain(edge.primitive.name),
                     ha="center", va="center", fontsize=style.TICK, zorder=4,
                     color=looks[p]["color"],
                     bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none"},
