@@ -16,8 +16,9 @@ from sklearn.model_selection import cross_validate
 from autora.skl.darts import DARTSClassifier, DARTSRegressor
 from autora.skl.darts.estimators.diagnostics import DataWarning
 from autora.skl.darts.graph.observations import canonical, common_unit, grid_step
+from autora.skl.darts.selection import SELECTIONS
 from autora.skl.darts.selection.criteria import Evidence, criterion, is_exact, misfit
-from autora.skl.darts.selection.pareto import SELECTIONS, are_alike
+from autora.skl.darts.selection.pareto import are_alike
 
 Law = Callable[[np.ndarray], np.ndarray]
 

@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
         "graph", "fitting", "selection", "equations", "runtime", "relaxation", "search",
         "plotting", "persistence",
     },
-    "cli": {"graph", "runtime", "estimators", "plotting", "persistence"},
+    "cli": {"graph", "runtime", "selection", "estimators", "plotting", "persistence"},
 }  # fmt: skip
 #: Libraries that no module of a package may import at its top.
 KEPT_OUT = {

@@ -47,10 +47,8 @@ def _about(path: str) -> Iterator[None]:
     name = "standard input" if path == "-" else path
     try:
         yield
-    except DataFileError as error:
-        raise DataFileError(f"{name}: {error}") from None
-    except ModelFileError as error:
-        raise ModelFileError(f"{name}: {error}") from None
+    except (DataFileError, ModelFileError) as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def _read(asked: argparse.Namespace, path: str) -> Table:
@@ -94,7 +92,10 @@ def fit(asked: argparse.Namespace) -> int:
         written = _write(model, folder)
         if not interrupted:
             written += draw(model, X, y, folder, asked.format)
-    _report(model, asked.quiet)
+    if not asked.quiet:
+        print_table(model)
+        say("")
+    _say_equation(model)
     if not asked.quiet:
         say(f"\n{', '.join(written)} in {folder}")
     if interrupted:
@@ -186,11 +187,8 @@ def _write(model: Any, folder: Path) -> list[str]:
     return [MODEL, TABLE]
 
 
-def _report(model: Any, quiet: bool) -> None:
-    if not quiet:
-        print_table(model)
-        say("")
-    say("\n".join(model.model_repr().split("\n")[1:]))
+def _say_equation(model: Any, decimals: int = 2) -> None:
+    say(model.model_repr(decimals_to_display=decimals).removeprefix("Model:\n"))
 
 
 # predict
@@ -232,17 +230,14 @@ def predict(asked: argparse.Namespace) -> int:
 
 def _inputs(model: Any, table: Table) -> list[str]:
     """The columns that the model needs: by name where it knows names, else by place."""
-    known, count = getattr(model, "feature_names_in_", None), model.n_features_in_
-    if known is not None:
-        return table.find(str(name) for name in known)
-    numbered = [f"x{i + 1}" for i in range(count)]
-    if set(numbered) <= set(table.names):
-        return numbered
-    if len(table.names) != count:
+    wanted = model._labels("input_labels", None)
+    if hasattr(model, "feature_names_in_") or set(wanted) <= set(table.names):
+        return table.find(wanted)
+    if len(table.names) != len(wanted):
         raise DataFileError(
-            f"the model was fitted without names of columns and needs {count}, got "
+            f"the model was fitted without names of columns and needs {len(wanted)}, got "
             f"{listing(table.names)}; keep only those, in their order, or call them "
-            f"{listing(numbered, 3)}"
+            f"{listing(wanted, 3)}"
         )
     return table.names
 
@@ -283,8 +278,7 @@ def show(asked: argparse.Namespace) -> int:
     elif asked.table:
         print_table(model)
     elif asked.graph is None:
-        lines = model.model_repr(decimals_to_display=asked.digits).split("\n")[1:]
-        say("\n".join(lines))
+        _say_equation(model, asked.digits)
     return 0
 
 

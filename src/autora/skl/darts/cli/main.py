@@ -10,9 +10,11 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+from ..selection import SELECTIONS
 
 _PROGRAM = "autora-darts"
 _ERROR, _USAGE, _INTERRUPTED, _PIPE = 1, 2, 130, 141
@@ -21,8 +23,7 @@ _SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": r"\s+"}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    parser = _parser()
-    asked = parser.parse_args(arguments)
+    asked = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -40,28 +41,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(asked: argparse.Namespace) -> int:
     from . import commands
 
+    problem: Any
     try:
         code = getattr(commands, asked.command)(asked)
         sys.stdout.flush()
         return code
-    except commands.UsageError as error:
-        return _complain(error, _USAGE)
     except BrokenPipeError:
         raise
     except MemoryError:
-        return _complain("not enough memory", _ERROR)
+        problem = "not enough memory"
     except OSError as error:
-        place = f"{error.filename}: {error.strerror}" if error.filename else error
-        return _complain(place, _ERROR)
-    except (ValueError, RuntimeError) as error:
-        return _complain(error, _ERROR)
-
-
-def _complain(problem: Any, code: int) -> int:
-    from .commands import note
-
-    note(f"error: {problem}")
-    return code
+        problem = f"{error.filename}: {error.strerror}" if error.filename else error
+    except (ValueError, RuntimeError, commands.UsageError) as error:
+        problem = error
+    commands.note(f"error: {problem}")
+    return _USAGE if isinstance(problem, commands.UsageError) else _ERROR
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,18 +100,18 @@ def _add_fit(commands: Any) -> None:
     add = parser.add_argument_group("search").add_argument
     add("--primitives", nargs="+", metavar="NAME",
         help="the vocabulary, such as none add mult exp ln sin")  # fmt: skip
-    add("--nodes", type=_count_or_auto, default="auto", metavar="N",
+    add("--nodes", type=_nodes, default="auto", metavar="N",
         help="latent nodes of a DARTS graph (default: auto, any size)")  # fmt: skip
     add("--train-readout", action="store_true",
         help="of a counted graph, which else adds its nodes up")  # fmt: skip
     add("--time", type=_seconds, metavar="S", help="seconds after which the search ends")
-    add("--seed", type=_seed, default=0, metavar="N",
+    add("--seed", type=_whole(0, 2**32 - 1, "a whole number from 0"), default=0,
+        metavar="N",
         help="the same number finds the same equation (default: 0)")  # fmt: skip
-    add("--restarts", type=_count, default=1, metavar="N",
-        help="independent searches, of which the best counts")  # fmt: skip
+    add("--restarts", type=_whole(1, 10**6, "a whole number from 1"), default=1,
+        metavar="N", help="independent searches, of which the best counts")  # fmt: skip
     add("--jobs", type=_jobs, metavar="N", help="restarts at once, -1 for all cores")
-    add("--selection", default="auto",
-        choices=("auto", "ebic", "bic", "aic", "score", "best", "loss", "holdout"),
+    add("--selection", choices=SELECTIONS, default="auto",
         help="which candidate becomes the model (default: auto)")  # fmt: skip
     _add_form(parser)
 
@@ -163,38 +157,33 @@ def _add_show(commands: Any) -> None:
     add("--graph", metavar="FILE",
         help="draw the graph: .svg, .png, .pdf or .dot; - prints DOT")  # fmt: skip
     add("--row", type=int, metavar="N", help="of another candidate, see --table")
-    add("--digits", type=_digits, default=2, metavar="N", help="decimals (default: 2)")
+    add("--digits", type=_whole(0, 17, "a whole number from 0 to 17"), default=2,
+        metavar="N", help="decimals (default: 2)")  # fmt: skip
     add("--simplify", action="store_true", help="a shorter form, for --latex and --sympy")
 
 
-def _whole(text: str, low: int, high: int, what: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = low - 1
-    if not low <= number <= high:
-        raise argparse.ArgumentTypeError(f"must be {what}, got {text!r}")
-    return number
+def _whole(low: int, high: int, what: str) -> Callable[[str], int]:
+    """What reads a whole number between bounds."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"must be {what}, got {text!r}")
+        return number
+
+    return read
 
 
-def _count(text: str) -> int:
-    return _whole(text, 1, 10**6, "a whole number from 1")
-
-
-def _count_or_auto(text: str) -> int | str:
-    return text if text == "auto" else _whole(text, 1, 1000, "auto or a number from 1")
-
-
-def _seed(text: str) -> int:
-    return _whole(text, 0, 2**32 - 1, "a whole number from 0")
-
-
-def _digits(text: str) -> int:
-    return _whole(text, 0, 17, "a whole number from 0 to 17")
+def _nodes(text: str) -> int | str:
+    return text if text == "auto" else _whole(1, 1000, "auto or a number from 1")(text)
 
 
 def _jobs(text: str) -> int:
-    number = _whole(text, -1000, 1000, "a whole number, such as 4, or -1 for all cores")
+    what = "a whole number, such as 4, or -1 for all cores"
+    number = _whole(-1000, 1000, what)(text)
     if number == 0:
         raise argparse.ArgumentTypeError("must not be 0; -1 means all cores")
     return number

@@ -52,8 +52,8 @@ def warnings_as_notes(quiet: bool = False) -> Iterator[None]:
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("default")
-        warnings.filterwarnings("ignore", category=DeprecationWarning)
-        warnings.filterwarnings("ignore", category=FutureWarning)
+        for category in (DeprecationWarning, FutureWarning):
+            warnings.simplefilter("ignore", category)
         warnings.showwarning = show
         yield
 
@@ -93,35 +93,29 @@ def draw(model: Any, X: Any, y: Any, folder: Path, suffix: str) -> list[str]:
 
 
 def _pictures(model: Any, X: Any, y: Any) -> dict[str, Callable[[Path], None]]:
+    from sklearn.metrics import ConfusionMatrixDisplay
+
     from ..plotting.fit_displays import FitDisplay, ResidualDisplay
     from ..plotting.search_displays import EquationsDisplay
 
-    pictures: dict[str, Callable[[Path], None]] = {
+    def saved(display: Any, *data: Any, **look: Any) -> Callable[[Path], None]:
+        return lambda path: _save(display.from_estimator(model, *data, **look), path)
+
+    pictures = {
         "graph": lambda path: draw_graph(model, path),
-        "equations": lambda path: _saved(EquationsDisplay.from_estimator(model), path),
+        "equations": saved(EquationsDisplay),
     }
+    fit = {"fit": saved(FitDisplay, X, y)}
     if not hasattr(model, "classes_"):
-        pictures["fit"] = lambda path: _saved(FitDisplay.from_estimator(model, X, y), path)
-        pictures["residuals"] = lambda path: _saved(
-            ResidualDisplay.from_estimator(model, X, y), path
-        )
-        return pictures
-    pictures["confusion"] = lambda path: _saved(_confusion(model, X, y), path)
-    if X.shape[1] == 1 or (X.shape[1] == 2 and len(model.classes_) == 2):
-        pictures["fit"] = lambda path: _saved(FitDisplay.from_estimator(model, X, y), path)
-    return pictures
-
-
-def _confusion(model: Any, X: Any, y: Any) -> Any:
-    from sklearn.metrics import ConfusionMatrixDisplay
-
+        return pictures | fit | {"residuals": saved(ResidualDisplay, X, y)}
     names = [plain(label) for label in model.classes_]
-    return ConfusionMatrixDisplay.from_estimator(
-        model, X, y, display_labels=names, colorbar=False, cmap="Blues"
-    )
+    look: dict[str, Any] = {"display_labels": names, "colorbar": False, "cmap": "Blues"}
+    pictures["confusion"] = saved(ConfusionMatrixDisplay, X, y, **look)
+    drawable = X.shape[1] == 1 or (X.shape[1] == 2 and len(model.classes_) == 2)
+    return pictures | fit if drawable else pictures
 
 
-def _saved(display: Any, path: Path) -> None:
+def _save(display: Any, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     try:

@@ -62,29 +62,20 @@ def read_content(path: str) -> bytes:
 
 
 def read_table(content: bytes, form: Form = Form()) -> Table:  # noqa: B008
-    """The table that a file holds.
+    """The table that a file holds; `DataFileError` where there is none.
 
-    Parameters
-    ----------
-    content : bytes
-        UTF-8, UTF-16 with its mark, or else Windows-1252, unless the form says otherwise.
-    form : Form
-
-    Raises
-    ------
-    DataFileError
+    The bytes are UTF-8, UTF-16 with its mark, or else Windows-1252, unless the form says
+    otherwise.
     """
     text, notes = _decoded(content, form.encoding)
     separator = form.separator or _separator(text)
     cells = _parsed(text, separator)
     if form.header:
         names = [name.strip() for name in cells.iloc[0]]
-        cells = cells.iloc[1:]
+        cells = _named(cells.iloc[1:].set_axis(names, axis=1), notes)
     else:
-        names = [f"x{i + 1}" for i in range(cells.shape[1])]
-    cells = cells.set_axis(range(1, len(cells) + 1), axis=0).set_axis(names, axis=1)
-    if form.header:
-        cells = _named(cells, notes)
+        cells.columns = [f"x{i + 1}" for i in range(cells.shape[1])]
+        cells.index += 1
     if not len(cells):
         raise DataFileError("there are no rows below the line of column names")
     decimal = form.decimal or ("." if separator == "," else decimal_mark(cells))
@@ -98,21 +89,15 @@ def _decoded(content: bytes, encoding: str | None) -> tuple[str, list[str]]:
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise DataFileError("it is a spreadsheet or an archive; save the sheet as CSV")
     notes: list[str] = []
-    if encoding is None:
-        marks = [name for mark, name in _MARKS if content.startswith(mark)]
-        encoding = marks[0] if marks else "utf-8"
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError as error:
-            if marks:
-                raise DataFileError(f"it is no {encoding} text: {error}") from None
-            text = content.decode("cp1252", errors="replace")
-            notes.append("it is not UTF-8 and is read as Windows-1252; see --encoding")
-    else:
-        try:
-            text = content.decode(encoding)
-        except (LookupError, ValueError) as error:
-            raise DataFileError(f"it cannot be read as {encoding}: {error}") from None
+    marked = [name for mark, name in _MARKS if content.startswith(mark)]
+    known = encoding or "".join(marked)
+    try:
+        text = content.decode(known or "utf-8")
+    except (LookupError, ValueError) as error:
+        if known:
+            raise DataFileError(f"it cannot be read as {known}: {error}") from None
+        text = content.decode("cp1252", errors="replace")
+        notes.append("it is not UTF-8 and is read as Windows-1252; see --encoding")
     if "\0" in text:
         raise DataFileError("it is no text, for it has zero bytes; save it as UTF-8 CSV")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")

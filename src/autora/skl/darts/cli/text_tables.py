@@ -11,6 +11,7 @@ import re
 import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,7 +90,7 @@ class Table:
             raise DataFileError(f"there are no values in column {listing(empty)}")
         if not drop:
             where = "; ".join(
-                f"column {name!r} in row {_rows(list(blank.index[blank[name]]))}"
+                f"column {name!r} in row {listing(list(blank.index[blank[name]]), 5)}"
                 for name in blank
                 if blank[name].any()
             )
@@ -180,12 +181,7 @@ def decimal_mark(cells: pd.DataFrame) -> str:
     return "," if found[","] and not found["."] else "."
 
 
-def listing(names: Sequence[str], most: int = 20) -> str:
-    """Some names, in quotation marks, and how many more there are."""
+def listing(names: Sequence[Any], most: int = 20) -> str:
+    """Some names, in quotation marks, or numbers, and how many more there are."""
     shown = ", ".join(map(repr, names[:most]))
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
-
-
-def _rows(rows: Sequence[int]) -> str:
-    shown = ", ".join(map(str, rows[:5]))
-    return f"{shown} and {len(rows) - 5} more" if len(rows) > 5 else shown

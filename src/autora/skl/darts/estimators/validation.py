@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import (
 
 from ..graph.objectives import OBJECTIVES, Objective
 from ..graph.search_space import check_aggregations
-from ..selection.pareto import SELECTIONS
+from ..selection import SELECTIONS
 
 
 class _Number(Interval):

@@ -17,8 +17,6 @@ from ..fitting.problem import Problem
 from ..graph.model import Model
 from .criteria import FLOOR, TRIED, constant_loss, evidence, misfit, n_coefficients
 
-#: How a row may be chosen, beside a callable.
-SELECTIONS = ("auto", "ebic", "bic", "aic", "score", "best", "loss", "holdout")
 #: Losses, in that of the most accurate row, up to which "best" looks for the highest score.
 _ACCURATE = 1.5
 #: Fall of log loss per complexity that is steep, times as steep as what follows that stands
