@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,29 +74,18 @@ def checked(
     ValueError
         If the equation is too long without its latent nodes.
     """
-    local, points = _counted_from_origin(model, points)
-    plain = expressions(local, input_names)
-    found, expected = symbols(input_names), local.predict(points)
-    steady = substituted(local, input_names, steady=True) or plain
-    result = []
-    for q, (expression, other) in enumerate(zip(plain, steady, strict=True)):
-        best = _first_right(
-            _forms(expression, other, simplify), found, points, expected[:, q]
+    plain = expressions(model, input_names)
+    forms = partial(_forms, simplify=simplify)
+    found = _first_right(model, input_names, points, plain, forms, link=True)
+    if any(form is None for form in found):
+        warnings.warn(
+            "in double precision the equation differs from the predictions of the "
+            "model, as its numbers cancel or overflow; use predict() or python()",
+            UserWarning,
+            stacklevel=4,
         )
-        if best is None:
-            warnings.warn(
-                "in double precision the equation differs from the predictions of the "
-                "model, as its numbers cancel or overflow; use predict() or python()",
-                UserWarning,
-                stacklevel=4,
-            )
-        result.append(expression if best is None else best)
-    return result
-
-
-def _counted_from_origin(model: Model, points: np.ndarray) -> tuple[Model, np.ndarray]:
-    """The same model of inputs that are counted from its origin, and such points."""
-    return model.replace(origin=None), points - model.origin
+    pairs = zip(found, plain, strict=True)
+    return [expression if form is None else form for form, expression in pairs]
 
 
 def _forms(plain: Any, steady: Any, simplify: bool) -> Iterator[Any]:
@@ -111,9 +101,25 @@ def _forms(plain: Any, steady: Any, simplify: bool) -> Iterator[Any]:
 
 
 def _first_right(
-    forms: Iterator[Any], inputs: Sequence[Any], points: np.ndarray, expected: np.ndarray
-) -> Any:
-    return next((e for e in forms if _agrees(e, inputs, points, expected)), None)
+    model: Model,
+    input_names: Sequence[str],
+    points: np.ndarray,
+    plain: Sequence[Any],
+    forms: Callable[[Any, Any], Iterator[Any]],
+    link: bool,
+) -> list[Any]:
+    """Of every output the first form that has the model's values, or None.
+
+    ``forms`` are made of a plain expression and of one that is steady far from zero.
+    """
+    steady = substituted(model, input_names, link=link, steady=True) or plain
+    expected = model.predict(points) if link else model.eta(points)
+    inputs, counted = symbols(input_names), points - model.origin
+    outputs = zip(plain, steady, expected.T, strict=True)
+    return [
+        next((e for e in forms(*pair) if _agrees(e, inputs, counted, right)), None)
+        for *pair, right in outputs
+    ]
 
 
 def _agrees(
@@ -167,12 +173,12 @@ def headline(
 
 def _is_steady(model: Model, points: np.ndarray) -> bool:
     """Whether every edge, written plainly, has its values at the points."""
-    local, points = _counted_from_origin(model, points)
     (symbol,) = symbols(["x"])
     with np.errstate(all="ignore"):
-        nodes = local.evaluate(NUMPY, list(points.T), np.zeros(len(points)))
-        for edge in local.edges():
-            source = [*points.T, *nodes][edge.source]
+        nodes = model.evaluate(NUMPY, list(points.T), np.zeros(len(points)))
+        sources = [*(points - model.origin).T, *nodes]
+        for edge in model.edges():
+            source = sources[edge.source]
             expected = np.asarray(edge.primitive(NUMPY, source, *edge.coefs), float)
             finite = np.isfinite(source) & np.isfinite(expected)
             plain = edge_expression(edge, symbol)
@@ -203,25 +209,17 @@ def _flat(
     output_format: str,
 ) -> list[str] | None:
     """The shortest text of every read-out; None where one is too long or none is right."""
-    local, points = _counted_from_origin(model, points)
-    plain = substituted(local, input_names, link=False)
+    plain = substituted(model, input_names, link=False)
     if plain is None:
         return None
-    steady = substituted(local, input_names, link=False, steady=True) or plain
-    inputs, expected = symbols(input_names), local.eta(points)
-    result = []
-    for q, (expression, other) in enumerate(zip(plain, steady, strict=True)):
+    starts = starts_of(model, input_names)
 
-        def shown(form: Any) -> str:
-            return text(form, decimals, output_format, starts_of(model, input_names))
+    def shown(form: Any) -> str:
+        return text(form, decimals, output_format, starts)
 
-        best = _first_right(
-            _shortest_first(expression, other, shown), inputs, points, expected[:, q]
-        )
-        if best is None:
-            return None
-        result.append(shown(best))
-    return result
+    forms = partial(_shortest_first, shown=shown)
+    found = _first_right(model, input_names, points, plain, forms, link=False)
+    return None if any(form is None for form in found) else [*map(shown, found)]
 
 
 def _shortest_first(plain: Any, steady: Any, shown: Callable[[Any], str]) -> Iterator[Any]:

@@ -151,13 +151,10 @@ def _console() -> Any:
             return "exp(1)"
 
         def _print_Max(self, expr: Any) -> str:
-            return f"max({', '.join(self._print(a) for a in reversed(expr.args))})"
+            name = expr.func.__name__.lower()
+            return f"{name}({', '.join(self._print(a) for a in reversed(expr.args))})"
 
-        def _print_Min(self, expr: Any) -> str:
-            return f"min({', '.join(self._print(a) for a in reversed(expr.args))})"
-
-        def _print_Abs(self, expr: Any) -> str:
-            return f"abs({self._print(expr.args[0])})"
+        _print_Min = _print_Abs = _print_Max
 
         def _print_log(self, expr: Any) -> str:
             return f"ln({self._print(expr.args[0])})"
