@@ -18,6 +18,7 @@ from ..graph.primitives import NUMPY
 from .printing import text, with_known_numbers
 from .simplification import factored, simplified, values, without_traces
 from .symbolic import (
+    LINE_DECIMALS,
     assignments,
     edge_expression,
     equations,
@@ -56,18 +57,12 @@ def points_between(ranges: np.ndarray | None, n_inputs: int) -> np.ndarray:
 
 
 def checked(
-    model: Model, input_names: Sequence[str], points: np.ndarray, simplify: bool = False
+    model: Model, input_names: Sequence[str], points: np.ndarray, simplify: bool
 ) -> list[Any]:
     """The outputs as expressions in the inputs: 2.0 is 2, and what was rounded to π is π.
 
-    Inputs are counted from the model's origin (see `symbolic.from_origin`).
-
-    Parameters
-    ----------
-    points : ndarray of shape (n, inputs)
-        Where every form must have the values of the model.
-    simplify : bool, default=False
-        Prefer a shorter form.
+    Inputs are counted from the model's origin (see `symbolic.from_origin`). Every form has
+    the model's values at the points (n, inputs); to simplify is to prefer a shorter one.
 
     Raises
     ------
@@ -148,10 +143,10 @@ def headline(
     input_names: Sequence[str],
     output_names: Sequence[str],
     points: np.ndarray,
-    function: str = "",
-    decimals: int = 2,
-    output_format: str = "console",
-    latent_nodes: bool | str = "auto",
+    function: str,
+    decimals: int,
+    output_format: str,
+    latent_nodes: bool | str,
 ) -> list[str]:
     """The equations of a model in lines; see `Readings.model_repr`."""
     arguments = (function, decimals, output_format)
@@ -192,12 +187,12 @@ def in_one_line(
     input_names: Sequence[str],
     output_names: Sequence[str],
     points: np.ndarray,
-    decimals: int = 4,
 ) -> str:
     """The right-hand sides, separated by semicolons; with latent nodes where long."""
-    flat = _flat(model, input_names, points, decimals, "console")
+    flat = _flat(model, input_names, points, LINE_DECIMALS, "console")
     if flat is None or max(map(len, flat)) > _LONGEST:
-        return "; ".join(equations(model, input_names, output_names, decimals=decimals))
+        lines = equations(model, input_names, output_names, decimals=LINE_DECIMALS)
+        return "; ".join(lines)
     return "; ".join(link_text(model, eta, "console") for eta in flat)
 
 

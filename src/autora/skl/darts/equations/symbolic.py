@@ -19,6 +19,8 @@ from .printing import console_target, latex_name, text
 #: Terms of an equation without latent nodes beyond which it is not written: on one line
 #: of a table, and at all.
 _MOST_ON_A_LINE, _MOST_TERMS = 1_000, 20_000
+#: Decimals of an equation on one line of a table, a picture or a progress bar.
+LINE_DECIMALS = 4
 #: To base 2, of numbers that SymPy still prints at once.
 _LARGEST_EXPONENT = 100_000
 
@@ -251,7 +253,7 @@ def expressions(model: Model, input_names: Sequence[str]) -> list[Any]:
     return found
 
 
-def one_line(model: Model, input_names: Sequence[str], decimals: int = 4) -> str:
+def one_line(model: Model, input_names: Sequence[str]) -> str:
     """The equation without latent nodes; several outputs are separated by semicolons.
 
     Where that would be too long to read, the latent nodes stay.
@@ -259,9 +261,9 @@ def one_line(model: Model, input_names: Sequence[str], decimals: int = 4) -> str
     found = substituted(model, input_names, _MOST_ON_A_LINE)
     if found is None:
         outputs = [f"y{q + 1}" for q in range(len(model.bias))]
-        return "; ".join(equations(model, input_names, outputs, decimals=decimals))
+        return "; ".join(equations(model, input_names, outputs, decimals=LINE_DECIMALS))
     starts = starts_of(model, input_names)
-    return "; ".join(text(e, decimals, starts=starts) for e in found)
+    return "; ".join(text(e, LINE_DECIMALS, starts=starts) for e in found)
 
 
 def link_text(model: Model, eta: str, output_format: str) -> str:

@@ -262,10 +262,10 @@ def _frames(
 
 def _caption(model: Model, inputs: Sequence[str], outputs: Sequence[str]) -> str:
     from ..equations.printing import text
-    from ..equations.symbolic import expressions, starts_of
+    from ..equations.symbolic import LINE_DECIMALS, expressions, starts_of
 
     starts, lines = starts_of(model, inputs), []
     for name, expression in zip(outputs, expressions(model, inputs), strict=True):
-        equation = compact(text(expression, 4, starts=starts), inputs)
+        equation = compact(text(expression, LINE_DECIMALS, starts=starts), inputs)
         lines.append(style.shortened(f"{name} = {equation}", _MOST_LETTERS))
     return "\n".join(lines[:2] + ["…"] * (len(lines) > 2))

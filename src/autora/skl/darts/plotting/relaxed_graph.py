@@ -43,9 +43,7 @@ class Stage:
         self._place_labels(looks)
         self._place_words(looks)
 
-    def show(
-        self, weights: np.ndarray, title: str, caption: str = "", final: bool = False
-    ) -> list[Any]:
+    def show(self, weights: np.ndarray, title: str, caption: str, final: bool) -> list[Any]:
         """Give the lines the widths of weights (edges, primitives); what changed.
 
         In the end the edges bear the names of their primitives.
