@@ -1,8 +1,7 @@
-"""Drawings with matplotlib, which is imported when the first one is made."""
+"""Losses and architecture weights over the epochs, for the monitor and the displays."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -108,82 +107,3 @@ def _plot_edge(
 def _dot(epochs: Sequence[int]) -> str:
     """A line of one point is invisible without a marker."""
     return "o" if len(epochs) == 1 else ""
-
-
-def layout_pdf(layout: dict[str, Any]) -> bytes:
-    """What Graphviz writes for ``-Tjson`` as a vector PDF with text that can be selected.
-
-    The layout's coordinates are in points of 1/72 inch.
-    """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    x0, y0, x1, y1 = (float(v) for v in layout["bb"].split(","))
-    pad = 72 * float(str(layout.get("pad", "0.06")).split(",")[0])
-    width, height = x1 - x0 + 2 * pad, y1 - y0 + 2 * pad
-    figure = Figure(figsize=(width / 72, height / 72), facecolor="white")
-    ax = figure.add_axes((0, 0, 1, 1))
-    ax.set_axis_off()
-    ax.set(xlim=(x0 - pad, x1 + pad), ylim=(y0 - pad, y1 + pad))
-    for item in [*layout.get("edges", []), *layout.get("objects", [])]:
-        line_width = float(item.get("penwidth", 1))
-        for part in ("_draw_", "_hdraw_", "_ldraw_"):
-            _draw_operations(ax, item.get(part, []), line_width)
-    buffer = io.BytesIO()
-    # Font type 42 embeds whole characters; no date makes equal graphs equal files.
-    with rc_context({"pdf.fonttype": 42}):
-        figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
-    return buffer.getvalue()
-
-
-def _draw_operations(ax: Axes, operations: list[dict[str, Any]], lw: float) -> None:
-    """Draw what Graphviz calls xdot: pen and fill colours, shapes, text."""
-    from matplotlib.patches import Ellipse, PathPatch
-    from matplotlib.path import Path
-
-    pen, fill, size = "#000000", "none", 14.0
-    for op in operations:
-        kind = op["op"]
-        if kind == "c":
-            pen = op["color"]
-        elif kind == "C":
-            fill = op["color"]
-        elif kind == "F":
-            size = float(op["size"])
-        elif kind == "T":
-            _draw_text(ax, op, pen, size)
-        elif kind in "eE":
-            x, y, rx, ry = op["rect"]
-            ax.add_patch(Ellipse((x, y), 2 * rx, 2 * ry, fc=fill, ec=pen, lw=lw))
-        elif kind in "pPbBL":
-            points = op["points"]
-            # Only outlines are filled: a curve that ends elsewhere is an arrow's line.
-            closed = kind in "pP" or points[0] == points[-1]
-            line = Path.CURVE4 if kind in "bB" else Path.LINETO
-            codes = [Path.MOVETO] + [line] * (len(points) - 1)
-            if closed:
-                points, codes = [*points, points[0]], [*codes, Path.CLOSEPOLY]
-            colour = fill if closed else "none"
-            patch = PathPatch(Path(points, codes), fc=colour, ec=pen, lw=lw)
-            ax.add_patch(patch)
-
-
-def _draw_text(ax: Axes, op: dict[str, Any], colour: str, size: float) -> None:
-    """One line of text, in a font that may be wider than the one of the layout."""
-    from matplotlib.font_manager import FontProperties, fontManager
-    from matplotlib.textpath import TextPath
-
-    wanted = ("Helvetica", "Arial", "Liberation Sans", "Arimo", "DejaVu Sans")
-    known = {font.name for font in fontManager.ttflist}
-    font = FontProperties(family=[name for name in wanted if name in known])
-    if font.get_family()[0] == wanted[-1]:
-        size *= 0.86  # DejaVu is this much wider; one size keeps the drawing even
-    shown = op["text"].replace("\\\\", "\\")
-    path = TextPath((0, 0), shown.replace("$", r"\$"), size=size, prop=font)
-    actual, room = path.get_extents().width, float(op["width"])
-    if actual > room > 0:
-        size *= max(room / actual, 0.7)
-    align = {"c": "center", "l": "left", "r": "right"}[op["align"]]
-    x, y = op["pt"]
-    look: dict[str, Any] = {"color": colour, "fontproperties": font, "fontsize": size}
-    ax.text(x, y, shown, ha=align, va="baseline", parse_math=False, **look)
