@@ -1,20 +1,19 @@
 """Whether everything that is printed of a fit says what the fit predicts.
 
     python benchmarks/readings.py [--fits 2000] [--jobs 2] [--seed 0]
+    python benchmarks/readings.py --report
 
 Fits of drawn laws, with noise and without, automatic and counted, of every output type and
 classes, columns of strange names. Each is read in every form (SymPy plain and simplified,
 LaTeX, text flat and node by node, Python, JAX, a saved file), each form is evaluated by
 rules of its own (`helpers/parse.py`) on the rows of the fit and compared with `predict` to
-1e-9.
+1e-9. Every finished fit is kept at once, so that the command may be interrupted and given
+again.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import multiprocessing
-import sys
 import time
 import warnings
 from collections import Counter
@@ -27,10 +26,17 @@ import sympy
 
 from autora.skl.darts import DARTSClassifier, DARTSRegressor, known_primitives
 from autora.skl.darts.equations.printing import latex_factor
-from helpers.common import provenance, table, write_results
+from helpers.common import table, write_results
 from helpers.parse import latex_values, text_values
+from helpers.report import about, one_line
+from helpers.runs import Row, Store, run
 
+KEY = ("system", "problem", "seed")
 TOLERANCE = 1e-9
+#: A fit has a number of graphs to try, not a time; one that takes ten times this is lost.
+SECONDS = 30.0
+#: Fits of one process, which keeps the programs that it compiles.
+MOST = 100
 NAMES = (
     "x1", "dose", "dose (mg)", "a+b", "", "contrast (%)", "E", "e", "pi", "exp", "lambda",
     "k_1", "2024", "`tick`", "x[0]", "ä", "T_2", "y", " ", "a\nb", "$", "\\", "x - 1", "{",
@@ -145,15 +151,15 @@ def readings(model: Any, X: pd.DataFrame) -> Iterator[tuple[str, Any]]:
     yield "saved and loaded", lambda: answers(type(model).from_json(model.to_json()), X)
 
 
-def judged(seed: int) -> dict[str, Any]:
+def judged(seed: int) -> Row:
     """One fit: which forms differ, and whether its numbers are beyond reason."""
     warnings.simplefilter("ignore")
     estimator, X, y = drawn(np.random.default_rng(seed))
-    started = time.process_time()
+    started, wall = time.process_time(), time.perf_counter()
     model = estimator.fit(X, y)
     expected = answers(model, X)
     scale = np.abs(expected).max(axis=0)
-    found: dict[str, Any] = {"seed": seed, "kind": type(model).__name__, "wrong": {}}
+    found: Row = {"seed": seed, "kind": type(model).__name__, "wrong": {}}
     for name, evaluate in readings(model, X):
         with warnings.catch_warnings(record=True) as raised:
             warnings.simplefilter("always")
@@ -171,14 +177,26 @@ def judged(seed: int) -> dict[str, Any]:
     numbers = np.abs([*model.coefficients_["coefficient"]])
     sizes = numbers[(numbers > 0) & np.isfinite(numbers)]
     found["extreme"] = bool(len(sizes) and (sizes.max() > 1e15 or sizes.min() < 1e-15))
-    found["seconds"] = time.process_time() - started
+    found["cpu"] = round(time.process_time() - started, 4)
+    found["wall"] = round(time.perf_counter() - wall, 4)
     return found
+
+
+def work(job: Row) -> Row:
+    return judged(job["seed"])
+
+
+def tell(row: Row) -> str:
+    """What the screen shows of a fit."""
+    found = [f"{form}: {kind}" for form, (kind, *_) in row["wrong"].items()]
+    return f"{', '.join(found) or 'as predicted'}, {row['wall']:.1f} s"
 
 
 FORMS = (
     "sympy", "sympy, simplified", "latex", "text", "text, node by node", "python", "jax",
     "saved and loaded",
 )  # fmt: skip
+KINDS_OF_FAULT = ("wrong", "said", "refused")
 _ABOUT = """
 {n} fits of drawn laws (seeds {first} to {last}), {classifiers} of them of classifiers.
 *wrong*: the form differs from `predict` by more than 1e-9 of the largest prediction on the
@@ -187,36 +205,65 @@ would be too long without its latent nodes, and an error says so.
 
 {table}
 
-Fits with a coefficient above 1e15 or below 1e-15 in size: {extreme}.
+Fits with a coefficient above 1e15 or below 1e-15 in size: {extreme}. Fits that failed:
+{failed}. A fit and its readings take {seconds:.1f} core-seconds in the mean.
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fits", type=int, default=2000)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    about, seeds = provenance(), range(asked.seed, asked.seed + asked.fits)
-    with multiprocessing.get_context("spawn").Pool(asked.jobs, maxtasksperchild=4) as pool:
-        results = pool.map(judged, seeds, chunksize=25)
-    counts = {name: Counter[str]() for name in FORMS}
-    for result in results:
-        for name, (kind, *_) in result["wrong"].items():
-            counts[name][kind] += 1
-        if result["wrong"]:
-            print(json.dumps(result), file=sys.stderr)
-    kinds = ("wrong", "said", "refused")
-    rows = [[name, *(counts[name][kind] for kind in kinds)] for name in FORMS]
-    body = _ABOUT.format(
-        n=len(results),
-        first=seeds[0],
-        last=seeds[-1],
-        classifiers=sum("Classifier" in result["kind"] for result in results),
-        table=table(["form", *kinds], rows),
-        extreme=sum(result["extreme"] for result in results),
+def page(rows: list[Row]) -> str:
+    """Counts of faults by form, then every one."""
+    done = [row for row in rows if "error_text" not in row]
+    if not done:
+        return "No results yet."
+    counts = Counter(
+        (form, kind) for row in done for form, (kind, *_) in row["wrong"].items()
     )
-    write_results("readings", "What is printed and what predicts", about, body)
+    lines = [[form, *(counts[form, kind] for kind in KINDS_OF_FAULT)] for form in FORMS]
+    seeds = [row["seed"] for row in rows]
+    body = _ABOUT.format(
+        n=len(done),
+        first=min(seeds),
+        last=max(seeds),
+        classifiers=sum("Classifier" in row["kind"] for row in done),
+        table=table(["form", *KINDS_OF_FAULT], lines),
+        extreme=sum(row["extreme"] for row in done),
+        failed=len(rows) - len(done),
+        seconds=sum(row["cpu"] for row in done) / len(done),
+    )
+    return "\n\n".join([body.strip(), *_faults(rows)])
+
+
+def _faults(rows: list[Row]) -> list[str]:
+    """A section with every fault and failure, if there are any."""
+    lines = [
+        f"- seed {row['seed']}, {form}, {kind}: {fault}; `{one_line(equation)}`"
+        for row in rows
+        for form, (kind, fault, equation) in row.get("wrong", {}).items()
+    ]
+    failed = [row for row in rows if "error_text" in row]
+    lines += [f"- seed {row['seed']}: {row['error_text'][:300]}" for row in failed]
+    return ["## Faults\n\n" + "\n".join(lines)] if lines else []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fits", type=int, default=2000)
+    parser.add_argument("--jobs", type=int, default=2, help="fits at a time")
+    parser.add_argument("--seed", type=int, default=0, help="of the first fit")
+    parser.add_argument("--name", default="readings", help="of the results")
+    parser.add_argument("--again", action="store_true", help="run all of them anew")
+    parser.add_argument("--report", action="store_true", help="only write the page")
+    options = parser.parse_args()
+    store = Store(options.name, KEY)
+    if not options.report:
+        seeds = range(options.seed, options.seed + options.fits)
+        todo = [{"system": "darts", "problem": "drawn law", "seed": seed} for seed in seeds]
+        again = ("darts",) if options.again else ()
+        limits = {"workers": options.jobs, "seconds": SECONDS}
+        run(store, work, todo, **limits, again=again, tell=tell, most=MOST)
+    rows = sorted(store.rows(), key=lambda row: row["seed"])
+    title = "What is printed and what predicts"
+    write_results(store.name, title, about(store), page(rows))
 
 
 if __name__ == "__main__":

@@ -179,7 +179,8 @@ def answer(job):
     if job["problem"] == "has workers":
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             assert pool.apply(abs, (-1,)) == 1
-    return {"strict": True, "symbolic": True, "good": True, "r2_test": 1.0, "wall": 0.1}
+    scores = {"strict": True, "symbolic": True, "good": True, "r2_test": 1.0}
+    return {**scores, "wall": 0.1, "process": os.getpid()}
 """
 
 
@@ -225,6 +226,17 @@ def test_workers_of_a_fit_need_cores_of_their_own(
     jobs = [{"system": "us", "problem": "has workers", "seed": 0}]
     runs.run(store, answer, jobs, workers=1, seconds=1, cores=cores)
     assert ("error_text" not in store.rows()[0]) is may
+
+
+def test_processes_are_replaced_and_rows_told(
+    bench: tuple[Any, runs.Store], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer, store = bench
+    jobs = [{"system": "us", "problem": "fine", "seed": seed} for seed in range(5)]
+    runs.run(store, answer, jobs, workers=1, seconds=1, tell=lambda row: "told", most=2)
+    processes = [row["process"] for row in store.rows()]
+    assert [processes.count(number) for number in dict.fromkeys(processes)] == [2, 2, 1]
+    assert "[5/5] us fine seed 4: told\n" in capsys.readouterr().err
 
 
 # Other systems

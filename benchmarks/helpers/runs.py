@@ -90,6 +90,8 @@ def run(
     seconds: float,
     again: tuple[str, ...] = (),
     cores: int = 1,
+    tell: Callable[[Row], str] | None = None,
+    most: int | None = None,
 ) -> None:
     """Work off the jobs that the store does not have, in their order.
 
@@ -104,6 +106,10 @@ def run(
         Systems whose earlier rows do not count.
     cores : int
         Of each worker. With more than one a fit may start processes of its own.
+    tell : function, optional
+        What the screen shows of a row; else whether the law was found.
+    most : int, optional
+        Fits of one process, whose memory grows with what it compiles; else all.
     """
     done = {store.identity(r) for r in store.rows() if r["system"] not in again}
     left = [job for job in jobs if store.identity(job) not in done]
@@ -112,15 +118,22 @@ def run(
         store.append({"about": about})
         done_before = len(jobs) - len(left)
         print(f"{len(left)} fits to do, {done_before} done before", file=sys.stderr)
+        patience = PATIENCE * seconds + START
         crew = [
-            Worker(work, range(i * cores, (i + 1) * cores), PATIENCE * seconds + START)
+            Worker(work, range(i * cores, (i + 1) * cores), patience, most)
             for i in range(min(workers, len(left)))
         ]
-        _share_out(store, left, crew, about["Commit"])
+        _share_out(store, left, crew, about["Commit"], tell or verdicts)
     store.keep()
 
 
-def _share_out(store: Store, jobs: list[Row], crew: list[Worker], commit: str) -> None:
+def _share_out(
+    store: Store,
+    jobs: list[Row],
+    crew: list[Worker],
+    commit: str,
+    tell: Callable[[Row], str],
+) -> None:
     """Every worker takes the next job as soon as it is free."""
     queue, lock = iter(enumerate(jobs, 1)), threading.Lock()
 
@@ -133,7 +146,10 @@ def _share_out(store: Store, jobs: list[Row], crew: list[Worker], commit: str) -
             row = {**job, **worker.ask(job), "commit": commit}
             with lock:
                 store.append(row)
-                _tell(number, len(jobs), row)
+                what = row.get("error_text") or tell(row)
+                who = f"{row['system']} {row['problem']} seed {row['seed']}"
+                said = f"[{number}/{len(jobs)}] {who}: {what}"
+                print(said, file=sys.stderr, flush=True)
 
     # Daemons: an interrupt ends the run although fits are under way.
     threads = [threading.Thread(target=slot, args=(w,), daemon=True) for w in crew]
@@ -143,28 +159,36 @@ def _share_out(store: Store, jobs: list[Row], crew: list[Worker], commit: str) -
         thread.join()
 
 
-def _tell(number: int, count: int, row: Row) -> None:
-    what = row.get("error_text")
-    if what is None:
-        verdicts = [name for name in ("strict", "symbolic") if row[name]]
-        what = f"{' '.join(verdicts) or 'no'}, R² {row['r2_test']}, {row['wall']:.1f} s"
-    who = f"{row['system']} {row['problem']} seed {row['seed']}"
-    print(f"[{number}/{count}] {who}: {what}", file=sys.stderr, flush=True)
+def verdicts(row: Row) -> str:
+    """Whether the law was found, how near the fit is, and how long it took."""
+    passed = [name for name in ("strict", "symbolic") if row[name]]
+    return f"{' '.join(passed) or 'no'}, R² {row['r2_test']}, {row['wall']:.1f} s"
 
 
 class Worker:
-    """A process that answers one job after the other and is replaced when it dies."""
+    """A process that answers one job after the other and is replaced when it dies.
+
+    Or after the ``most`` jobs that one process is given.
+    """
 
     def __init__(
-        self, work: Callable[[Row], Row], cores: Sequence[int], patience: float
+        self,
+        work: Callable[[Row], Row],
+        cores: Sequence[int],
+        patience: float,
+        most: int | None = None,
     ) -> None:
-        self.work, self.cores, self.patience = work, cores, patience
+        self.work, self.cores, self.patience, self.most = work, cores, patience, most
         self._process: Any = None
+        self._asked = 0
 
     def ask(self, job: Row) -> Row:
         """The answer; a death or a timeout is an answer with ``error_text``."""
+        if self._asked == self.most:
+            self.stop()
         if self._process is None:
             self._start()
+        self._asked += 1
         try:
             self._pipe.send(job)
             if self._pipe.poll(self.patience):
@@ -181,9 +205,11 @@ class Worker:
         if self._process is not None:
             self._pipe.send(None)
             self._process.join()
+            self._process = None
 
     def _start(self) -> None:
         os.environ.update(ONE_THREAD)
+        self._asked = 0
         # A fresh interpreter: JAX does not survive a fork.
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
