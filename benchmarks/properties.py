@@ -21,8 +21,8 @@ from pathlib import Path
 from helpers.common import ROOT, provenance, table, write_results
 
 FILES = (
-    "test_properties", "test_trust", "test_bad_input", "test_interrupts", "test_checkpoint",
-    "test_restarts", "test_together", "test_supply_chain",
+    "test_properties", "test_robustness", "test_bad_input", "test_interrupts",
+    "test_checkpoint", "test_restarts", "test_vmapped_training", "test_supply_chain",
 )  # fmt: skip
 _EXAMPLES = re.compile(r"(\d+) passing, (\d+) failing")
 

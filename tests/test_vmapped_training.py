@@ -207,8 +207,8 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import jax, numpy as np
 from autora.skl.darts.relaxation import compilation, devices, vmapped
-from test_together import DARTSRegressor, SETTINGS, law
-import test_together
+from test_vmapped_training import DARTSRegressor, SETTINGS, law
+import test_vmapped_training
 
 assert jax.device_count() == 4
 devices.FEWEST_ROWS = 64
@@ -247,7 +247,7 @@ devices._devices = lambda most: []
 vmapped.run_epochs = run_all
 one = fit(n_restarts=6)
 assert seen == [4], seen
-assert test_together.same_bits(restarts, one)
+assert test_vmapped_training.same_bits(restarts, one)
 print("same")
 """
 

@@ -258,7 +258,7 @@ def test_another_process(base: Path) -> None:
         "log = []\n"
         "listen = jax.monitoring.register_event_duration_secs_listener\n"
         "listen(lambda event, *_, **__: log.append(event))\n"
-        "import test_compiled as t\n"
+        "import test_program_cache as t\n"
         "bits = t.fitted_weights()\n"
         "print(hashlib.sha256(bits).hexdigest(), log.count(t.COMPILED))"
     )
