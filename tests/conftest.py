@@ -26,6 +26,18 @@ settings.register_profile(
 settings.load_profile("everyday")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run what is marked long, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is slow and rarely breaks alone is left to `--long` and the benchmarks."""
+    if not config.getoption("--long"):
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def disk_cache_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Programs of earlier runs hide no mistake; those of this run serve all processes."""

@@ -28,14 +28,17 @@ QUICK: Settings = {
 }
 
 
-@parametrize_with_checks([DARTSClassifier(**QUICK), DARTSClassifier()])
+@parametrize_with_checks([DARTSClassifier(**QUICK), DARTSClassifier(n_candidates=600)])
 def test_scikit_learn(estimator: DARTSClassifier, check: Any) -> None:
-    plain, settings = estimator.num_graph_nodes == "auto", getattr(check, "keywords", {})
-    if plain and settings.get("readonly_memmap"):
-        pytest.skip("the same search; the estimator above reads such arrays")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         check(estimator)
+
+
+@pytest.mark.long
+@parametrize_with_checks([DARTSClassifier()])
+def test_scikit_learn_with_defaults(estimator: DARTSClassifier, check: Any) -> None:
+    test_scikit_learn(estimator, check)
 
 
 def drawn(scores: np.ndarray, seed: int = 1) -> np.ndarray:

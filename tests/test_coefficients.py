@@ -163,9 +163,7 @@ def test_no_exponent_is_pi() -> None:
     )  # fmt: skip
     found = rounding.with_round_coefficients(problem, model)
     assert found.edge[0, 0] != np.pi
-    weight = coefficients.Place("readout", 0, 0)
-    assert np.pi in rounding._natural(model, weight)
-    shape = coefficients.Place("edge", 0, 0)
-    assert not np.isin(
-        [c.value for c in ROUND if c.pi], rounding._natural(model, shape)
-    ).any()
+    weighted = problem._replace(y=3.1416 * x**2 + noise, train_readout=True)
+    square = model.replace(edge=np.array([[2.0]]), readout=np.array([[3.0]]))
+    fitted = levenberg_marquardt(weighted, square, 50).model
+    assert rounding.with_round_coefficients(weighted, fitted).readout[0, 0] == np.pi

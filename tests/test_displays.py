@@ -368,7 +368,8 @@ def test_surface_of_more_inputs() -> None:
 def test_animation_widths_are_weights(two: SimpleNamespace) -> None:
     film = SearchAnimation.from_estimator(two.model)
     weights = relaxed_weights(two.model.history_.alphas, "original")
-    lines = film._stage.lines
+    # Edge by edge, of every edge primitive by primitive; then the nodes' links.
+    lines = np.reshape(film.ax_.lines[: weights[0].size], weights[0].shape)
     film.show(2)
     widths = [[line.get_linewidth() for line in bundle] for bundle in lines]
     np.testing.assert_allclose(widths, 7 * weights[2])

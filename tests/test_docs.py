@@ -20,7 +20,7 @@ from matplotlib import pyplot as plt
 
 import autora.skl.darts as package
 from autora.skl.darts import DARTSClassifier, DARTSRegressor
-from autora.skl.darts.graph.primitives import _BUILT_IN, SCIENCE
+from autora.skl.darts.graph.primitives import SCIENCE, builtin
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -120,6 +120,22 @@ def test_code_runs_and_prints_what_the_page_says(
     plt.close("all")
 
 
+def test_the_readme_finds_what_it_promises(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matplotlib.use("Agg")
+    monkeypatch.chdir(tmp_path)
+    blocks = [code for code, _ in BLOCK.findall((ROOT / "README.md").read_text("utf-8"))]
+    terms = ("cos(", "exp(", "logit(yes) = ", "", "", "np.exp(")
+    names: dict[str, Any] = {}
+    for block, term in zip(blocks, terms, strict=True):
+        exec(block, names)
+        assert term in capsys.readouterr().out
+        if term in ("cos(", "exp("):
+            assert names["darts"].score(names["X"], names["y"]) > 1 - 1e-9
+    assert names["monitor"].epoch_history[-1] == 99
+
+
 def lines(code: str) -> list[str]:
     return [line.rstrip() for line in code.splitlines() if line.strip()]
 
@@ -204,7 +220,8 @@ def test_the_parameters_page_has_every_parameter_once() -> None:
 def test_the_primitives_page_has_every_primitive() -> None:
     page = (DOCS / "primitives.md").read_text("utf-8").split("\n## ")[1]
     rows = [row for row in page.splitlines() if row.startswith("|")]
-    assert set(re.findall(r"`(\w+)`", "\n".join(rows))) == _BUILT_IN | {"zero"}
+    names = {primitive.name for primitive in builtin()} | {"zero"}
+    assert set(re.findall(r"`(\w+)`", "\n".join(rows))) == names
     assert set(re.findall(r"\*\*`(\w+)`\*\*", page)) == set(SCIENCE)
 
 

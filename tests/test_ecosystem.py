@@ -221,8 +221,9 @@ def test_html_shows_the_equation(plane: Plane, regressor: DARTSRegressor) -> Non
 def test_html_escapes_names(plane: Plane, regressor: DARTSRegressor) -> None:
     evil = ["<script>alert(1)</script>", "a & b <img src=x onerror=alert(2)>"]
     X = pd.DataFrame(plane[0], columns=evil)
-    plain = regressor.fit(*plane)._equations_html()
-    html = regressor.fit(X, pd.Series(plane[1], name='"><svg onload=1>'))._equations_html()
-    assert read(plain).found == read(html).found == ["pre"]
-    text = "".join(read(html).text)
+    plain = regressor.fit(*plane)._repr_html_()
+    html = regressor.fit(X, pd.Series(plane[1], name='"><svg onload=1>'))._repr_html_()
+    first, *rest = html.split("</pre>")
+    assert read(first).found == ["pre"] and len(rest) == plain.count("</pre>")
+    text = "".join(read(first).text)
     assert evil[1] in text and '`"><svg onload=1>` = ' in text

@@ -23,6 +23,7 @@ from autora.skl.darts.graph.primitives import (
     resolve,
 )
 from autora.skl.darts.graph.search_space import SearchSpace
+from hand_built import estimator_of
 
 NAMES = tuple(name for name in known_primitives() if name in _BUILT_IN)
 X = np.random.default_rng(0).uniform(0.2, 1.5, (25, 2))
@@ -65,21 +66,6 @@ def random_model(
     readout = rng.uniform(0.5, 2, (2, n_outputs))
     bias = rng.normal(size=n_outputs)
     return build(names, list(architecture), edge, readout, bias, objective)
-
-
-def as_estimator(
-    model: Model, inputs: list[str] | None = None, outputs: list[str] | None = None
-) -> DARTSRegressor:
-    """A fitted estimator around a given model."""
-    q = len(model.bias)
-    estimator = DARTSRegressor(output_type=model.objective.name)
-    estimator.model_, estimator.n_features_in_ = model, model.space.n_inputs
-    estimator._y_ndim, estimator._y_mean = 2, np.zeros(q)
-    numbered = ["y"] if q == 1 else [f"y{i + 1}" for i in range(q)]
-    estimator._output_labels = outputs or numbered
-    if inputs:
-        estimator.feature_names_in_ = np.array(inputs, dtype=object)
-    return estimator
 
 
 def evaluated(model: Model, names: list[str]) -> np.ndarray:
@@ -192,7 +178,7 @@ def product(chosen: list[tuple], aggregation: list[int], readout: Any) -> Model:
 def test_products_are_printed_with_brackets(
     chosen: list[tuple], aggregation: list[int], console: str, latex: str
 ) -> None:
-    estimator = as_estimator(product(chosen, aggregation, [[1]]), ["x1"])
+    estimator = estimator_of(product(chosen, aggregation, [[1]]), ["x1"])
     nodes = estimator.model_repr(latent_nodes=True)
     assert nodes == f"Model:\nk_1 = {console}\ny = k_1"
     assert estimator.latex() == f"y = {latex}"
@@ -211,7 +197,7 @@ def test_product_of_nothing_is_nothing() -> None:
     chosen = [("none",), ("none",), ("add",), ("none",), ("none",), ("none",)]
     model = product(chosen, [1, 1], [[5], [1]])
     np.testing.assert_array_equal(model.predict(X[:, :1]), X[:, :1])
-    text = as_estimator(model, ["x1"]).model_repr(latent_nodes=True)
+    text = estimator_of(model, ["x1"]).model_repr(latent_nodes=True)
     assert text == "Model:\nk_2 = x1\ny = k_2"
 
 
@@ -276,15 +262,15 @@ def test_model_from_too_many_parallel_edges() -> None:
 def test_every_output_type(kind: str, n_outputs: int) -> None:
     rng = np.random.default_rng(n_outputs)
     model = random_model(rng, "tanh", n_outputs, kind)
-    predicted = as_estimator(model).predict(X)
+    predicted = estimator_of(model).predict(X)
     np.testing.assert_allclose(evaluated(model, ["a", "b"]), predicted, rtol=1e-9)
-    assert len(as_estimator(model).sympy()) == n_outputs
+    assert len(estimator_of(model).sympy()) == n_outputs
 
 
 @pytest.mark.parametrize("kind", ["sigmoid", "probability_sample"])
 def test_one_output_with_a_link(kind: str) -> None:
     model = random_model(np.random.default_rng(0), "exp", 1, kind)
-    found = as_estimator(model).sympy()
+    found = estimator_of(model).sympy()
     function = sympy.lambdify(sorted(found.free_symbols, key=str), found)
     np.testing.assert_allclose(function(*X.T), model.predict(X)[:, 0], rtol=1e-9)
 
@@ -310,7 +296,7 @@ def example(objective: str = "real") -> Model:
 
 
 def test_console() -> None:
-    text = as_estimator(example()).model_repr(latent_nodes=True)
+    text = estimator_of(example()).model_repr(latent_nodes=True)
     assert text.startswith("Model:\n")
     assert terms(text) == [
         ("k_1", ["0.14*exp(0.5*x2)", "1.23*x1"]),
@@ -321,7 +307,7 @@ def test_console() -> None:
 
 
 def test_labels_and_decimals() -> None:
-    text = as_estimator(example()).model_repr(
+    text = estimator_of(example()).model_repr(
         input_labels=["dose", "time"],
         output_labels=["rate", "count"],
         output_function_label="P",
@@ -337,14 +323,14 @@ def test_labels_and_decimals() -> None:
 
 
 def test_labels_of_the_data() -> None:
-    estimator = as_estimator(example(), ["dose", "time"], ["rate", "count"])
+    estimator = estimator_of(example(), ["dose", "time"], ["rate", "count"])
     lines = terms(estimator.model_repr(latent_nodes=True))
     assert lines[0] == ("k_1", ["0.14*exp(0.5*time)", "1.23*dose"])
     assert [name for name, _ in lines] == ["k_1", "k_2", "rate", "count"]
 
 
 def test_latex() -> None:
-    text = as_estimator(example()).model_repr(output_format="latex", latent_nodes=True)
+    text = estimator_of(example()).model_repr(output_format="latex", latent_nodes=True)
     assert terms(text) == [
         ("k_{1}", ["0.14 e^{0.5 x_{2}}", "1.23 x_{1}"]),
         ("k_{2}", ["0.125", "3 k_{1}", "x_{1}"]),
@@ -354,7 +340,7 @@ def test_latex() -> None:
 
 
 def test_latex_function_label() -> None:
-    text = as_estimator(example()).model_repr(
+    text = estimator_of(example()).model_repr(
         output_labels=["rate", "y"],
         output_function_label="P",
         output_format="latex",
@@ -367,7 +353,7 @@ def test_latex_function_label() -> None:
 
 
 def test_latex_method_substitutes_the_nodes() -> None:
-    first, second = as_estimator(example()).latex(1).split(r" \\ ")
+    first, second = estimator_of(example()).latex(1).split(r" \\ ")
     assert terms(first) == [("y_{1}", ["0.1 e^{0.5 x_{2}}", "1.2 x_{1}"])]
     assert second.startswith("y_{2} = ") and "k_" not in second
 
@@ -382,7 +368,7 @@ def test_latex_method_substitutes_the_nodes() -> None:
     ],
 )
 def test_link_is_printed(kind: str, name: str) -> None:
-    estimator = as_estimator(example(kind))
+    estimator = estimator_of(example(kind))
     text = estimator.model_repr(latent_nodes=True)
     assert text.splitlines()[-2] == f"y1 = {name}(k_1)"
     assert f"y1 = {name}(1.23*x1 + 0.14*exp(0.5*x2))" in estimator.model_repr()
@@ -393,7 +379,7 @@ def test_link_is_printed(kind: str, name: str) -> None:
 @pytest.mark.parametrize("value", [1e-7, -3.21e-12, 4.5e8 + 0.5, 1e100])
 def test_extreme_coefficients_stay_legible(value: float) -> None:
     model = build(("none", "mult"), [1, 0], [[value], []], [[1]], [0], n_nodes=1)
-    estimator = as_estimator(model)
+    estimator = estimator_of(model)
     right = estimator.model_repr().splitlines()[1].split(" = ")[1]
     assert float(right.removesuffix("*x1")) == pytest.approx(value, rel=0.01)
     power = int(f"{value:e}".split("e")[1])
@@ -402,7 +388,7 @@ def test_extreme_coefficients_stay_legible(value: float) -> None:
 
 @pytest.mark.parametrize("decimals", [0, 1, 5])
 def test_rounding_is_for_display_only(decimals: int) -> None:
-    estimator = as_estimator(example())
+    estimator = estimator_of(example())
     before = estimator.predict(X)
     text = estimator.model_repr(decimals_to_display=decimals)
     assert f"{1.2345:.{decimals}f}*x1" in text or decimals == 0
@@ -415,21 +401,21 @@ def test_rounding_is_for_display_only(decimals: int) -> None:
 def test_dead_node_is_not_printed() -> None:
     model = build(NAMED, [3, 0, 1, 1, 0], [[2], [], [], [], []], [[1], [0]], [0])
     assert model.live_nodes() == {0}
-    assert as_estimator(model).model_repr() == "Model:\ny = 2*x1"
-    nodes = as_estimator(model).model_repr(latent_nodes=True)
+    assert estimator_of(model).model_repr() == "Model:\ny = 2*x1"
+    nodes = estimator_of(model).model_repr(latent_nodes=True)
     assert nodes == "Model:\nk_1 = 2*x1\ny = k_1"
 
 
 def test_node_without_edges_is_not_printed() -> None:
     model = build(NAMED, [0, 0, 1, 0, 1], [[]] * 5, [[1], [1]], [0])
-    nodes = as_estimator(model).model_repr(latent_nodes=True)
+    nodes = estimator_of(model).model_repr(latent_nodes=True)
     assert nodes == "Model:\nk_2 = x1\ny = k_2"
 
 
 def test_node_that_only_feeds_another_is_printed() -> None:
     model = build(NAMED, [3, 0, 0, 0, 5], [[2], [], [], [], [1, 0.5]], [[0], [1]], [0])
     assert model.live_nodes() == {0, 1}
-    assert terms(as_estimator(model).model_repr(latent_nodes=True)) == [
+    assert terms(estimator_of(model).model_repr(latent_nodes=True)) == [
         ("k_1", ["2*x1"]),
         ("k_2", ["1.65*exp(k_1)"]),
         ("y", ["k_2"]),
@@ -438,7 +424,7 @@ def test_node_that_only_feeds_another_is_printed() -> None:
 
 def test_constant_model() -> None:
     model = build(NAMED, [0] * 5, [[]] * 5, [[0], [0]], [2.5])
-    estimator = as_estimator(model)
+    estimator = estimator_of(model)
     assert estimator.model_repr() == "Model:\ny = 2.5"
     assert estimator.latex() == "y = 2.5"
     assert float(estimator.sympy()) == 2.5
@@ -484,20 +470,20 @@ def test_odd_column_names(name: str, quick: dict[str, Any]) -> None:
 )
 def test_latex_names(name: str, latex: str) -> None:
     model = build(("none", "add"), [1, 0], [[], []], [[1]], [0], n_nodes=1)
-    assert as_estimator(model, [name, "z"]).latex() == f"y = {latex}"
+    assert estimator_of(model, [name, "z"]).latex() == f"y = {latex}"
 
 
 def test_whole_exponents_that_sympy_makes() -> None:
     """exp(1.0·ln x) is x, not x**1.0."""
     vocabulary = ("none", "ln", "scaled_exp")
     model = build(vocabulary, [1, 0, 0, 0, 2], [[], [], [], [], [1.0]], [[0], [1]], [0])
-    assert str(as_estimator(model).sympy()) == "x1"
+    assert str(estimator_of(model).sympy()) == "x1"
 
 
 def test_a_column_may_share_a_latent_node_s_name() -> None:
     """Input k_1 and latent node k_1 must not be added up."""
     model = build(NAMED, [1, 0, 1, 0, 1], [[]] * 5, [[0], [1]], [0])
-    text = as_estimator(model, ["k_1", "z"]).model_repr(latent_nodes=True)
+    text = estimator_of(model, ["k_1", "z"]).model_repr(latent_nodes=True)
     assert "2*k_1" not in text
 
 
@@ -514,7 +500,7 @@ def test_powers_and_shifts(
     name: str, coefs: tuple[float, ...], console: str, latex: str
 ) -> None:
     model = build(("none", name), [1, 0], [coefs, ()], [[1]], [0], n_nodes=1)
-    estimator = as_estimator(model)
+    estimator = estimator_of(model)
     nodes = estimator.model_repr(latent_nodes=True)
     assert nodes == f"Model:\nk_1 = {console}\ny = k_1"
     assert estimator.latex() == f"y = {latex}"

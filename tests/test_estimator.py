@@ -38,7 +38,7 @@ Settings = dict[str, Any]
             n_candidates=20,
             num_graph_nodes=1,
         ),
-        DARTSRegressor(),
+        DARTSRegressor(n_candidates=1500),
     ]
 )
 def test_scikit_learn(estimator: DARTSRegressor, check: Any) -> None:
@@ -46,6 +46,12 @@ def test_scikit_learn(estimator: DARTSRegressor, check: Any) -> None:
         # The checks' own data warn on purpose, for one when there is no finite model.
         warnings.simplefilter("ignore", ConvergenceWarning)
         check(estimator)
+
+
+@pytest.mark.long
+@parametrize_with_checks([DARTSRegressor()])
+def test_scikit_learn_with_defaults(estimator: DARTSRegressor, check: Any) -> None:
+    test_scikit_learn(estimator, check)
 
 
 def bits(model: DARTSRegressor, X: Any) -> list[bytes]:

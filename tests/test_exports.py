@@ -22,6 +22,7 @@ from autora.skl.darts.graph.model import Model
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, builtin, lookup, resolve
 from autora.skl.darts.graph.search_space import SearchSpace
+from hand_built import estimator_of
 
 NAMES = tuple(primitive.name for primitive in builtin())
 X = np.random.default_rng(0).uniform(0.2, 1.5, (40, 2))
@@ -58,15 +59,6 @@ def random_model(
     )
 
 
-def as_estimator(model: Model, inputs: list[str] | None = None) -> DARTSRegressor:
-    estimator = DARTSRegressor(output_type=model.objective.name)
-    estimator.model_, estimator.n_features_in_ = model, model.space.n_inputs
-    estimator._output_labels = Y[len(model.bias) > 1][: len(model.bias)]
-    if inputs:
-        estimator.feature_names_in_ = np.array(inputs, dtype=object)
-    return estimator
-
-
 def run(source: str, name: str = "predict") -> Any:
     names: dict[str, Any] = {}
     exec(compile(source, "exported", "exec"), names)
@@ -91,7 +83,7 @@ def test_source_is_the_prediction(name: str) -> None:
     compared = 0
     for seed in range(5):
         model = random_model(seed, (name,))
-        function = run(as_estimator(model).python())
+        function = run(estimator_of(model).python())
         compared += compare(function(*X.T), model, 1e-12)
     assert compared > 60
 
@@ -100,7 +92,7 @@ def test_source_is_the_prediction(name: str) -> None:
 def test_source_of_every_output_type(objective: str, n_outputs: int) -> None:
     for seed in range(4):
         model = random_model(seed, ("sin", "linear"), n_outputs, objective)
-        function = run(as_estimator(model).python())
+        function = run(estimator_of(model).python())
         assert compare(function(*X.T), model, 1e-12) == 40 * n_outputs
 
 
@@ -122,7 +114,7 @@ def test_source_far_out_in_the_tails() -> None:
 
 def test_source_takes_numbers_lists_and_tables() -> None:
     model = random_model(1, ("square",))
-    function = run(as_estimator(model).python())
+    function = run(estimator_of(model).python())
     table = function(X[:, 0].reshape(8, 5), X[:, 1].reshape(8, 5))
     assert table.shape == (8, 5)
     assert function(list(X[:, 0]), 1).shape == (40,)
@@ -133,22 +125,22 @@ def test_source_takes_numbers_lists_and_tables() -> None:
 def test_source_of_a_constant() -> None:
     model = random_model(0, ("exp",))
     model = model.replace(readout=np.zeros((3, 1)), bias=np.array([2.5]))
-    function = run(as_estimator(model).python())
+    function = run(estimator_of(model).python())
     np.testing.assert_array_equal(function(*X.T), np.full(40, 2.5))
-    assert "exp" not in as_estimator(model).python()
+    assert "exp" not in estimator_of(model).python()
 
 
 def test_source_of_a_node_without_edges() -> None:
     model = random_model(0, ("exp",))
     model = model.replace(architecture=np.full(model.space.n_edges, -1))
-    assert compare(run(as_estimator(model).python())(*X.T), model, 1e-12) == 40
+    assert compare(run(estimator_of(model).python())(*X.T), model, 1e-12) == 40
 
 
 def test_source_outside_the_domain_is_not_finite() -> None:
     model = random_model(0, ("ln",))
     architecture = np.where(np.arange(model.space.n_edges) == 0, 0, -1)
     model = model.replace(architecture=architecture, aggregation=[0, 0, 0])
-    assert np.isnan(run(as_estimator(model).python())(-1, 1))
+    assert np.isnan(run(estimator_of(model).python())(-1, 1))
 
 
 DANGEROUS = [
@@ -171,7 +163,7 @@ def test_dangerous_column_names() -> None:
         np.ones((1, 1)),
         np.zeros(1),
     )
-    source = as_estimator(model, DANGEROUS).python()
+    source = estimator_of(model, DANGEROUS).python()
     (function,) = (
         n
         for n in ast.parse(source).body
@@ -199,12 +191,12 @@ def test_identifiers() -> None:
 @pytest.mark.parametrize("name", ["two words", "lambda", "np", "", "f()", "_expit"])
 def test_function_name_must_be_usable(name: str) -> None:
     with pytest.raises(ValueError, match="function_name must be a Python identifier"):
-        as_estimator(random_model(0, ("exp",))).python(name)
+        estimator_of(random_model(0, ("exp",))).python(name)
 
 
 def test_source_needs_numpy_alone() -> None:
     model = random_model(2, ("softplus", "logistic"), 3, "probability_distribution")
-    script = as_estimator(model).python("answer") + (
+    script = estimator_of(model).python("answer") + (
         "\nimport sys\n"
         "print(answer(0.5, 0.7).shape, [m for m in sys.modules if m.startswith("
         "('autora', 'scipy', 'jax', 'sklearn'))])"
@@ -224,7 +216,7 @@ def gauss(own_table: dict[str, Any]) -> Primitive:
 
 def test_source_of_a_primitive_of_your_own(gauss: Primitive) -> None:
     model = random_model(1, (), own=(gauss,))
-    assert compare(run(as_estimator(model).python())(*X.T), model, 1e-12) == 40
+    assert compare(run(estimator_of(model).python())(*X.T), model, 1e-12) == 40
 
 
 @pytest.mark.parametrize(
@@ -242,7 +234,7 @@ def test_source_says_what_it_cannot_write(formula: Any) -> None:
     model = random_model(0, (), own=(own,))
     architecture = np.where(np.arange(model.space.n_edges) == 0, 2, -1)
     with pytest.raises(ValueError, match="'own' cannot be written as source text"):
-        as_estimator(model.replace(architecture=architecture)).python()
+        estimator_of(model.replace(architecture=architecture)).python()
 
 
 # JAX
@@ -262,7 +254,7 @@ def test_jax_is_the_prediction(objective: str, n_outputs: int) -> None:
     for seed in range(2):
         model = random_model(seed, ("sin", "linear_exp"), n_outputs, objective)
         with double_precision():
-            function, coefficients = as_estimator(model).jax()
+            function, coefficients = estimator_of(model).jax()
             assert {v.dtype for v in coefficients.values()} == {np.dtype("float64")}
             found = function(coefficients, X)
             assert found.dtype == np.float64
@@ -275,7 +267,7 @@ def test_jax_of_every_primitive(name: str) -> None:
     for seed in range(2):
         model = random_model(seed, (name,))
         with double_precision():
-            function, coefficients = as_estimator(model).jax()
+            function, coefficients = estimator_of(model).jax()
             compared += compare(function(coefficients, X), model, 1e-11)
     assert compared > 20
 
@@ -283,7 +275,7 @@ def test_jax_of_every_primitive(name: str) -> None:
 def test_jax_in_single_precision_leaves_the_settings_alone() -> None:
     before = dict(jax.config.values)
     model = random_model(1, ("sin",))
-    function, coefficients = as_estimator(model).jax()
+    function, coefficients = estimator_of(model).jax()
     found = jax.jit(function)(coefficients, X)
     assert found.dtype == np.float32
     compare(found, model, 1e-4)
@@ -293,7 +285,7 @@ def test_jax_in_single_precision_leaves_the_settings_alone() -> None:
 def test_jax_is_differentiable_in_both() -> None:
     model = random_model(3, ("linear_sin", "square"), 3)
     with double_precision():
-        function, coefficients = as_estimator(model).jax()
+        function, coefficients = estimator_of(model).jax()
         by_coefficient, by_input = jax.jit(jax.jacobian(function, (0, 1)))(
             coefficients, X[:5]
         )
@@ -309,7 +301,7 @@ def test_jax_is_differentiable_in_both() -> None:
 def test_jax_names_every_coefficient_once() -> None:
     model = random_model(5, ("sin", "mult"), 3)
     count = sum(len(e.coefs) for e in model.edges()) + np.count_nonzero(model.readout)
-    _, coefficients = as_estimator(model, ["dose", "lambda"]).jax()
+    _, coefficients = estimator_of(model, ["dose", "lambda"]).jax()
     assert len(coefficients) == count + np.count_nonzero(model.bias)
     assert any("mult(lambda) in k_" in name for name in coefficients)
     assert any(name == "read-out of k_3 for y2" for name in coefficients)
@@ -387,7 +379,7 @@ def test_what_has_no_value_is_left_alone(expression: Any) -> None:
 def test_shorter_is_the_prediction(seed: int) -> None:
     rng = np.random.default_rng(seed)
     model = random_model(seed, tuple(rng.choice(SCIENCE, 5, replace=False)))
-    estimator = as_estimator(model, ["dose", "lambda"])
+    estimator = estimator_of(model, ["dose", "lambda"])
     start = time.process_time()
     short = estimator.sympy(simplify=True)
     assert time.process_time() - start < 5
@@ -408,7 +400,7 @@ def test_whole_exponents_are_whole(exponent: int) -> None:
     architecture = np.where(np.arange(model.space.n_edges) == 0, 0, -1)
     edge, readout = np.full_like(model.edge, exponent), np.array([[1.0], [0], [0]])
     model = model.replace(architecture=architecture, edge=edge, readout=readout, bias=[0.0])
-    estimator, column = as_estimator(model), np.array([-1.1, -0.4, 0.3, 1.2])
+    estimator, column = estimator_of(model), np.array([-1.1, -0.4, 0.3, 1.2])
     symbol, equation = sympy.Symbol("x1", real=True), estimator.sympy()
     if abs(exponent) < 100:
         assert equation == symbol**exponent
@@ -440,7 +432,7 @@ def test_a_varying_exponent_is_written_out() -> None:
 
 def test_reading_shorter_changes_nothing() -> None:
     model = random_model(1, ("sin", "square"), 3)
-    estimator = as_estimator(model)
+    estimator = estimator_of(model)
     raw, text, source = estimator.sympy(), estimator.latex(), estimator.python()
     assert len(estimator.sympy(simplify=True)) == 3
     assert estimator.latex(3, simplify=True).count(r"\\") == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,6 @@ from autora.skl.darts.graph.model import Model
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import resolve
 from autora.skl.darts.graph.search_space import SearchSpace
-from autora.skl.darts.plotting import graphviz_files
 from autora.skl.darts.plotting.graph_drawing import model_graph
 from autora.skl.darts.plotting.graphviz_files import ModelGraph
 
@@ -56,7 +56,8 @@ def no_dot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def no_program(no_dot: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graphviz_files, "_find_pure", lambda: None)
+    """And without the package that stands in for it."""
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
 
 
 def label(source: str, item: str) -> str | None:
@@ -220,7 +221,7 @@ def test_without_any_program_the_remedy_is_named(drawn, no_program, tmp_path) ->
 def test_notebook_shows_svg_or_falls_back_to_text(drawn, no_dot, monkeypatch) -> None:
     assert "exp(5*x2 + 0.1)" in drawn._repr_mimebundle_()["image/svg+xml"]
     assert drawn._repr_svg_().startswith("<?xml")
-    monkeypatch.setattr(graphviz_files, "_find_pure", lambda: None)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     assert drawn.source in drawn._repr_mimebundle_()["text/plain"]
     assert drawn._repr_svg_() is None
 

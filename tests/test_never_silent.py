@@ -70,7 +70,7 @@ def test_a_holdout_needs_rows_to_hold_out() -> None:
     assert not hasattr(model, "model_")
 
 
-def test_the_selected_row_has_the_models_read_out() -> None:
+def test_graphs_with_another_read_out_are_other_equations() -> None:
     space = SearchSpace(1, 2, 1, resolve(["none", "add", "sin", "exp"]))
     one, other = (
         Model(space, OBJECTIVES["real"], [1, 0, 2], np.zeros((3, 0)), readout, [0.0])
@@ -78,11 +78,6 @@ def test_the_selected_row_has_the_models_read_out() -> None:
     )
     assert not same_equation(one, other)
     assert one.describe(["x"]) != other.describe(["x"])
-    model = DARTSRegressor()
-    model.model_, model.n_features_in_ = other, 1
-    model._output_labels = ["y"]
-    model._rows = [Row(one, 1.0, 1.0, 1.0), Row(other, 2.0, 0.5, 0.5)]
-    assert model.selected_ == 1
 
 
 def test_a_classifiers_row_is_marked() -> None:

@@ -24,6 +24,7 @@ from autora.skl.darts.graph.model import Model
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import NUMPY, builtin, resolve
 from autora.skl.darts.graph.search_space import SearchSpace
+from hand_built import estimator_of
 
 NAMES = tuple(p.name for p in builtin())
 #: Powers of ten by which data and coefficients are scaled.
@@ -103,18 +104,6 @@ def inputs(draw: st.DrawFn, n_inputs: int, rows: int = 6) -> np.ndarray:
     return (
         np.clip(x, -(2**62), 2**62).astype(dtype) if dtype is np.int64 else x.astype(dtype)
     )
-
-
-def estimator_of(model: Model, columns: list[str] | None = None) -> DARTSRegressor:
-    """A fitted estimator around a model."""
-    q = len(model.bias)
-    estimator = DARTSRegressor(output_type=model.objective.name)
-    estimator.model_, estimator.n_features_in_ = model, model.space.n_inputs
-    estimator._y_ndim, estimator._y_mean = 2, np.zeros(q)
-    estimator._output_labels = [f"y{i + 1}" for i in range(q)]
-    if columns:
-        estimator.feature_names_in_ = np.array(columns, dtype=object)
-    return estimator
 
 
 def slack(model: Model, x: np.ndarray) -> np.ndarray:

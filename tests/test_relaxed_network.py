@@ -20,17 +20,19 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from autora.skl.darts.graph.architecture import Coefs
-from autora.skl.darts.graph.primitives import _BUILT_IN, known_primitives, resolve
+from autora.skl.darts.graph.jax_functions import JAX
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.primitives import builtin, resolve
 from autora.skl.darts.graph.search_space import SearchSpace
 from autora.skl.darts.relaxation import bilevel
-from autora.skl.darts.relaxation.mixture import MATRIX_PRODUCT, forward
+from autora.skl.darts.relaxation.mixture import MATRIX_PRODUCT, forward, relaxed_weights
 
 RECORD = json.loads((Path(__file__).parent / "data/peer_trajectory.json").read_text())
 CASES = RECORD["cases"]
 #: Required agreement; the recording itself keeps 13 digits.
 TOLERANCE = 1e-4
 #: Only what ships: another test may have registered a primitive of its own.
-NAMES = tuple(name for name in known_primitives() if name in _BUILT_IN)
+NAMES = tuple(primitive.name for primitive in builtin())
 
 
 def double_precision() -> AbstractContextManager:
@@ -161,6 +163,20 @@ def test_comparison_notices_a_wrong_rule(changed):
     assert deviations(CASES["sigmoid"], **changed).max() > 10 * TOLERANCE
 
 
+def quickly(function: Any, point: Any) -> Any:
+    """Compiled without optimizations, which would take longer than all calls of it."""
+    options = {"xla_backend_optimization_level": 0}
+    return jax.jit(function).lower(point).compile(compiler_options=options)
+
+
+def output(static: bilevel.Static, arch: bilevel.Arch, coefs: Coefs, x: Any) -> jax.Array:
+    """The relaxed graph's read-out, before the output link."""
+    weights = relaxed_weights(arch.alphas, static.darts_type)
+    nodes = arch.node_alphas
+    shares = None if nodes is None else jax.nn.softmax(nodes, axis=-1)
+    return forward(static.space, weights, coefs, x, shares)
+
+
 @pytest.mark.parametrize(
     ("names", "darts_type", "objective"),
     [
@@ -181,19 +197,20 @@ def test_gradients_match_finite_differences(names, darts_type, objective):
         rng.uniform(-1, 1, 1),
     )
     x, y = rng.uniform(0.5, 1.5, (7, 1)), rng.uniform(0.2, 0.8, (7, 1))
-    rows = bilevel._Rows(x, y, rng.uniform(0.5, 1, 7))
+    weight, unit = rng.uniform(0.5, 1, 7), 1.3
     with double_precision():
         point, unravel = ravel_pytree(
             jax.tree.map(jnp.array, (bilevel.Arch(alphas), coefs))
         )
 
         def loss(flat: jax.Array) -> jax.Array:
-            arch, edge_and_readout = unravel(flat)
-            return bilevel._loss(static, arch, edge_and_readout, rows, np.float64(1.3))
+            eta = output(static, *unravel(flat), x)
+            losses = OBJECTIVES[objective].loss(JAX, eta / unit, y / unit)
+            return (losses * weight).sum() / weight.sum()
 
         step = 1e-5
         moves = step * np.eye(point.size)
-        compiled = jax.jit(jax.value_and_grad(loss))
+        compiled = quickly(jax.value_and_grad(loss), point)
         exact = np.asarray(compiled(point)[1])
         above, below = (
             np.array([compiled(end)[0] for end in point + sign * moves]) for sign in (1, -1)
@@ -257,7 +274,7 @@ def test_mixture_of_sums_and_products(aggregations, darts_type, rows, n_parallel
             values.append(share[0] * terms + share[1] * factors)
     expected = np.stack(values[2:], axis=1) @ coefs.readout + coefs.bias
     with double_precision():
-        found = bilevel._eta(static, *jax.tree.map(jnp.array, (arch, coefs)), x)
+        found = output(static, *jax.tree.map(jnp.array, (arch, coefs)), x)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
@@ -275,33 +292,34 @@ def test_gradients_through_products_match_finite_differences():
     static, arch, coefs = relaxed_products(BOTH, NAMES)
     rng = np.random.default_rng(2)
     x, y = rng.uniform(0.5, 1.5, (7, 2)), rng.uniform(0.2, 0.8, (7, 1))
-    rows = bilevel._Rows(x, y, np.ones(7))
     with double_precision():
         point, unravel = ravel_pytree(jax.tree.map(jnp.array, (arch, coefs)))
 
-        @jax.jit
         def loss(flat: jax.Array) -> jax.Array:
-            return bilevel._loss(static, *unravel(flat), rows, np.float64(1))
+            return ((output(static, *unravel(flat), x) - y) ** 2).mean()
 
-        exact = np.asarray(jax.grad(loss)(point))
+        compiled = quickly(jax.value_and_grad(loss), point)
+        exact = np.asarray(compiled(point)[1])
         moves = rng.normal(size=(12, point.size))
         moves /= np.linalg.norm(moves, axis=1, keepdims=True)
-        numeric = [(loss(point + 1e-6 * m) - loss(point - 1e-6 * m)) / 2e-6 for m in moves]
+        above, below = (
+            np.array([compiled(point + sign * 1e-6 * m)[0] for m in moves])
+            for sign in (1, -1)
+        )
+        numeric = (above - below) / 2e-6
     np.testing.assert_allclose(moves @ exact, numeric, rtol=1e-5)
     assert (exact[arch.alphas.size :][:4] != 0).all()
 
 
-@pytest.mark.parametrize("size", [1e-30, 1.0, 1e3, 1e30])
-def test_products_are_finite_at_extreme_arguments(size):
+def test_products_are_finite_at_extreme_arguments():
     static, arch, coefs = relaxed_products(BOTH, NAMES)
     single = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), (arch, coefs))
     signs = np.array(list(product([1.0, -1.0, 0.0], repeat=2)))
-    x = jnp.asarray(size * signs, jnp.float32)
-    value, gradients = jax.value_and_grad(
-        lambda point: bilevel._eta(static, *point, x).mean()
-    )(single)
-    assert np.isfinite(value)
-    assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradients))
+    mean = jax.jit(jax.value_and_grad(lambda point, x: output(static, *point, x).mean()))
+    for size in (1e-30, 1.0, 1e3, 1e30):
+        value, gradients = mean(single, jnp.asarray(size * signs, jnp.float32))
+        assert np.isfinite(value), size
+        assert all(np.isfinite(g).all() for g in jax.tree.leaves(gradients)), size
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "none"])
