@@ -10,6 +10,7 @@ import inspect
 import os
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from autora.skl.darts.graph import codegen
 from autora.skl.darts.graph.jets import differentiate
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, Primitive, builtin, resolve
+from autora.skl.darts.runtime import disk_cache
 from autora.skl.darts.search import conversion, gradient
 from autora.skl.darts.search import evaluator as evaluators
 from autora.skl.darts.search.kernels import (
@@ -43,7 +45,7 @@ PRIMITIVES = evaluators.table()
 TINY = np.concatenate([-np.geomspace(1e-12, 0.3, 99), np.geomspace(1e-12, 0.3, 99)])
 KERNELS = loader.load(PRIMITIVES)
 FUNCTIONS = arrays.Functions(KERNELS.slopes, KERNELS.values)
-INTERPRETED = compilation._INTERPRETED
+INTERPRETED = bool(numba.config.DISABLE_JIT)
 #: Numbers whose overflow is meant, as in hashes, warn in plain Python alone.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -278,8 +280,19 @@ def test_the_loops_are_plain_python() -> None:
     assert run.returncode == 0, run.stdout[-3000:]
 
 
-def test_no_cache_directory_to_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compilation, "folder", lambda: None)
+@pytest.mark.parametrize("disk", ["none", "full"])
+def test_no_cache_directory_to_write_to(
+    disk: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = tempfile.mkstemp
+
+    def mkstemp(*args: Any, **settings: Any) -> Any:
+        if settings["dir"] == tmp_path:
+            raise OSError(28, "No space left on device")
+        return real(*args, **settings)
+
+    monkeypatch.setattr(tempfile, "mkstemp", mkstemp)
+    monkeypatch.setattr(compilation, "folder", lambda: tmp_path if disk == "full" else None)
     few = tuple(p for p in PRIMITIVES if p.name in ("add", "mult", "exp"))
     found = loader.load.__wrapped__(few)
     v, d = np.empty(2), np.empty((1, 2))
@@ -287,8 +300,13 @@ def test_no_cache_directory_to_write_to(monkeypatch: pytest.MonkeyPatch) -> None
     np.testing.assert_allclose(v, [1, np.e])
 
 
-def test_old_programs_are_deleted(tmp_path: Path) -> None:
-    for i in range(compilation._MOST_FOLDERS + 3):
-        (tmp_path / f"kernels_{i}").mkdir()
-    compilation._prune(tmp_path)
-    assert len(list(tmp_path.iterdir())) == compilation._MOST_FOLDERS
+def test_old_programs_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(disk_cache.VARIABLE, str(tmp_path))
+    home = disk_cache.folder()
+    old = [home / f"kernels_{i}" for i in range(20)]
+    for age, folder in enumerate(reversed(old)):
+        folder.mkdir()
+        os.utime(folder, (1e9 - age, 1e9 - age))
+    new = compilation.folder.__wrapped__()
+    kept = set(home.iterdir())
+    assert {new, old[-1]} <= kept and old[0] not in kept and len(kept) < 10

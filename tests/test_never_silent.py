@@ -274,7 +274,7 @@ def test_columns_far_from_zero(start: float) -> None:
 def test_an_output_far_from_zero() -> None:
     x = np.random.default_rng(1).uniform(0, 6, (200, 1))
     y = 1e11 + 2 * np.sin(x[:, 0])
-    model = DARTSRegressor(random_state=0)
+    model = DARTSRegressor(random_state=0, n_candidates=2000)
     with pytest.warns(DataWarning, match="'y' varies by 4 about 1e.11, where double"):
         model.fit(x, y)
     assert model.model_repr() == "Model:\ny = 2*sin(x1) + 100000000000"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import errno
+import io
 import os
 import subprocess
 import sys
@@ -63,7 +64,7 @@ def new_process() -> None:
 
 
 def entries(base: Path) -> list[Path]:
-    return sorted(base.glob(f"*/*{disk_cache._ENTRY}"))
+    return sorted(base.glob("*/*.xla"))
 
 
 def regressor(vocabulary: tuple[str, ...] = ("none", "mult", "exp")) -> DARTSRegressor:
@@ -305,7 +306,19 @@ def test_a_record_that_borrows_a_name(base: Path) -> None:
     assert len(entries(base)) == 2
 
 
-@pytest.mark.parametrize("change", ["flags", "source", "setting", "processor"])
+def on_a_processor(patch: pytest.MonkeyPatch, flags: str, mhz: float = 2000.0) -> None:
+    """As far as the operating system can tell."""
+    text = f"vendor_id\t: one\ncpu MHz\t\t: {mhz}\nflags\t\t: {flags}\n\nvendor_id\t: two"
+    real = open
+
+    def opened(path: Any, *args: Any, **kwargs: Any) -> Any:
+        known = path == "/proc/cpuinfo"
+        return io.StringIO(text) if known else real(path, *args, **kwargs)
+
+    patch.setattr("builtins.open", opened)
+
+
+@pytest.mark.parametrize("change", ["flags", "source", "setting"])
 def test_other_surroundings_are_another_program(
     base: Path, monkeypatch: pytest.MonkeyPatch, events: list[str], change: str
 ) -> None:
@@ -314,10 +327,6 @@ def test_other_surroundings_are_another_program(
         monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_min_max=false")
     elif change == "source":
         monkeypatch.setattr(compilation, "SOURCES", (*compilation.SOURCES, compilation))
-    elif change == "processor":
-        monkeypatch.setattr(
-            compilation, "_processor", lambda: "one with fewer instructions"
-        )
     new_process()
     events.clear()
     if change == "setting":
@@ -410,9 +419,15 @@ def test_all_sources_are_in_the_key() -> None:
     assert known == {Path(str(module.__file__)) for module in compilation.SOURCES}
 
 
-def test_this_processor_is_described() -> None:
-    described = compilation._processor()
-    assert described == compilation._processor()
-    assert "MHz" not in described
-    if Path("/proc/cpuinfo").exists():
-        assert "flags" in described.lower() or "features" in described.lower()
+def test_another_processor_is_another_program_but_not_another_clock(
+    base: Path, monkeypatch: pytest.MonkeyPatch, events: list[str]
+) -> None:
+    on_a_processor(monkeypatch, "fpu sse2")
+    first = fitted_weights()
+    new_process()
+    events.clear()
+    on_a_processor(monkeypatch, "fpu sse2", mhz=3000.0)
+    assert fitted_weights() == first and COMPILED not in events
+    new_process()
+    on_a_processor(monkeypatch, "fpu sse2 avx2")
+    assert fitted_weights() == first and events.count(COMPILED) == 1

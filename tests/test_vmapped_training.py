@@ -24,6 +24,8 @@ SETTINGS: dict[str, Any] = {
     "random_state": 0,
     "train_classifier_coefficients": True,
 }
+#: Bytes in which so many of these restarts find room.
+ROOM = {1: 20_000, 2: 40_000, 4: 10**9}
 OUT_OF_MEMORY = "RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes"
 
 
@@ -115,21 +117,16 @@ def test_side_by_side_is_one_after_another(
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_chunks_change_no_bit(accelerator: pytest.MonkeyPatch, workers: int) -> None:
+def test_memory_decides_how_many_and_changes_no_bit(
+    accelerator: pytest.MonkeyPatch, workers: int
+) -> None:
     whole = fitted()
     for most in (1, 2):
         with accelerator.context() as patch:
-            patch.setattr(vmapped, "_MOST", most)
+            patch.setattr(devices, "room", lambda most=most: ROOM[most])
             sizes = Sizes(patch)
             assert same_bits(fitted(n_jobs=workers), whole)
             assert sizes.seen == [most] * -(-3 // most)
-
-
-def test_memory_decides_how_many(accelerator: pytest.MonkeyPatch) -> None:
-    sizes = Sizes(accelerator)
-    accelerator.setattr(devices, "room", lambda: 40_000)
-    fitted()
-    assert set(sizes.seen) == {2}
 
 
 def test_out_of_memory_halves_and_goes_on(accelerator: pytest.MonkeyPatch) -> None:
@@ -180,7 +177,7 @@ def test_interruptions_keep_what_was_trained(
             raise KeyboardInterrupt("now")
         return run(*args)
 
-    accelerator.setattr(vmapped, "_MOST", most)
+    accelerator.setattr(devices, "room", lambda: ROOM[most])
     accelerator.setattr(vmapped, "run_epochs", stopped)
     model = DARTSRegressor(**SETTINGS | {"max_epochs": 70 if most == 4 else 3})
     with pytest.raises(KeyboardInterrupt, match="now"):
@@ -243,9 +240,9 @@ def watched_all(static, shared, hyper, data, states, n):
     return run_all(static, shared, hyper, data, states, n)
 vmapped.run_epochs = watched_all
 restarts = fit(n_restarts=6)
-devices._devices = lambda most: []
 vmapped.run_epochs = run_all
-one = fit(n_restarts=6)
+with jax.default_device(jax.local_devices()[1]):
+    one = fit(n_restarts=6)
 assert seen == [4], seen
 assert test_vmapped_training.same_bits(restarts, one)
 print("same")
