@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from autora.skl.darts import DARTSClassifier, DARTSRegressor, Primitive, register_primitive
@@ -42,7 +43,7 @@ def at_call(
     return wrapped
 
 
-def usable(model: Any, X: np.ndarray) -> None:
+def usable(model: Any, X: Any) -> None:
     assert np.isfinite(model.predict(X)).all()
     assert model.model_repr().startswith("Model:")
     assert len(model.coefficients_) and len(model.network_.weights)
@@ -226,6 +227,7 @@ def broken(*_: Any, **__: Any) -> Any:
     "changes",
     [
         {"execution_monitor": broken},
+        {"execution_monitor": broken, "num_graph_nodes": 2},
         {"init_weights_function": broken},
         {"model_selection": broken},
         {"model_selection": broken, "num_graph_nodes": "auto", "n_candidates": 1500},
@@ -234,15 +236,17 @@ def broken(*_: Any, **__: Any) -> Any:
 def test_what_a_user_s_code_raises_leaves_the_model(
     plane: Plane, quick: Settings, changes: Settings
 ) -> None:
-    model = DARTSRegressor(**quick).fit(*plane)
+    frame = pd.DataFrame(plane[0], columns=["dose", "time"])
+    model = DARTSRegressor(**quick).fit(frame, plane[1])
     model.set_params(**changes)
-    before = dict(vars(model))
+    before, predicted = dict(vars(model)), model.predict(frame)
     with pytest.raises(Broken, match="mine") as caught:
-        model.fit(*plane)
+        model.fit(np.column_stack([plane[0], plane[1]]), plane[1])
     assert caught.traceback[-1].name == "broken"
     assert vars(model).keys() == before.keys()
     assert all(vars(model)[key] is value for key, value in before.items())
-    usable(model, plane[0])
+    np.testing.assert_array_equal(model.predict(frame), predicted)
+    usable(model, frame)
 
 
 @pytest.mark.usefixtures("own_table")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -305,7 +306,9 @@ def test_the_compiler_is_announced(tmp_path: Any) -> None:
         "x = [[float(i)] for i in range(10)]\n"
         "model.fit(x, [2.0 * i + 1 for i in range(10)])"
     )
-    environment = {"DARTS_COMPILATION_CACHE": str(tmp_path), "PATH": ""}
+    source = str(Path(__file__).resolve().parent.parent / "src")
+    environment = {"PYTHONPATH": source, "PATH": ""}
+    environment["DARTS_COMPILATION_CACHE"] = str(tmp_path)
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True,
         check=True,

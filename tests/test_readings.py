@@ -57,7 +57,9 @@ def test_whole_numbers_are_not_cut(y: np.ndarray, settings: dict, expected: Any)
     assert model.sympy() == expected
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(s, marks=pytest.mark.long) for s in range(4, 12))]
+)
 @pytest.mark.filterwarnings("ignore")
 def test_every_form_says_what_predicts(seed: int) -> None:
     found = readings.judged(seed)

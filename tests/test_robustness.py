@@ -320,15 +320,6 @@ def test_time_is_said_to_be_short() -> None:
     assert len(found) == 1 and "max_time" in found[0] and "raise" in found[0]
 
 
-def test_outside_the_domain() -> None:
-    model = DARTSRegressor(**COUNTED | {"primitives": ["ln"]}).fit(X, np.log(X[:, 0]))
-    with pytest.warns(diagnostics.DomainWarning, match="row 0"):
-        model.predict(-X)
-    with warnings.catch_warnings():  # far from the data, but defined: nothing to say
-        warnings.simplefilter("error")
-        model.predict(100 * X)
-
-
 def test_a_rare_value_makes_a_column_neither_constant_nor_dependent() -> None:
     """The look at a sample must not say what the other rows deny."""
     x = np.random.default_rng(0).uniform(1, 2, (6000, 3))

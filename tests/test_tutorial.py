@@ -81,7 +81,10 @@ def test_best_possible() -> None:
     assert max(scores) == pytest.approx(BEST, abs=1e-4)
 
 
-@pytest.mark.parametrize("random_state", range(20))
+@pytest.mark.parametrize(
+    "random_state",
+    [*range(5), *(pytest.param(s, marks=pytest.mark.long) for s in range(5, 20))],
+)
 def test_as_published(random_state: int) -> None:
     X, y = tutorial_data()
     model = tutorial_model(random_state).fit(X, y)
