@@ -11,6 +11,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -90,16 +91,23 @@ def untrained(start: Any, plan: Any, observer: Any, checkpoints: Any) -> tuple:
     return start.state, history, None
 
 
+@contextmanager
+def no_training() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "_train", untrained)
+        yield
+
+
 @pytest.fixture
-def quick_training(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.getfixturevalue("case") != TRAINED:
-        monkeypatch.setattr(fit, "_train", untrained)
+def untrained_fits(request: pytest.FixtureRequest) -> Iterator[None]:
+    trained = "case" in request.fixturenames and request.getfixturevalue("case") == TRAINED
+    with nullcontext() if trained else no_training():
+        yield
 
 
 @pytest.fixture(scope="module")
 def plain() -> DARTSRegressor:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "_train", untrained)
+    with no_training():
         return fitted(*CASES["plain"])
 
 
@@ -135,7 +143,7 @@ def same(one: Any, other: Any) -> None:
         assert one == other
 
 
-@pytest.mark.usefixtures("quick_training")
+@pytest.mark.usefixtures("untrained_fits")
 @pytest.mark.parametrize("case", CASES)
 def test_round_trip(case: str, tmp_path: Path) -> None:
     """As after pickling: the state, the parameters, every reading, the next fit."""
@@ -160,7 +168,7 @@ def test_round_trip(case: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"max_epochs": 0}, {"warm_start": True}])
-@pytest.mark.usefixtures("quick_training")
+@pytest.mark.usefixtures("untrained_fits")
 @pytest.mark.parametrize("case", ["plain", "probability", "weights of nodes"])
 def test_fits_go_on_as_if_never_stored(case: str, changes: dict[str, Any]) -> None:
     y, asked = CASES[case]
@@ -211,8 +219,8 @@ def test_every_primitive_to_the_last_bit(name: str) -> None:
         same(model_read(fields.parse(text), [model.space]), model)
 
 
-def test_names_of_columns_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit, "_train", untrained)
+@pytest.mark.usefixtures("untrained_fits")
+def test_names_of_columns_are_kept() -> None:
     names = ["x[0]", "__import__('os')", 'a "quote" \\ $x^2$ <b> \u2028 é 数', ""]
     table = pd.DataFrame(np.column_stack([X, X[:, ::-1] ** 2]), columns=names)
     model = fitted(pd.Series(CURVE, name="lambda\n"), {"num_graph_nodes": 1}, table)
@@ -258,10 +266,8 @@ def test_a_long_history_is_left_out(
     assert len(loaded.history_.train_loss) == 0
 
 
-def test_primitives_of_your_own(
-    own_table: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fit, "_train", untrained)
+@pytest.mark.usefixtures("untrained_fits")
+def test_primitives_of_your_own(own_table: dict[str, Any]) -> None:
     register_primitive(Primitive("bump", lambda m, x, a: m.exp(-a * x * x), ("shape",)))
     model = fitted(CURVE, {"primitives": ["none", "bump", "mult"]})
     text = model.to_json()
@@ -315,8 +321,8 @@ def test_subclasses(plain: DARTSRegressor) -> None:
         np.array([1.0, 2.0, 7.0]),
     ],
 )
-def test_classifiers(labels: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit, "_train", untrained)
+@pytest.mark.usefixtures("untrained_fits")
+def test_classifiers(labels: np.ndarray) -> None:
     y = labels[np.digitize(CURVE, [0.25, 0.4][: len(labels) - 1])]
     model = DARTSClassifier(
         num_graph_nodes=1, primitives=VOCABULARY, n_candidates=20, random_state=0
@@ -648,9 +654,9 @@ def test_the_hook_sees_code_that_is_run(audited: None) -> None:
     assert any(event.startswith("exec") for event in events)
 
 
-def test_fuzz(audited: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("untrained_fits")
+def test_fuzz(audited: None) -> None:
     """`benchmarks/fuzz_model_files.py` is the long run."""
-    monkeypatch.setattr(fit, "_train", untrained)
     valid = fuzz.texts()
     x = np.random.default_rng(1).uniform(-2, 2, (8, 2))
     for text in valid:
