@@ -9,7 +9,7 @@ from autora.skl.darts.fitting.problem import Problem
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, resolve
 from autora.skl.darts.search import conversion
-from autora.skl.darts.search.canonical_signs import upright
+from autora.skl.darts.search.canonical_signs import with_canonical_signs
 from autora.skl.darts.search.evaluator import Evaluator, Graphs
 from autora.skl.darts.search.random_edits import from_nothing, with_keys
 from autora.skl.darts.search.simplification import simplified
@@ -71,7 +71,7 @@ def test_signs_go_where_they_can(
 ) -> None:
     graph = one(evaluator, rows, agg, use)
     assert minuses(evaluator, graph) > 0
-    after = upright(evaluator, graph)
+    after = with_canonical_signs(evaluator, graph)
     assert minuses(evaluator, after) == left
     assert after.loss[0] == pytest.approx(graph.loss[0], rel=1e-12)
 
@@ -81,7 +81,7 @@ def test_every_graph_computes_what_it_did(evaluator: Evaluator) -> None:
     graphs = graphs.take(np.flatnonzero(graphs.key))
     evaluator.fit(graphs, 0, 0.0)
     graphs = graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))
-    after = upright(evaluator, graphs)
+    after = with_canonical_signs(evaluator, graphs)
     assert len(after) == len(graphs)
     assert minuses(evaluator, after) < minuses(evaluator, graphs)
     assert evaluator.size(after).sum() < evaluator.size(graphs).sum()
@@ -99,7 +99,7 @@ def test_a_node_that_moves_takes_its_read_out_along(evaluator: Evaluator) -> Non
     graph.agg[0, 1] = 1
     graph = with_keys(evaluator, graph)
     evaluator.fit(graph, 0, 0.0)
-    after = upright(evaluator, graph)
+    after = with_canonical_signs(evaluator, graph)
     assert after.use[0].tolist()[:3] == [True, True, False]
     np.testing.assert_allclose(after.w[0, 1:3], [-graph.w[0, 2], graph.w[0, 3]])
     assert after.loss[0] == pytest.approx(graph.loss[0], rel=1e-12)

@@ -152,7 +152,7 @@ def test_threads_hand_over_what_they_have(
     assert model.score(X, y) > 0.5
 
 
-@pytest.mark.parametrize("place", ["step", "fitted", "simpler"])
+@pytest.mark.parametrize("place", ["step", "fitted", "pruned"])
 @pytest.mark.parametrize("number", [3, 6])
 def test_classifier(
     plane: Plane, monkeypatch: pytest.MonkeyPatch, place: str, number: int

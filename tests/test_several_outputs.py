@@ -16,8 +16,14 @@ from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import lookup
 from autora.skl.darts.graph.search_space import SearchSpace
 from autora.skl.darts.search import conversion
-from autora.skl.darts.search.assembly import Part, assembled, space_for, upright, whole
-from autora.skl.darts.search.forward_selection import levelled
+from autora.skl.darts.search.assembly import (
+    Part,
+    assembled,
+    space_for,
+    whole,
+    with_canonical_signs,
+)
+from autora.skl.darts.search.forward_selection import without_common_scores
 
 Outputs = tuple[np.ndarray, np.ndarray]
 
@@ -134,7 +140,7 @@ def test_assembled_parts_keep_their_values(seed: int) -> None:
     joined = assembled(parts, where, first.objective, readouts, bias)
     expected = np.concatenate([first.eta(X), second.eta(X)], axis=1)
     np.testing.assert_allclose(joined.eta(X), expected, rtol=1e-10)
-    np.testing.assert_allclose(upright(first).eta(X), first.eta(X), rtol=1e-10)
+    np.testing.assert_allclose(with_canonical_signs(first).eta(X), first.eta(X), rtol=1e-10)
     assert Part(first, whole(first).reads).key == whole(first).key
 
 
@@ -205,6 +211,6 @@ def test_scores_lose_what_all_have_in_common() -> None:
         np.zeros(3),
     )
     X = np.random.default_rng(0).normal(size=(20, 2))
-    found = [m for m in levelled(model) if (m.readout[1] == readout[1]).all()]
+    found = [m for m in without_common_scores(model) if (m.readout[1] == readout[1]).all()]
     assert [m.readout[0].tolist() for m in found] == [[0.0, 0.0, -2.0]]
     np.testing.assert_allclose(found[0].predict(X), model.predict(X), rtol=1e-12)

@@ -12,7 +12,7 @@ from ..graph.search_space import SearchSpace
 from ..relaxation.bilevel import History
 from ..relaxation.history import Observer
 from ..runtime.budget import Budget
-from ..search.parallel import Progress as Searched
+from ..search.parallel import SearchStatus
 from ..selection.candidates import Candidate
 from .validation import plain
 
@@ -79,7 +79,7 @@ class OpenProgress(_Shown):
         self._best, self._start = np.inf, 0.0
         self._total = budget.seconds if self._timed else budget.candidates
 
-    def __call__(self, seen: Searched) -> None:
+    def __call__(self, seen: SearchStatus) -> None:
         if not self._verbose:
             return
         if self._bar is None:  # what was compiled before the first report is no progress

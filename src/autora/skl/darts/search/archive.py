@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .canonical_signs import upright
+from .canonical_signs import with_canonical_signs
 from .evaluator import Evaluator, Graphs
 from .proposals import Options
 from .simplification import simplified
@@ -55,12 +55,12 @@ class Archive:
         self.out_of_budget = False
         self.interruption: KeyboardInterrupt | None = None
 
-    def bars(self, children: Graphs) -> np.ndarray:
+    def thresholds(self, children: Graphs) -> np.ndarray:
         """Screening losses that children must beat to enter."""
-        bars = self._bars(self._levels(self.screen, children))
-        return self.evaluator.needed(children, bars, self.screen)
+        thresholds = self._thresholds(self._levels(self.screen, children))
+        return self.evaluator.needed(children, thresholds, self.screen)
 
-    def _bars(self, levels: np.ndarray) -> np.ndarray:
+    def _thresholds(self, levels: np.ndarray) -> np.ndarray:
         found, of = np.unique(levels, return_inverse=True)
         return np.array([self._screened.get(v, np.inf) for v in found.tolist()])[of]
 
@@ -72,7 +72,7 @@ class Archive:
         """
         levels = self._levels(self.screen, children)
         promise = self.evaluator.promise(children, self.screen)
-        promising = np.flatnonzero(promise < self._bars(levels))
+        promising = np.flatnonzero(promise < self._thresholds(levels))
         promising = promising[np.argsort(promise[promising], kind="stable")]
         return promising[_places(levels[promising]) < 2 * self._most()]
 
@@ -86,7 +86,7 @@ class Archive:
         self.evaluator.fit(graphs, _SETTLING_STEPS, 1e-4)
         self._merge(graphs)
         self._polish()
-        self._set_bars()
+        self._set_thresholds()
 
     def restore(self) -> None:
         """Make everything agree with the graphs after an interruption in between."""
@@ -125,7 +125,7 @@ class Archive:
         self.graphs.put(rough, graphs)
         self.criterion = self.evaluator.criterion(self.graphs)
 
-    def _set_bars(self) -> None:
+    def _set_thresholds(self) -> None:
         """What a screening must promise: as much as the worst graph kept per size."""
         copies = self.graphs.take(np.arange(len(self.graphs)))
         self.screen.fit(copies, 0, 0.0)
@@ -154,7 +154,7 @@ class Archive:
         self._polished |= other._polished
         self._simplified |= other._simplified
         self._merge(other.graphs)
-        self._set_bars()
+        self._set_thresholds()
         return self
 
     def simplify(self, count: int, is_late: Callable[[], bool] = lambda: False) -> None:
@@ -168,11 +168,11 @@ class Archive:
                 break
             if (key := int(graph.key[0])) not in self._simplified:
                 simple = simplified(
-                    self.evaluator, self.screen, upright(self.evaluator, graph)
+                    self.evaluator, self.screen, with_canonical_signs(self.evaluator, graph)
                 )
                 self._simplified |= {key, int(simple.key[0])}
                 self._merge(simple)
-        self._set_bars()
+        self._set_thresholds()
 
     @property
     def best(self) -> int:
@@ -196,8 +196,8 @@ class Archive:
             "rows": self.rows,
             "criterion": self.criterion,
             "level": self.level,
-            "bars": np.array([*self._screened.values()], float),
-            "barred": np.array([*self._screened], np.int64),
+            "thresholds": np.array([*self._screened.values()], float),
+            "levels": np.array([*self._screened], np.int64),
             "polished": np.array([*self._polished], np.int64),
             "simplified": np.array([*self._simplified], np.int64),
         }
@@ -210,8 +210,10 @@ class Archive:
         archive = cls(evaluator, arrays["rows"], options)
         archive.graphs = Graphs(**{name: arrays[name] for name in Graphs.FIELDS})
         archive.criterion, archive.level = arrays["criterion"], arrays["level"]
-        bars = zip(arrays["barred"].tolist(), arrays["bars"].tolist(), strict=True)
-        archive._screened = dict(bars)
+        thresholds = zip(
+            arrays["levels"].tolist(), arrays["thresholds"].tolist(), strict=True
+        )
+        archive._screened = dict(thresholds)
         archive._polished = set(arrays["polished"].tolist())
         archive._simplified = set(arrays["simplified"].tolist())
         return archive

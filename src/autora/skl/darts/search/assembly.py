@@ -52,7 +52,7 @@ class Part(NamedTuple):
         return tuple(shape), tuple(products.tolist()), tuple(reads)
 
 
-def upright(model: Model) -> Model:
+def with_canonical_signs(model: Model) -> Model:
     """The same function with fewer signs: −x·y read by −w is x·y read by w."""
     space, edges = model.space, list(model.edges())
     if not {"add", "subtract"} <= set(space.names):

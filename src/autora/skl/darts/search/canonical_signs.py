@@ -12,7 +12,7 @@ from .evaluator import Evaluator, Graphs
 from .random_edits import with_keys
 
 
-def upright(evaluator: Evaluator, graphs: Graphs) -> Graphs:
+def with_canonical_signs(evaluator: Evaluator, graphs: Graphs) -> Graphs:
     """The same graphs without the minus signs that a reader can do without.
 
     A product has none, and a sum not in all its terms, unless something that the node feeds

@@ -30,7 +30,7 @@ _KEPT_OF_MANY = 5
 _LONG, _SETTLING_STEPS = 8, 20
 
 
-def settled(
+def fitted_on_all_rows(
     evaluator: Evaluator,
     graphs: Graphs,
     best: Callable[[Evaluator, Graphs], np.ndarray],
@@ -62,7 +62,7 @@ def leading(evaluator: Evaluator, graphs: Graphs) -> np.ndarray:
     return np.union1d(order[loss < before], by_criterion[:_KEPT_OF_MANY])
 
 
-def few(evaluator: Evaluator, graphs: Graphs) -> np.ndarray:
+def two_best(evaluator: Evaluator, graphs: Graphs) -> np.ndarray:
     """The two best fits: the best one may be undefined on rows that were not looked at."""
     return np.argsort(graphs.loss, kind="stable")[:2]
 

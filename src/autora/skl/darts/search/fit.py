@@ -33,7 +33,7 @@ from ..selection.result import EquationDistribution, Result, SearchHistory
 from ..selection.table import constant, rounded, table_of
 from . import several_outputs, single_output
 from .conversion import SpaceBounds
-from .parallel import Progress
+from .parallel import SearchStatus
 from .proposals import Options
 from .single_output import Found
 
@@ -99,11 +99,11 @@ def _with_low_frequencies(problem: Problem, model: Model) -> Model:
 class _Recorder:
     """Passes progress on and remembers the best so far."""
 
-    def __init__(self, watch: Callable[[Progress], None]) -> None:
+    def __init__(self, watch: Callable[[SearchStatus], None]) -> None:
         self._watch = watch
         self._seen: list[tuple[int, float, float]] = []
 
-    def __call__(self, seen: Progress) -> None:
+    def __call__(self, seen: SearchStatus) -> None:
         now = (seen.fitted, seen.error, seen.criterion)
         if self._seen and self._seen[-1][2] <= now[2]:
             now = (now[0], *self._seen[-1][1:])
@@ -122,7 +122,7 @@ def run(
     problem: Problem,
     earlier: tuple[EquationDistribution, Model] | None,
     rng: np.random.Generator,
-    progress: Callable[[Progress], None],
+    progress: Callable[[SearchStatus], None],
 ) -> Result:
     """Search, choose, sample and refit."""
     candidates: list[Candidate] = []

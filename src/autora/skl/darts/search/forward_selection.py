@@ -30,7 +30,7 @@ FEW_STEPS = 10
 _LEVEL = 0.3
 
 
-def offers(found: Sequence[Found]) -> list[Part]:
+def parts_of(found: Sequence[Found]) -> list[Part]:
     """Distinct nodes that the best models of every output read, and terms of those."""
     parts: dict[tuple, Part] = {}
     for one in found:
@@ -118,7 +118,7 @@ def _extended(
     return trials
 
 
-def grown(problem: Problem, empty: Model, parts: Sequence[Part]) -> list[Candidate]:
+def forward_steps(problem: Problem, empty: Model, parts: Sequence[Part]) -> list[Candidate]:
     """Models on the way from an empty one; every part is read by the outputs it helps."""
     current = fitted(problem, empty, _STEPS)
     path = [current]
@@ -128,7 +128,7 @@ def grown(problem: Problem, empty: Model, parts: Sequence[Part]) -> list[Candida
         best = min(trials, key=lambda c: c.criterion, default=current)
         if not best.criterion < current.criterion:
             break
-        current = simpler(problem, best)
+        current = pruned(problem, best)
         path.append(current)
     return path
 
@@ -139,7 +139,7 @@ def fitted(problem: Problem, start: Model, steps: int) -> Candidate:
     return Candidate(fit, judged(fit.model, fit.loss, problem))
 
 
-def simpler(problem: Problem, candidate: Candidate) -> Candidate:
+def pruned(problem: Problem, candidate: Candidate) -> Candidate:
     """The candidate made simpler as long as that improves the criterion."""
     return eliminated(candidate, _cheaper, lambda m: fitted(problem, m, FEW_STEPS))
 
@@ -166,7 +166,7 @@ def _cheaper(model: Model) -> Iterator[Model]:
             yield _changed(model, edge.index, index)
 
 
-def levelled(model: Model) -> Iterator[Model]:
+def without_common_scores(model: Model) -> Iterator[Model]:
     """The same scores but for what all have in common, as far as that spares weights.
 
     A softmax does not change when all its scores do by as much.

@@ -37,7 +37,7 @@ _PATIENCE = 6000
 #: Graphs that are still looked at after an exact one in search of a simpler one, for every
 #: squared unit of its complexity, or for every cubed one where that is more: a long one is
 #: rarely the shortest.
-_AFTERGLOW, _LONG_AFTERGLOW = 20.0, 7.0
+_AFTER_EXACT, _LONG_AFTER_EXACT = 20.0, 7.0
 #: Where an input has no more levels than this, a graph of more than that complexity may
 #: pass through all of them and be no law; graphs that a fresh population may fit to do
 #: better.
@@ -212,16 +212,16 @@ class _Search:
             self.evaluator.x.T, self.evaluator.residual(best)
         )
 
-    def _afterglow(self) -> float:
+    def _looked_at_after(self) -> float:
         """Graphs to be looked at beside an exact one before it is taken."""
         archive = self.population.archive
         if not archive.exact:
             return np.inf
         size = archive.least
-        return max(_AFTERGLOW * size**2, _LONG_AFTERGLOW * size**3)
+        return max(_AFTER_EXACT * size**2, _LONG_AFTER_EXACT * size**3)
 
     def _is_trimmed(self) -> bool:
-        return self.population.since_exact > self._afterglow()
+        return self.population.since_exact > self._looked_at_after()
 
     def _is_doubtful(self) -> bool:
         """Whether what there is asks for a second opinion."""

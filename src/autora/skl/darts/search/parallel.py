@@ -33,7 +33,7 @@ _KEPT = 20
 _FEW_WORKERS, _SHORT = 4, 30.0
 
 
-class Progress(NamedTuple):
+class SearchStatus(NamedTuple):
     """What is known while a search runs."""
 
     fitted: int  #: candidates refitted so far
@@ -104,7 +104,7 @@ class Search:
     def __call__(
         self,
         rng: np.random.Generator,
-        progress: Callable[[Progress], None] = lambda progress: None,
+        progress: Callable[[SearchStatus], None] = lambda progress: None,
     ) -> Run:
         run = None
         self.signal.begun.append(None)
@@ -124,7 +124,9 @@ class Search:
         return self.budget._replace(seconds=min(seconds, max(left, seconds / 2)))
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    def _run(self, rng: np.random.Generator, progress: Callable[[Progress], None]) -> Run:
+    def _run(
+        self, rng: np.random.Generator, progress: Callable[[SearchStatus], None]
+    ) -> Run:
         evaluator = evaluator_for(self.bounds, self.problem, self.objective)
         fitted = 0
 
@@ -152,7 +154,7 @@ class Search:
 
     def seen(
         self, evaluator: Evaluator, graphs: Graphs, criterion: np.ndarray, count: int
-    ) -> Progress:
+    ) -> SearchStatus:
         """The best graph as progress after ``count`` refits."""
         best = int(np.argmin(criterion))
 
@@ -162,7 +164,7 @@ class Search:
             return model_of(evaluator, one, 0, space)
 
         error = float(graphs.loss[best] / evaluator.unit)
-        return Progress(count, error, float(criterion[best]), model)
+        return SearchStatus(count, error, float(criterion[best]), model)
 
 
 def _one_of(restarts: Restarts, search: Search) -> Search:
@@ -178,7 +180,7 @@ def run_all(
     search: Search,
     restarts: Restarts,
     rng: np.random.Generator,
-    progress: Callable[[Progress], None],
+    progress: Callable[[SearchStatus], None],
 ) -> tuple[list[Run], KeyboardInterrupt | None]:
     """One search, or several up to the first that is exact."""
     if restarts.count == 1:

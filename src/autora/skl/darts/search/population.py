@@ -78,7 +78,7 @@ class Population:
         self.exhausted = not len(families) and not opening
         able = families.take(np.flatnonzero(~archive.evaluator.is_saturated(families)))
         children = self._simpler(able)
-        hopeless = _HOPELESS * archive.bars(children)
+        hopeless = _HOPELESS * archive.thresholds(children)
         self.screen.fit(children, _SCREENING_STEPS, 1e-6, hopeless)
         admitted = archive.admits(children)
         if self._is_trimming():

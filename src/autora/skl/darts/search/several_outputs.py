@@ -1,7 +1,7 @@
 """Several outputs over shared latent nodes: a search for each, then forward selection.
 
 Every output is searched by itself (`single_output`). What was found are parts from which
-models of all outputs are grown under the loss of all (`forward_selection`). The outputs of
+models of all outputs are forward_steps under the loss of all (`forward_selection`). The outputs of
 a softmax compete: as long as the others stay, that of one is logistic, with an offset of
 −log Σ exp(others), so that a few rounds of such searches climb the likelihood of all.
 """
@@ -27,11 +27,18 @@ from ..selection.candidates import Candidate, Setting, build, random_coefs, slop
 from ..selection.candidates import refit as refit_from_starts
 from ..selection.criteria import complexity
 from ..selection.table import constant
-from .assembly import Part, assembled, space_for, upright, whole
+from .assembly import Part, assembled, space_for, whole, with_canonical_signs
 from .baselines import lines
 from .conversion import SpaceBounds
-from .forward_selection import FEW_STEPS, fitted, grown, levelled, offers, simpler
-from .parallel import Progress
+from .forward_selection import (
+    FEW_STEPS,
+    fitted,
+    forward_steps,
+    parts_of,
+    pruned,
+    without_common_scores,
+)
+from .parallel import SearchStatus
 from .proposals import Options
 from .single_output import Found
 from .single_output import explore as search_one
@@ -103,7 +110,7 @@ def _of_output(model: Model, output: int, objective: Objective) -> Model:
 class _Search:
     """Searches for one output after another, and what they have found."""
 
-    def __init__(self, task: _Task, progress: Callable[[Progress], None]) -> None:
+    def __init__(self, task: _Task, progress: Callable[[SearchStatus], None]) -> None:
         self.task, self._progress = task, progress
         self.best = fitted(task.problem, task.empty, 0)
         self.pool = [self.best]
@@ -117,11 +124,11 @@ class _Search:
             self.pool.append(candidate)
             self.best = min(self.best, candidate, key=_by_criterion)
 
-    def __call__(self, seen: Progress) -> None:
+    def __call__(self, seen: SearchStatus) -> None:
         """The progress of a search for one output in terms of what all of them have."""
         best, worst = self.best, self.pool[0].fit.loss
         self._progress(
-            Progress(
+            SearchStatus(
                 self.fitted + seen.fitted,
                 best.fit.loss / worst if worst > 0 else 0.0,
                 best.criterion,
@@ -147,13 +154,16 @@ class _Search:
             self.interruption = one.interruption
             if self.interruption is not None:
                 break
-        parts = offers(found[::-1])
-        self.add(grown(task.problem, task.empty, parts))
+        parts = parts_of(found[::-1])
+        self.add(forward_steps(task.problem, task.empty, parts))
         leading = sorted(self.pool, key=_by_criterion)[:_SIMPLIFIED]
-        self.add(simpler(task.problem, candidate) for candidate in leading)
+        self.add(pruned(task.problem, candidate) for candidate in leading)
         if task.objective.competing:
-            same = [fitted(task.problem, m, _STEPS) for m in levelled(self.best.fit.model)]
-            self.add(simpler(task.problem, candidate) for candidate in same)
+            same = [
+                fitted(task.problem, m, _STEPS)
+                for m in without_common_scores(self.best.fit.model)
+            ]
+            self.add(pruned(task.problem, candidate) for candidate in same)
 
 
 def explore(
@@ -163,7 +173,7 @@ def explore(
     budget: Budget,
     options: Options,
     rng: np.random.Generator,
-    progress: Callable[[Progress], None] = lambda progress: None,
+    progress: Callable[[SearchStatus], None] = lambda progress: None,
     known: Sequence[Model] = (),
     restarts: Restarts = ONCE,
     checkpoints: Checkpoints | None = None,
@@ -225,7 +235,7 @@ def _distinct(pool: Iterable[Candidate]) -> list[Model]:
     """The best models, and beside them the best of every complexity."""
     distinct: dict[tuple, Model] = {}
     for candidate in sorted(pool, key=_by_criterion):
-        model = upright(candidate.fit.model)
+        model = with_canonical_signs(candidate.fit.model)
         read = (model.readout[list(whole(model).reads)] != 0).tobytes()
         if np.isfinite(candidate.criterion):
             distinct.setdefault((*whole(model).key, read), model)

@@ -17,7 +17,7 @@ from ..runtime.restarts import ONCE, Restarts
 from ..selection.candidates import Candidate
 from .assembly import assembled, whole
 from .baselines import lines
-from .canonical_signs import upright
+from .canonical_signs import with_canonical_signs
 from .conversion import (
     SpaceBounds,
     evaluator_for,
@@ -30,12 +30,12 @@ from .finalize import (
     MOST_ROWS,
     as_candidates,
     distinct,
-    few,
+    fitted_on_all_rows,
     leading,
-    settled,
+    two_best,
     with_shorter,
 )
-from .parallel import Progress, Search, run_all
+from .parallel import Search, SearchStatus, run_all
 from .proposals import Options
 from .random_edits import starts
 from .warm_up import warm_up
@@ -59,7 +59,7 @@ def explore(
     budget: Budget,
     options: Options,
     rng: np.random.Generator,
-    progress: Callable[[Progress], None] = lambda progress: None,
+    progress: Callable[[SearchStatus], None] = lambda progress: None,
     known: Sequence[Model] = (),
     restarts: Restarts = ONCE,
     checkpoints: Checkpoints | None = None,
@@ -79,8 +79,10 @@ def explore(
     if not len(graphs):
         space = SearchSpace(full.n_inputs, 1, 1, bounds.primitives, bounds.aggregations)
         return Found(space, [], fitted, out_of_budget, interruption)
-    graphs = settled(full, graphs, leading, rng)
-    graphs = distinct(upright(full, graphs.take(np.flatnonzero(np.isfinite(graphs.loss)))))
+    graphs = fitted_on_all_rows(full, graphs, leading, rng)
+    graphs = distinct(
+        with_canonical_signs(full, graphs.take(np.flatnonzero(np.isfinite(graphs.loss))))
+    )
     criterion = full.criterion(graphs)
     graphs = graphs.take(np.argsort(criterion, kind="stable"))
     if options.simplify and interruption is None:
@@ -142,7 +144,7 @@ def refit(
     evaluator = evaluator_for(wide, problem, objective)
     same = [m for m in known if same_graph(m, blank)]
     graphs = graphs_of(evaluator, same) if same else _draws(evaluator, blank, rng)
-    graphs = settled(evaluator, graphs, few, rng)
+    graphs = fitted_on_all_rows(evaluator, graphs, two_best, rng)
     criterion = evaluator.criterion(graphs)
     best = int(np.argmin(criterion))
     if not np.isfinite(criterion[best]):
