@@ -210,10 +210,8 @@ class Archive:
         archive = cls(evaluator, arrays["rows"], options)
         archive.graphs = Graphs(**{name: arrays[name] for name in Graphs.FIELDS})
         archive.criterion, archive.level = arrays["criterion"], arrays["level"]
-        thresholds = zip(
-            arrays["levels"].tolist(), arrays["thresholds"].tolist(), strict=True
-        )
-        archive._screened = dict(thresholds)
+        levels, thresholds = arrays["levels"].tolist(), arrays["thresholds"].tolist()
+        archive._screened = dict(zip(levels, thresholds, strict=True))
         archive._polished = set(arrays["polished"].tolist())
         archive._simplified = set(arrays["simplified"].tolist())
         return archive

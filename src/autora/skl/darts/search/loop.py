@@ -291,7 +291,8 @@ class _Search:
         self.done, self.out_of_budget = bool(done), bool(out)
         self.best, spent, self.patience = arrays["numbers"].tolist()
         self.start = time.perf_counter() - spent
-        self.progress(self.population.archive, self.fitted)
+        if len(self.population.archive.criterion):
+            self.progress(self.population.archive, self.fitted)
 
 
 def evolve(
@@ -310,14 +311,14 @@ def evolve(
     search, too: it stays with the archive, or is raised where nothing was found yet. What
     a ``checkpoints`` has of the same search is where this one goes on.
     """
-    place = (
+    saved = (
         None
         if checkpoints is None
-        else _place(checkpoints, evaluator, budget, options, rng, seeds)
+        else _saved_state(checkpoints, evaluator, budget, options, rng, seeds)
     )
     search = _Search(evaluator, budget, options, rng, progress)
     try:
-        _run(search, seeds, place)
+        _run(search, seeds, saved)
         archive = search.archive
         count = _SIMPLIFIED_EXACT if archive.exact else _SIMPLIFIED
         archive.simplify(count, search.is_late)
@@ -343,7 +344,7 @@ def _run(search: _Search, seeds: Graphs | None, saved: SavedState | None) -> Non
     run_resumably(search, step, saved)
 
 
-def _place(
+def _saved_state(
     checkpoints: Checkpoints,
     evaluator: Evaluator,
     budget: Budget,
@@ -354,10 +355,12 @@ def _place(
     """Where the state of this search is kept: by all that decides what it finds."""
     known = () if seeds is None else (getattr(seeds, name) for name in Graphs.FIELDS)
     settings = (
-        evaluator.kernels.name, evaluator.allowed.tolist(), evaluator.n_nodes,
+        evaluator.kernels.name, evaluator.objective.name, evaluator.allowed.tolist(),
+        evaluator.n_nodes,
         evaluator.n_slots, evaluator.can_multiply, evaluator.train_readout,
         evaluator.train_bias,
         tuple(options), budget.candidates, budget.stall, evaluator.known,
     )  # fmt: skip
-    data = (evaluator.x, evaluator.y, evaluator.root, generator_state(rng), *known)
+    rows = (evaluator.x, evaluator.y, evaluator.root, evaluator.offset)
+    data = (*rows, generator_state(rng), *known)
     return checkpoints.saved_state(repr(settings), data)

@@ -1,9 +1,9 @@
 """Several outputs over shared latent nodes: a search for each, then forward selection.
 
 Every output is searched by itself (`single_output`). What was found are parts from which
-models of all outputs are forward_steps under the loss of all (`forward_selection`). The outputs of
-a softmax compete: as long as the others stay, that of one is logistic, with an offset of
-−log Σ exp(others), so that a few rounds of such searches climb the likelihood of all.
+models of all outputs are grown under the loss of all (`forward_selection`). The outputs
+of a softmax compete: as long as the others stay, that of one is logistic, with an offset
+of −log Σ exp(others), so that a few rounds of such searches climb the likelihood of all.
 """
 
 from __future__ import annotations
