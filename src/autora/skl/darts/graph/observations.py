@@ -8,6 +8,7 @@ that such data are the same to the last bit and so is what is found in them.
 from __future__ import annotations
 
 import math
+import numbers
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -31,7 +32,7 @@ _MEDIANS = 3.0
 
 def _one_per_row(name: str, values: Any, n_rows: int) -> np.ndarray:
     """Numbers of shape (n_rows,); a single one is that of every row."""
-    if np.ndim(values) == 0:
+    if isinstance(values, numbers.Number) or getattr(values, "ndim", None) == 0:
         values = np.full(n_rows, values)
     found = check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
     if found.shape != (n_rows,):
