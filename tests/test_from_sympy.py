@@ -208,11 +208,12 @@ def competing(model: Model, noise: float = 0.0) -> tuple[Evaluator, Graphs, tupl
     return evaluator, graphs, (FRAME, problem)
 
 
-def test_exact_graphs_are_written_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finalize, "_LONG", 5)
-    evaluator, graphs, rest = competing(multiplied_out())
+def test_exact_graphs_are_written_shorter() -> None:
+    long = written(sympy.expand(0.25 * x0 * x3**2 * (x1**2 + x2**2 + x4**2)))
+    evaluator, graphs, rest = competing(long)
+    assert (graphs.op[0] >= 0).sum() == 9
     found = finalize.with_shorter(evaluator, graphs, *rest)
-    assert len(found) == 2 and (found.op[0] >= 0).sum() == 5
+    assert len(found) == 2 and (found.op[0] >= 0).sum() == 6
     space = conversion.space_for(FRAME, 6, found)
     [best, other] = finalize.as_candidates(evaluator, found, space, rest[1])
     assert best.criterion < other.criterion

@@ -52,7 +52,7 @@ def usable(model: Any, X: Any) -> None:
 OPEN = {"num_graph_nodes": "auto", "n_candidates": 4000, "random_state": 0}
 
 
-@pytest.mark.parametrize("place", ["watch", "step", "merge", "polish"])
+@pytest.mark.parametrize("place", ["watch", "step", "add", "parents"])
 @pytest.mark.parametrize("number", [3, 8])
 def test_open_search(
     plane: Plane, monkeypatch: pytest.MonkeyPatch, place: str, number: int
@@ -61,8 +61,8 @@ def test_open_search(
     owner, name = {
         "watch": (base.OpenProgress, "__call__"),
         "step": (population.Population, "step"),
-        "merge": (loop.Archive, "_merge"),
-        "polish": (loop.Archive, "_polish"),
+        "add": (loop.Archive, "add"),
+        "parents": (loop.Archive, "parents"),
     }[place]
     model = DARTSRegressor(**OPEN)
     with monkeypatch.context() as patch:
