@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 import warnings
 from itertools import pairwise
@@ -38,7 +37,6 @@ from autora.skl.darts.graph.primitives import resolve
 from autora.skl.darts.graph.search_space import SearchSpace
 from autora.skl.darts.plotting.axes import relaxed_weights
 from autora.skl.darts.plotting.search_displays import compact
-from autora.skl.darts.search.fit import _Recorder
 from autora.skl.darts.selection.result import SearchHistory
 
 #: Names that mathematics, DOT or HTML would read as something else.
@@ -105,20 +103,6 @@ def test_history_of_an_open_search() -> None:
     np.testing.assert_allclose(steps.get_ydata(), [0.5, 1e-3, 1e-34])
     assert shown.ax_.get_yscale() == "log"
     assert "graphs refitted" in drawn(shown.figure_)
-
-
-def test_the_recorder_keeps_the_best() -> None:
-    passed: list[Any] = []
-    recorder = _Recorder(passed.append)
-    generations = [(10, 0.5, -3), (20, 0.9, -1), (30, 0.1, -9)]
-    for fitted, error, criterion in generations:
-        recorder(SimpleNamespace(fitted=fitted, error=error, criterion=criterion))  # type: ignore[arg-type]
-    history = recorder.history()
-    np.testing.assert_array_equal(history.refits, [10, 20, 30])
-    np.testing.assert_array_equal(history.error, [0.5, 0.5, 0.1])
-    np.testing.assert_array_equal(history.criterion, [-3, -3, -9])
-    assert len(passed) == 3
-    assert len(pickle.loads(pickle.dumps(history)).refits) == 3
 
 
 def test_architecture(two: SimpleNamespace) -> None:

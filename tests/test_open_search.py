@@ -183,6 +183,16 @@ def test_warm_start_never_loses(noisy: tuple) -> None:
     assert model.equations_.criterion.min() <= first + 1e-6
 
 
+def test_the_history_is_of_the_best_so_far(trained: DARTSRegressor) -> None:
+    history = trained.history_
+    refits, criterion, error = map(
+        np.diff, (history.refits, history.criterion, history.error)
+    )
+    assert len(refits) > 1 and (refits >= 0).all()
+    assert (criterion <= 0).all() and (error[criterion == 0] == 0).all()
+    assert len(pickle.loads(pickle.dumps(history)).refits) == len(history.refits)
+
+
 def test_pickle(trained: DARTSRegressor, noisy: tuple) -> None:
     copy = pickle.loads(pickle.dumps(trained))
     np.testing.assert_array_equal(copy.predict(noisy[0]), trained.predict(noisy[0]))
