@@ -11,11 +11,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from autora.skl.darts import (
@@ -211,17 +207,6 @@ def test_monitor_sees_every_epoch(plane: Plane, quick: Settings) -> None:
     }
 
 
-def test_clone_and_parameters(plane: Plane, quick: Settings) -> None:
-    model = DARTSRegressor(**quick).fit(*plane)
-    copy = clone(model)
-    assert copy.get_params() == model.get_params()
-    assert not hasattr(copy, "model_")
-    settings = {"max_epochs": 7, "primitives": ["add"], "unrolled": True}
-    copy.set_params(**settings)
-    assert {key: copy.get_params()[key] for key in settings} == settings
-    assert model.max_epochs == 2
-
-
 @pytest.mark.parametrize("output_type", ["real", "sigmoid"])
 def test_pickle_and_joblib(plane: Plane, quick: Settings, output_type: str) -> None:
     X, y = plane[0], (plane[1] - plane[1].min()) / np.ptp(plane[1])
@@ -234,20 +219,6 @@ def test_pickle_and_joblib(plane: Plane, quick: Settings, output_type: str) -> N
         assert copy.model_repr() == model.model_repr()
         copy.set_params(max_epochs=0).fit(X, y)
         np.testing.assert_array_equal(copy.network_.alphas, model.network_.alphas)
-
-
-def test_grid_search(plane: Plane, quick: Settings) -> None:
-    grid = {"param_momentum": [0.5, 0.9], "n_candidates": [0, 30]}
-    search = GridSearchCV(DARTSRegressor(**quick), grid, cv=3).fit(*plane)
-    assert search.best_params_["n_candidates"] == 30
-    assert search.best_score_ > 0.99
-
-
-def test_pipeline_and_cross_validation(plane: Plane, quick: Settings) -> None:
-    quick["n_candidates"] = 49
-    pipeline = make_pipeline(StandardScaler(), DARTSRegressor(**quick))
-    scores = cross_val_score(pipeline, *plane, cv=3)
-    assert scores.shape == (3,) and scores.min() > 0.99
 
 
 def test_data_frame(plane: Plane, quick: Settings) -> None:

@@ -62,13 +62,6 @@ def test_whole_weights_are_repetitions(plane: Plane, quick: Settings, name: str)
     assert bits(without) != bits(weighted)
 
 
-def test_the_order_of_rows_says_nothing(plane: Plane, quick: Settings) -> None:
-    X, y = plane
-    order = np.random.default_rng(0).permutation(len(X))
-    first = DARTSRegressor(**quick).fit(X, y)
-    assert bits(DARTSRegressor(**quick).fit(X[order], y[order])) == bits(first)
-
-
 def test_only_ratios_matter_where_weights_are_not_whole(
     plane: Plane, quick: Settings
 ) -> None:
