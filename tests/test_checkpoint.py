@@ -31,6 +31,12 @@ DARTSRegressor(checkpoint=sys.argv[3], random_state=3, n_candidates=20_000).fit(
 """
 
 
+@pytest.fixture(autouse=True)
+def every_state_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only those of every few seconds."""
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+
+
 def data(outputs: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """No law of the vocabulary: the search ends by its budget."""
     rng = np.random.default_rng(0)
@@ -115,11 +121,8 @@ CASES: dict[str, tuple[Callable[..., Any], tuple]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_searches_of_a_fit_go_on(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_searches_of_a_fit_go_on(name: str, tmp_path: Path) -> None:
     make, (X, y) = CASES[name]
-    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     whole = make().fit(X, y)
     for generations in (2, 5):
         dies(make(checkpoint=tmp_path), X, y, generations)
@@ -145,7 +148,6 @@ def test_a_state_belongs_to_its_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other data, seeds, settings or code never go on from it, and leave it alone."""
-    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     X, y = data()
     dies(regressor(checkpoint=tmp_path), X, y, generations=3)
     kept = files(tmp_path)
@@ -159,8 +161,7 @@ def test_a_state_belongs_to_its_search(
     assert files(tmp_path) == kept
 
 
-def test_a_damaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+def test_a_damaged_file(tmp_path: Path) -> None:
     X, y = data()
     dies(regressor(checkpoint=tmp_path), X, y, generations=3)
     [path] = files(tmp_path)
@@ -240,7 +241,6 @@ def test_counted_graphs_go_on(
     settings, module, name, fatal = COUNTED[case]
     if module is vmapped:
         monkeypatch.setattr(vmapped, "worthwhile", lambda: True)
-    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     X, y = data()
     with pytest.MonkeyPatch.context() as patch:
         calls = counting(patch, module, name)
@@ -261,8 +261,7 @@ def test_counted_graphs_go_on(
     assert not files(tmp_path)
 
 
-def test_monitors_see_every_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+def test_monitors_see_every_epoch(tmp_path: Path) -> None:
     X, y = data()
     with pytest.MonkeyPatch.context() as patch:
         counting(patch, compilation, "run_epochs", 3)
@@ -276,11 +275,8 @@ def test_monitors_see_every_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert epochs == list(range(model.max_epochs))
 
 
-def test_another_formula_is_another_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_formula_is_another_training(tmp_path: Path) -> None:
     """Two primitives of a name: the state of one says nothing about the other."""
-    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
     X, y = data()
 
     def own(factor: float) -> dict[str, Any]:
