@@ -17,6 +17,7 @@ import pytest
 matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.patches import PathPatch
 from PIL import Image
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -353,7 +354,8 @@ def test_animation_widths_are_weights(two: SimpleNamespace) -> None:
     film = SearchAnimation.from_estimator(two.model)
     weights = relaxed_weights(two.model.history_.alphas, "original")
     # Edge by edge, of every edge primitive by primitive; then the nodes' links.
-    lines = np.reshape(film.ax_.lines[: weights[0].size], weights[0].shape)
+    curves = [patch for patch in film.ax_.patches if isinstance(patch, PathPatch)]
+    lines = np.reshape(curves[: weights[0].size], weights[0].shape)
     film.show(2)
     widths = [[line.get_linewidth() for line in bundle] for bundle in lines]
     np.testing.assert_allclose(widths, 7 * weights[2])

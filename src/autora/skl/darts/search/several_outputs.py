@@ -118,6 +118,11 @@ class _Search:
         self.interruption: KeyboardInterrupt | None = None
         self.found: list[Found] = []
 
+    @property
+    def has_found(self) -> bool:
+        """Whether a search has found anything finite."""
+        return any(one.candidates for one in self.found)
+
     def add(self, candidates: Iterable[Candidate]) -> None:
         """Keep every candidate as soon as it is there."""
         for candidate in candidates:
@@ -202,11 +207,11 @@ def explore(
                 break
             before = search.best.criterion
     except KeyboardInterrupt as stop:
-        if len(search.pool) == 1:
+        if not (search.has_found or known):
             raise
         search.interruption = stop
     space, candidates = search.task.space, list[Candidate]()
-    if len(search.pool) > 1:
+    if search.has_found or known:
         search.add(lines(small, objective, bounds))
         space, candidates = _handed_on(search.task, problem, search.pool)
     return Found(
