@@ -17,15 +17,16 @@ from .conversion import SpaceBounds, evaluator_for
 from .gradient import proposed
 from .random_edits import randomly_edited
 
-_EDITS = "from autora.skl.darts.search.warm_up import compile_edits; compile_edits()"
+_PROPOSALS = (
+    "from autora.skl.darts.search.warm_up import compile_proposals; compile_proposals()"
+)
 
 
 @lru_cache(maxsize=64)
 def warm_up(bounds: SpaceBounds) -> None:
     """Compile the search, or load it from the cache.
 
-    Edits, of which proposals are most, are half of the work, which another process does
-    meanwhile.
+    Proposals are half of the work, which another process does meanwhile.
     """
     from .kernels.compilation import folder, is_kept
 
@@ -50,14 +51,14 @@ def warm_up(bounds: SpaceBounds) -> None:
 
 
 def _helper() -> subprocess.Popen | None:
-    """A process that compiles the edits; None where there is no core for it."""
+    """A process that compiles the proposals; None where there is no core for it."""
     if not sys.executable or cpu_count() < 2:
         return None
     paths = os.pathsep.join(path for path in sys.path if path)
     quiet = subprocess.DEVNULL
     try:
         return subprocess.Popen(
-            [sys.executable, "-c", _EDITS],
+            [sys.executable, "-c", _PROPOSALS],
             env=os.environ | {"PYTHONPATH": paths},
             stdin=quiet,
             stdout=quiet,
@@ -74,13 +75,13 @@ def _run(bounds: SpaceBounds, helper: subprocess.Popen | None = None) -> None:
     problem = Problem(x, x, np.ones(8), True, True)
     evaluator = evaluator_for(bounds, problem, OBJECTIVES["real"])
     evaluator.fit(evaluator.empty(1), 2, 1e-9)
+    randomly_edited(evaluator, evaluator.empty(1), rng)
     if helper is not None:
         helper.wait()  # what it left on disk is loaded
     proposed(evaluator, evaluator.empty(1), 2, rng)
-    randomly_edited(evaluator, evaluator.empty(1), rng)
 
 
-def compile_edits() -> None:
+def compile_proposals() -> None:
     """What `warm_up` has another process do: the smallest vocabulary will do."""
     rng = np.random.default_rng(0)
     bounds, x = SpaceBounds((lookup("none"), lookup("add"))), np.ones((8, 1))
@@ -88,4 +89,3 @@ def compile_edits() -> None:
     problem = Problem(x, x, np.ones(8), True, True)
     evaluator = evaluator_for(bounds, problem, OBJECTIVES["real"], primitives)
     proposed(evaluator, evaluator.empty(1), 2, rng)
-    randomly_edited(evaluator, evaluator.empty(1), rng)

@@ -59,12 +59,17 @@ class Workspace(NamedTuple):
     root: np.ndarray  #: (n,) square roots of the weights that squared errors have
     residual: np.ndarray  #: (n,) in rows scaled by ``root``
     jacobian: np.ndarray  #: (K·S·P + 1 + K, n)
+    triangle: np.ndarray  #: (1 + K, 1 + K) R of the QR of the read-out's columns
+    columns: np.ndarray  #: (1 + K,) which column of the read-out each of the basis is
+    along: np.ndarray  #: (1 + K,) what the basis has of the residual
+    trial: np.ndarray  #: (1 + K,) bias and read-out
 
 
 class Equations(NamedTuple):
     """Normal equations of a step, and the trial that it leads to."""
 
     matrix: np.ndarray  #: (K·S·P + 1 + K, K·S·P + 1 + K)
+    lower: np.ndarray  #: its Cholesky factor
     gradient: np.ndarray  #: (K·S·P + 1 + K,)
     step: np.ndarray  #: (K·S·P + 1 + K,)
     theta: np.ndarray  #: (K, S, P)

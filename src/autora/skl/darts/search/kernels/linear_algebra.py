@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compilation import allocating, compiled, inlined
+from .compilation import compiled, inlined
 
 #: Share of a column's size that may be left by projection and still be rounding error.
 DEPENDENT = 1e-10
@@ -78,9 +78,8 @@ def orthonormalise(q, rank, triangle):
 
 
 @inlined
-def substitute(q, rank, triangle, columns, r, w):
+def substitute(q, rank, triangle, columns, r, along, w):
     """Take from ``r`` what the basis spans and solve for the read-out ``w``."""
-    along = np.empty(rank)
     for j in range(rank):
         along[j] = dot_product(q[j], r)
         subtract_multiple(r, along[j], q[j])
@@ -108,10 +107,11 @@ def cholesky(matrix, count, damping, lower):
                 lower[a, b] = total / lower[b, b]
 
 
-@allocating
-def solve(matrix, gradient, count, damping, step):
+@compiled
+def solve(equations, count, damping):
     """The damped step."""
-    lower = np.zeros((count, count))
+    matrix, lower = equations.matrix, equations.lower
+    gradient, step = equations.gradient, equations.step
     cholesky(matrix, count, damping, lower)
     for a in range(count):
         size = np.sqrt(matrix[a, a])

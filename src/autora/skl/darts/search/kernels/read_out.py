@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from .arrays import BERNOULLI, SQUARED, ZERO
-from .compilation import allocating, inlined
+from .compilation import compiled, inlined
 from .linear_algebra import copy_row, orthonormalise, square, substitute
 
 #: Steps of Fisher scoring, and the least curvature of a row: far out its slope is rounding.
@@ -27,9 +27,11 @@ def closed_form(data, use, work, w):
     """
     root, q, r = work.root, work.basis, work.residual
     n_inputs, n_nodes, n = data.x.shape[0], use.shape[0], root.shape[0]
-    triangle = np.zeros((1 + n_nodes, 1 + n_nodes))
-    columns = np.zeros(1 + n_nodes, np.int64)
+    triangle, columns = work.triangle, work.columns
     rank = ZERO
+    for c in range(1 + n_nodes):
+        for t in range(1 + n_nodes):
+            triangle[c, t] = 0.0
     for c in range(1 + n_nodes):
         w[c] = 0.0
         if c == 0:
@@ -50,7 +52,7 @@ def closed_form(data, use, work, w):
                 q[rank, i] = z[i] * root[i]
         columns[rank] = c
         rank = orthonormalise(q, rank, triangle)
-    substitute(q, rank, triangle, columns, r, w)
+    substitute(q, rank, triangle, columns, r, work.along, w)
     return rank
 
 
@@ -97,7 +99,7 @@ def start(data, work):
         work.eta[i] = np.log(p / (1.0 - p))
 
 
-@allocating
+@compiled
 def solve_read_out(data, free, tolerance, use, work, w):
     """The best read-out: its loss, and the size of the basis that it spans.
 
@@ -105,7 +107,7 @@ def solve_read_out(data, free, tolerance, use, work, w):
     ``free`` is 0, the loss is that of ``w`` as it is. Every part has one place here, so
     that it is compiled once.
     """
-    trial = np.zeros(w.shape[0])
+    trial = work.trial
     squared, steps, current = data.loss == SQUARED, 0, np.inf
     solves = free != 0
     starts = solves and not squared

@@ -50,6 +50,10 @@ def workspace(data, n_nodes, n_slots, max_params):
         root,
         np.zeros(n),
         np.empty((n_nodes * n_slots * max_params + 1 + n_nodes, n)),
+        np.zeros((1 + n_nodes, 1 + n_nodes)),
+        np.zeros(1 + n_nodes, np.int64),
+        np.zeros(1 + n_nodes),
+        np.zeros(1 + n_nodes),
     )
 
 
@@ -258,39 +262,39 @@ def fit_one(data, functions, limits, hopeless, graph, theta, w, work, equations)
     After ``EARLY`` steps a fit whose loss is above ``hopeless`` is given up.
     """
     iterations, trial, w_trial = limits.steps, equations.theta, equations.w
-    if not forward(data, functions, graph, theta, work):
-        return np.inf
-    current, rank = solve_read_out(data, ONE, limits.tolerance, graph.use, work, w)
-    if not current < HUGE:
-        return np.inf
-    damping, rejected, done, count, fresh = 1e-3, 0, 0, 0, True
-    while done < iterations and rejected < PATIENCE and current > limits.floor:
+    damping, rejected, done, count, current = 1e-3, 0, 0, 0, np.inf
+    free, rank = ONE, ZERO
+    accept(theta, w, trial, w_trial)
+    while True:  # the start is the first trial, so that every part is compiled once
+        better = np.inf
+        if forward(data, functions, graph, trial, work):
+            better, rank = solve_read_out(
+                data, free, limits.tolerance, graph.use, work, w_trial
+            )
+        fresh = better < current and better < HUGE
+        settled = not fresh and done == 0
+        if fresh and done > 0:
+            if done >= EARLY and better > hopeless:
+                iterations = done
+            settled = current - better <= limits.tolerance * current
+            damping, rejected = max(damping / 5, LEAST_DAMPING), 0
+        elif done > 0:
+            damping, rejected = damping * 4, rejected + 1
+        if fresh:
+            accept(trial, w_trial, theta, w)
+            current = better
+        if settled or done >= iterations or rejected >= PATIENCE or current <= limits.floor:
+            return current
         if fresh:
             count = linearise(data, graph, w, work, rank, equations)
             if count <= 0:
-                break
-        solve(equations.matrix, equations.gradient, count, damping, equations.step)
+                return current
+        solve(equations, count, damping)
         own = moved(graph.op, data.form, theta, equations.step, trial)
+        if data.loss != SQUARED:
+            moved_read_out(data, graph.use, w, equations.step, own, w_trial)
+            free = ZERO
         done += 1
-        better = np.inf
-        if forward(data, functions, graph, trial, work):
-            solves = ONE if data.loss == SQUARED else ZERO
-            if solves == ZERO:
-                moved_read_out(data, graph.use, w, equations.step, own, w_trial)
-            better, rank = solve_read_out(data, solves, 0.0, graph.use, work, w_trial)
-        fresh = better < current
-        if not fresh:
-            damping, rejected = damping * 4, rejected + 1
-            continue
-        if done >= EARLY and better > hopeless:
-            iterations = done
-        settled = current - better <= limits.tolerance * current
-        accept(trial, w_trial, theta, w)
-        current = better
-        damping, rejected = max(damping / 5, LEAST_DAMPING), 0
-        if settled:
-            break
-    return current
 
 
 @entry
@@ -305,6 +309,7 @@ def fit_many(data, slopes, values, limits, hopeless, graphs, theta, w, loss):
     most = n_nodes * n_slots * theta.shape[3] + 1 + n_nodes
     work = workspace(data, n_nodes, n_slots, theta.shape[3])
     equations = Equations(
+        np.empty((most, most)),
         np.empty((most, most)),
         np.empty(most),
         np.empty(most),
