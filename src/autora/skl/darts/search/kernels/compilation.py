@@ -71,8 +71,9 @@ def is_kept(name: str) -> bool:
 class _Locator(_CacheLocator):
     """Numba asks this where to keep the machine code of a function."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, py_file: str) -> None:
         self._path, self._name = path, name
+        self._py_file = py_file  # Numba names it where it does not keep a function
 
     def get_cache_path(self) -> str:
         return str(self._path)
@@ -86,11 +87,12 @@ class _Locator(_CacheLocator):
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> _Locator | None:
         path = folder()
-        return None if path is None else cls(path, py_func.__module__.split(".")[-1])
+        name = py_func.__module__.split(".")[-1]
+        return None if path is None else cls(path, name, py_file)
 
 
 class _Kept(CompileResultCacheImpl):
-    _locator_classes = [_Locator]  # noqa: RUF012
+    _locator_classes: list[Any] = [_Locator]  # noqa: RUF012
 
 
 class _FunctionCache(FunctionCache):
