@@ -148,7 +148,7 @@ def headline(
     output_format: str,
     latent_nodes: bool | str,
 ) -> list[str]:
-    """The equations of a model in lines; see `Readings.model_repr`."""
+    """The equations of a model in lines; see `EquationMixin.model_repr`."""
     arguments = (function, decimals, output_format)
     if latent_nodes is not True:
         flat = _flat(model, input_names, points, decimals, output_format)

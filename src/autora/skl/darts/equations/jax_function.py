@@ -38,7 +38,7 @@ def jax_function(
     columns: Sequence[str],
     outputs: Sequence[str],
 ) -> tuple[Callable[[Coefficients, Any], Any], Coefficients]:
-    """A pure function and its coefficients; see `Readings.jax`.
+    """A pure function and its coefficients; see `ExportMixin.jax`.
 
     ``where`` names the coefficients that are free; the others are constants.
     """

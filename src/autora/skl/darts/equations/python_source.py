@@ -156,7 +156,7 @@ def _docstring(
 def function_source(
     model: Model, columns: Sequence[str], outputs: Sequence[str], name: str = "predict"
 ) -> str:
-    """A module with one function of the model's inputs; see `Readings.python`.
+    """A module with one function of the model's inputs; see `ExportMixin.python`.
 
     Raises
     ------

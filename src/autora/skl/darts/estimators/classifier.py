@@ -188,7 +188,7 @@ or callable, default="auto"
     candidates_ : list of Model
         The best distinct architectures found by the last search, best first.
     equations_ : DataFrame
-        The best model per complexity (see `Readings.equations_`).
+        The best model per complexity (see `EquationMixin.equations_`).
     converged_ : bool
         False when no architecture was finite and the model is a constant.
     n_features_in_, feature_names_in_

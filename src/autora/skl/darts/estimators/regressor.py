@@ -197,7 +197,7 @@ or callable, default="auto"
     candidates_ : list of Model
         The best distinct architectures found by the last search, best first.
     equations_ : DataFrame
-        The best model per complexity (see `Readings.equations_`).
+        The best model per complexity (see `EquationMixin.equations_`).
     selected_ : int or None
         The label of the row of ``equations_`` that is the model.
     y_step_ : float or ndarray of shape (outputs,)

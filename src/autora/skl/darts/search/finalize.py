@@ -105,6 +105,7 @@ def with_shorter(
     space = space_for(bounds, evaluator.n_inputs, best)
     model = model_of(evaluator, best, 0, space)
     rows = thinned(problem, MOST_ROWS, np.random.default_rng(0))
+    # What algebra is asked about stands under the link.
     inner = with_round_coefficients(rows, model).replace(objective=OBJECTIVES["real"])
     short = shorter(inner, bounds, problem.train_readout, rows.x)
     if short is None:

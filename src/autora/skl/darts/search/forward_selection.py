@@ -47,14 +47,12 @@ def parts_of(found: Sequence[Found]) -> list[Part]:
 
 def _terms(model: Model, node: int) -> Iterator[Part]:
     """The terms of a sum, each as a node of its own."""
-    space = model.space
-    into = np.arange(space.n_edges)[space.edges_into(node)]
-    off = space.off
-    on = [e for e in into if model.architecture[e] not in (-1, off)]
-    for kept in on if len(on) > 1 and not model.products[node] else ():
-        architecture = model.architecture.copy()
-        architecture[[e for e in on if e != kept]] = off
-        yield Part(model.replace(architecture=architecture), (node,))
+    into = [edge.index for edge in model.edges() if edge.target == node]
+    for kept in into if len(into) > 1 and not model.products[node] else ():
+        alone = model
+        for other in set(into) - {kept}:
+            alone = alone.with_primitive(other, model.space.off)
+        yield Part(alone, (node,))
 
 
 def _values(part: Part, x: np.ndarray) -> np.ndarray:

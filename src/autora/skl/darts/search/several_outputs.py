@@ -19,6 +19,7 @@ from ..fitting.refit import levenberg_marquardt, without_steep_slopes
 from ..graph.architecture import Coefs
 from ..graph.model import Model, same_graph
 from ..graph.objectives import OBJECTIVES, Objective
+from ..graph.observations import mean, spread
 from ..graph.search_space import SearchSpace
 from ..runtime.budget import Budget
 from ..runtime.checkpoint import Checkpoints
@@ -227,9 +228,8 @@ def _units(objective: Objective, problem: Problem) -> np.ndarray:
     """What the outputs of a least-squares problem are measured in, shape (outputs,)."""
     if not objective.least_squares:
         return np.ones(problem.y.shape[1])
-    mean = np.average(problem.y, axis=0, weights=problem.weight)
-    spread = np.sqrt(np.average((problem.y - mean) ** 2, axis=0, weights=problem.weight))
-    return np.where(spread > 0, spread, 1.0)
+    size = spread(problem.y - mean(problem.y, problem.weight), problem.weight)
+    return np.where(size > 0, size, 1.0)
 
 
 def _by_criterion(candidate: Candidate) -> float:
