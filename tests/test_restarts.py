@@ -153,19 +153,22 @@ def test_restarts_are_searches_of_their_own(kind: str) -> None:
 
 
 def test_threads_end_with_the_first_that_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, heard = parallel.evolve, threading.Event()
+    real, begun, heard = parallel.evolve, threading.Event(), threading.Event()
 
     def evolve(*task: Any) -> Any:
-        archive, (_, _, _, rng, watch, *_) = real(*task), task
-        if rng.bit_generator.seed_seq.spawn_key[-1] == 1:  # the second would never end
-            begin = time.monotonic()
-            try:
-                while time.monotonic() < begin + 120:
-                    watch(archive, 1)
-                    time.sleep(0.01)
-            except BaseException:
-                heard.set()
-                raise
+        _, _, _, rng, watch, *_ = task
+        if rng.bit_generator.seed_seq.spawn_key[-1] == 0:
+            assert begun.wait(60)  # else there may be nobody to hear of it
+            return real(*task)
+        begun.set()
+        try:  # the second would never end
+            archive, begin = real(*task), time.monotonic()
+            while time.monotonic() < begin + 120:
+                watch(archive, 1)
+                time.sleep(0.01)
+        except BaseException:
+            heard.set()
+            raise
         return archive
 
     monkeypatch.setattr(parallel, "evolve", evolve)
