@@ -33,7 +33,7 @@ from ..selection.result import EquationDistribution, Result, SearchHistory
 from ..selection.table import constant, rounded, table_of
 from . import several_outputs, single_output
 from .conversion import SpaceBounds
-from .parallel import SearchStatus
+from .parallel import Search, SearchStatus
 from .proposals import Options
 from .single_output import Found
 
@@ -135,10 +135,11 @@ def run(
     if plan.search_architecture or network is None:
         train, held = split(problem, plan.holds_out, rng)
         engine = _engine(problem)
-        found = engine.explore(
-            plan.bounds, objective, train, plan.budget, plan.options, rng, recorder,
-            known if plan.continues else [], plan.restarts, checkpoints,
+        search = Search(
+            plan.bounds, objective, train, plan.budget, plan.options,
+            known if plan.continues else [], checkpoints,
         )  # fmt: skip
+        found = engine.explore(search, plan.restarts, rng, recorder)
         _warn_if_cut_short(found, plan.budget, recorder.history())
         if found.candidates or not spares_rows(train):
             rows = table_of(found.candidates, found.space, objective, train, held)

@@ -89,14 +89,16 @@ class _StopSignal:
 
 @dataclass(frozen=True)
 class Search:
-    """A search that only lacks its random numbers."""
+    """A search that only lacks its random numbers; ``known`` models take part from the
+    start.
+    """
 
     bounds: SpaceBounds
     objective: Objective
     problem: Problem
     budget: Budget
     options: Options
-    known: Sequence[Model]
+    known: Sequence[Model] = ()
     checkpoints: Checkpoints | None = None
     signal: _StopSignal = field(default_factory=_StopSignal)
     deadline: float = np.inf  #: of all restarts, in seconds since the epoch
@@ -183,6 +185,7 @@ def run_all(
     progress: Callable[[SearchStatus], None],
 ) -> tuple[list[Run], KeyboardInterrupt | None]:
     """One search, or several up to the first that is exact."""
+    search = replace(search, signal=_StopSignal())  # whoever ran it before has stopped
     if restarts.count == 1:
         run = search(rng, progress)
         return [run], run.interruption

@@ -9,6 +9,7 @@ of −log Σ exp(others), so that a few rounds of such searches climb the likeli
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +23,7 @@ from ..graph.objectives import OBJECTIVES, Objective
 from ..graph.observations import mean, spread
 from ..graph.search_space import SearchSpace
 from ..runtime.budget import Budget
-from ..runtime.checkpoint import Checkpoints
-from ..runtime.restarts import ONCE, Restarts
+from ..runtime.restarts import Restarts
 from ..selection.candidates import Candidate, Setting, build, random_coefs, slope_units
 from ..selection.candidates import refit as refit_from_starts
 from ..selection.criteria import complexity
@@ -39,8 +39,7 @@ from .forward_selection import (
     pruned,
     without_common_scores,
 )
-from .parallel import SearchStatus
-from .proposals import Options
+from .parallel import Search, SearchStatus
 from .single_output import Found
 from .single_output import explore as search_one
 
@@ -108,7 +107,7 @@ def _of_output(model: Model, output: int, objective: Objective) -> Model:
     return assembled([piece], space, objective, weights, model.bias[[output]])
 
 
-class _Search:
+class _AllOutputs:
     """Searches for one output after another, and what they have found."""
 
     def __init__(self, task: _Task, progress: Callable[[SearchStatus], None]) -> None:
@@ -173,51 +172,45 @@ class _Search:
 
 
 def explore(
-    bounds: SpaceBounds,
-    objective: Objective,
-    problem: Problem,
-    budget: Budget,
-    options: Options,
+    search: Search,
+    restarts: Restarts,
     rng: np.random.Generator,
-    progress: Callable[[SearchStatus], None] = lambda progress: None,
-    known: Sequence[Model] = (),
-    restarts: Restarts = ONCE,
-    checkpoints: Checkpoints | None = None,
+    progress: Callable[[SearchStatus], None],
 ) -> Found:
     """As `single_output.explore`: candidates come refitted on all rows."""
+    objective, problem, known = search.objective, search.problem, search.known
     unit = _units(objective, problem)
     small = thinned(problem, MOST_ROWS, rng)
     floor = tuple(f / u**2 for f, u in zip(small.floor, unit.tolist(), strict=False))
     small = small._replace(y=small.y / unit, sparse_readout=True, floor=floor)
-    search = _Search(_Task(bounds, objective, small, unit), progress)
-    search.add(fitted(small, _in_units(model, 1 / unit), _STEPS) for model in known)
+    all_outputs = _AllOutputs(_Task(search.bounds, objective, small, unit), progress)
+    all_outputs.add(fitted(small, _in_units(model, 1 / unit), _STEPS) for model in known)
     rounds = _ROUNDS if objective.competing else 1
-    share = Budget(*(limit / (rounds * len(unit)) for limit in budget))
+    share = Budget(*(limit / (rounds * len(unit)) for limit in search.budget))
 
     def one(single: Objective, rows: Problem, seeds: list[Model]) -> Found:
-        return search_one(
-            bounds, single, rows._replace(sparse_readout=False), share, options, rng,
-            search, seeds, restarts, checkpoints,
-        )  # fmt: skip
+        rows = rows._replace(sparse_readout=False)
+        alone = replace(search, objective=single, problem=rows, budget=share, known=seeds)
+        return search_one(alone, restarts, rng, all_outputs)
 
     before = np.inf
     try:
         for _ in range(rounds):
-            search.round(one)
-            if search.interruption or not search.best.criterion < before - _LEAST_GAIN:
+            all_outputs.round(one)
+            gains = all_outputs.best.criterion < before - _LEAST_GAIN
+            if all_outputs.interruption or not gains:
                 break
-            before = search.best.criterion
+            before = all_outputs.best.criterion
     except KeyboardInterrupt as stop:
-        if not (search.has_found or known):
+        if not (all_outputs.has_found or known):
             raise
-        search.interruption = stop
-    space, candidates = search.task.space, list[Candidate]()
-    if search.has_found or known:
-        search.add(lines(small, objective, bounds))
-        space, candidates = _handed_on(search.task, problem, search.pool)
-    return Found(
-        space, candidates, search.fitted, search.out_of_budget, search.interruption
-    )
+        all_outputs.interruption = stop
+    space, candidates = all_outputs.task.space, list[Candidate]()
+    if all_outputs.has_found or known:
+        all_outputs.add(lines(small, objective, search.bounds))
+        space, candidates = _handed_on(all_outputs.task, problem, all_outputs.pool)
+    counts = all_outputs.fitted, all_outputs.out_of_budget
+    return Found(space, candidates, *counts, all_outputs.interruption)
 
 
 def _in_units(model: Model, unit: np.ndarray) -> Model:

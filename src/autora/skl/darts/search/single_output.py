@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +12,7 @@ from ..fitting.problem import Problem, thinned
 from ..graph.model import Model, in_degrees, same_graph
 from ..graph.objectives import Objective
 from ..graph.search_space import SearchSpace
-from ..runtime.budget import Budget
-from ..runtime.checkpoint import Checkpoints
-from ..runtime.restarts import ONCE, Restarts
+from ..runtime.restarts import Restarts
 from ..selection.candidates import Candidate
 from .assembly import assembled, whole
 from .baselines import lines
@@ -36,7 +35,6 @@ from .finalize import (
     with_shorter,
 )
 from .parallel import Search, SearchStatus, run_all
-from .proposals import Options
 from .random_edits import starts
 from .warm_up import warm_up
 
@@ -53,26 +51,20 @@ class Found(NamedTuple):
 
 
 def explore(
-    bounds: SpaceBounds,
-    objective: Objective,
-    problem: Problem,
-    budget: Budget,
-    options: Options,
+    search: Search,
+    restarts: Restarts,
     rng: np.random.Generator,
-    progress: Callable[[SearchStatus], None] = lambda progress: None,
-    known: Sequence[Model] = (),
-    restarts: Restarts = ONCE,
-    checkpoints: Checkpoints | None = None,
+    progress: Callable[[SearchStatus], None],
 ) -> Found:
     """Search the space; candidates come refitted on all rows.
 
-    ``known`` models take part from the start. Every restart has the whole budget of
-    candidates; those that follow one another share its seconds.
+    Every restart has the whole budget of candidates; those that follow one another share
+    its seconds.
     """
+    bounds, objective, problem = search.bounds, search.objective, search.problem
     warm_up(bounds)
     small = thinned(problem, MOST_ROWS, rng)
-    search = Search(bounds, objective, small, budget, options, known, checkpoints)
-    runs, interruption = run_all(search, restarts, rng, progress)
+    runs, interruption = run_all(replace(search, problem=small), restarts, rng, progress)
     fitted, out_of_budget = sum(h.fitted for h in runs), runs[-1].out_of_budget
     full = evaluator_for(bounds, problem, objective)
     graphs = distinct(Graphs.join([run.graphs for run in runs]))
@@ -85,7 +77,7 @@ def explore(
     )
     criterion = full.criterion(graphs)
     graphs = graphs.take(np.argsort(criterion, kind="stable"))
-    if options.simplify and interruption is None:
+    if search.options.simplify and interruption is None:
         graphs = with_shorter(full, graphs, bounds, problem)
     straight = lines(problem, objective, bounds)
     widest = max((max(in_degrees(line.fit.model)) for line in straight), default=1)
