@@ -38,8 +38,7 @@ from helpers.fit import Fit, System, polished, written
 from helpers.honesty_laws import FLOWS, LAWS, TABLES, names, read_table, simulated
 from helpers.paired import pair, sign_test
 from helpers.problems import parse
-from helpers.report import about, mean, median
-from helpers.report import names as distinct
+from helpers.report import about, mean, median, names as distinct
 from helpers.rivals import operon_search, operon_text
 from helpers.runs import Row, Store, run
 from helpers.scores import timed

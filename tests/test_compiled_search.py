@@ -12,8 +12,7 @@ from autora.skl.darts.graph.model import Model
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, resolve
 from autora.skl.darts.graph.search_space import SearchSpace
-from autora.skl.darts.search import conversion, gradient
-from autora.skl.darts.search import evaluator as evaluators
+from autora.skl.darts.search import conversion, evaluator as evaluators, gradient
 from autora.skl.darts.search.random_edits import randomly_edited
 
 PRIMITIVES = evaluators.table()

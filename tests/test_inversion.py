@@ -13,8 +13,7 @@ from autora.skl.darts.fitting.problem import Problem
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import NUMPY, SCIENCE, builtin, resolve
 from autora.skl.darts.runtime.budget import Budget
-from autora.skl.darts.search import conversion, inversion
-from autora.skl.darts.search import loop as evolve_module
+from autora.skl.darts.search import conversion, inversion, loop as evolve_module
 from autora.skl.darts.search.archive import Archive
 from autora.skl.darts.search.evaluator import Evaluator, Graphs
 from autora.skl.darts.search.loop import _Inversions, _Search, evolve

@@ -25,8 +25,7 @@ from autora.skl.darts.graph.jets import differentiate
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, Primitive, builtin, resolve
 from autora.skl.darts.runtime import disk_cache
-from autora.skl.darts.search import conversion, gradient
-from autora.skl.darts.search import evaluator as evaluators
+from autora.skl.darts.search import conversion, evaluator as evaluators, gradient
 from autora.skl.darts.search.kernels import (
     arrays,
     compilation,

@@ -187,5 +187,5 @@ def test_public_names_exist_and_are_documented(name: str) -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+    with pytest.raises(AttributeError, match="attribute Nothing"):
         _ = package.Nothing

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import sympy
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from matplotlib.mathtext import MathTextParser
 
 from autora.skl.darts import DARTSRegressor

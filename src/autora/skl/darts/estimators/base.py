@@ -22,8 +22,7 @@ from ..graph.model import Model
 from ..graph.objectives import Objective
 from ..graph.observations import Rows, canonical, mean, per_output
 from ..graph.specification import Specification
-from ..relaxation import fit as relaxed_fit
-from ..relaxation import vmapped
+from ..relaxation import fit as relaxed_fit, vmapped
 from ..relaxation.history import Observer, Trained
 from ..relaxation.preparation import Task, prepared
 from ..runtime.checkpoint import Checkpoints

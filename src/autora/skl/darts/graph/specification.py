@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from .objectives import Objective
 from .primitives import Primitive
 from .search_space import SearchSpace
+
+
+class DARTSType(StrEnum):
+    """How the choice of a primitive is relaxed."""
+
+    ORIGINAL = "original"  #: softmax over primitives, arXiv 1806.09055
+    FAIR = "fair"  #: one sigmoid per primitive, arXiv 1911.12126
 
 
 class Specification(NamedTuple):

@@ -10,9 +10,10 @@ import contextlib
 import hashlib
 import os
 import stat
-import sys
 import zlib
 from pathlib import Path
+
+import platformdirs
 
 from .files import prune, replaced
 
@@ -34,15 +35,9 @@ def _base() -> Path | None:
         return None
     if chosen.lower() not in _DEFAULT:
         return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME", "")
-        # The XDG specification: relative paths are invalid and ignored.
-        base = base if os.path.isabs(base) else "~/.cache"
-    return Path(base).expanduser()
+    # Windows would put it into a folder of the author's name.
+    path = platformdirs.user_cache_path(_FOLDER, appauthor=False)
+    return path.parent if path.is_absolute() else None  # relative: no home
 
 
 def _is_private(folder: Path) -> bool:

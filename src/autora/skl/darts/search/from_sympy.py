@@ -23,8 +23,7 @@ from ..equations.simplification import (
 )
 from ..equations.symbolic import substituted, symbols
 from ..graph.model import Edge, Model
-from ..graph.primitives import builtin
-from ..graph.primitives import power as named_power
+from ..graph.primitives import builtin, power as named_power
 from ..graph.search_space import SearchSpace
 from ..selection.criteria import complexity
 from .conversion import SpaceBounds

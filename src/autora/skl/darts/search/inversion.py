@@ -17,8 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..graph.observations import mean, spread
-from ..graph.primitives import Inverse, Primitive
-from ..graph.primitives import power as named_power
+from ..graph.primitives import Inverse, Primitive, power as named_power
 from ..selection.criteria import EXACT
 from .evaluator import Evaluator, Graphs, Units
 from .power_factors import power_factors

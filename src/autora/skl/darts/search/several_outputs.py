@@ -24,8 +24,14 @@ from ..graph.observations import mean, spread
 from ..graph.search_space import SearchSpace
 from ..runtime.budget import Budget
 from ..runtime.restarts import Restarts
-from ..selection.candidates import Candidate, Setting, build, random_coefs, slope_units
-from ..selection.candidates import refit as refit_from_starts
+from ..selection.candidates import (
+    Candidate,
+    Setting,
+    build,
+    random_coefs,
+    refit as refit_from_starts,
+    slope_units,
+)
 from ..selection.criteria import complexity
 from ..selection.table import constant
 from .assembly import Part, assembled, space_for, whole, with_canonical_signs
@@ -40,8 +46,7 @@ from .forward_selection import (
     without_common_scores,
 )
 from .parallel import Search, SearchStatus
-from .single_output import Found
-from .single_output import explore as search_one
+from .single_output import Found, explore as search_one
 
 #: Rows on which what was found is compared; the best are refitted on all.
 MOST_ROWS = 1000

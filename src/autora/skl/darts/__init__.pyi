@@ -1,0 +1,27 @@
+from .estimators.classifier import DARTSClassifier as DARTSClassifier
+from .estimators.diagnostics import (
+    DataWarning as DataWarning,
+    DomainWarning as DomainWarning,
+)
+from .estimators.registration import register_primitive as register_primitive
+from .estimators.regressor import DARTSRegressor as DARTSRegressor
+from .graph.elementary import Inverse as Inverse
+from .graph.primitives import (
+    PRIMITIVES as PRIMITIVES,
+    SCIENCE as SCIENCE,
+    Primitive as Primitive,
+    known_primitives as known_primitives,
+)
+from .graph.specification import DARTSType as DARTSType
+from .persistence.fields import ModelFileError as ModelFileError
+from .plotting.animation import SearchAnimation as SearchAnimation
+from .plotting.fit_displays import (
+    FitDisplay as FitDisplay,
+    ResidualDisplay as ResidualDisplay,
+)
+from .plotting.monitor import DARTSExecutionMonitor as DARTSExecutionMonitor
+from .plotting.search_displays import (
+    ArchitectureDisplay as ArchitectureDisplay,
+    EquationsDisplay as EquationsDisplay,
+    HistoryDisplay as HistoryDisplay,
+)
