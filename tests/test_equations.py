@@ -13,15 +13,10 @@ import sympy
 from autora.skl.darts import DARTSRegressor
 from autora.skl.darts.equations.simplification import simplified
 from autora.skl.darts.equations.symbolic import expressions
+from autora.skl.darts.graph.elementary import NUMPY
 from autora.skl.darts.graph.model import Edge, Model
 from autora.skl.darts.graph.objectives import OBJECTIVES
-from autora.skl.darts.graph.primitives import (
-    _BUILT_IN,
-    NUMPY,
-    SCIENCE,
-    known_primitives,
-    resolve,
-)
+from autora.skl.darts.graph.primitives import _BUILT_IN, SCIENCE, known_primitives, resolve
 from autora.skl.darts.graph.search_space import SearchSpace
 from hand_built import estimator_of
 

@@ -10,8 +10,9 @@ import pytest
 
 from autora.skl.darts import DARTSRegressor
 from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph.elementary import NUMPY
 from autora.skl.darts.graph.objectives import OBJECTIVES
-from autora.skl.darts.graph.primitives import NUMPY, SCIENCE, builtin, resolve
+from autora.skl.darts.graph.primitives import SCIENCE, builtin, resolve
 from autora.skl.darts.runtime.budget import Budget
 from autora.skl.darts.search import conversion, inversion, loop as evolve_module
 from autora.skl.darts.search.archive import Archive

@@ -15,9 +15,10 @@ import pytest
 from autora.skl.darts import DARTSClassifier, DARTSRegressor, Primitive, register_primitive
 from autora.skl.darts.estimators.diagnostics import DataWarning
 from autora.skl.darts.fitting.problem import Problem
+from autora.skl.darts.graph.elementary import NUMPY
 from autora.skl.darts.graph.model import Model, same_equation
 from autora.skl.darts.graph.objectives import OBJECTIVES
-from autora.skl.darts.graph.primitives import NUMPY, resolve
+from autora.skl.darts.graph.primitives import resolve
 from autora.skl.darts.graph.search_space import SearchSpace
 from autora.skl.darts.relaxation import fit
 from autora.skl.darts.search.kernels import graphs

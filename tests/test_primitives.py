@@ -22,12 +22,12 @@ from autora.skl.darts import (
     register_primitive,
 )
 from autora.skl.darts.equations.symbolic import SYMPY
+from autora.skl.darts.graph.elementary import NUMPY
 from autora.skl.darts.graph.jax_functions import JAX, SINGLE
 from autora.skl.darts.graph.jets import differentiate
 from autora.skl.darts.graph.primitives import (
     _BUILT_IN,
     ARGUMENTS,
-    NUMPY,
     SCIENCE,
     lookup,
     resolve,

@@ -19,9 +19,10 @@ from matplotlib.mathtext import MathTextParser
 from autora.skl.darts import DARTSRegressor
 from autora.skl.darts.fitting.problem import Problem
 from autora.skl.darts.fitting.refit import levenberg_marquardt
+from autora.skl.darts.graph.elementary import NUMPY
 from autora.skl.darts.graph.model import Model
 from autora.skl.darts.graph.objectives import OBJECTIVES
-from autora.skl.darts.graph.primitives import NUMPY, builtin, resolve
+from autora.skl.darts.graph.primitives import builtin, resolve
 from autora.skl.darts.graph.search_space import SearchSpace
 from hand_built import estimator_of
 

@@ -15,7 +15,7 @@ from autora.skl.darts.fitting.refit import (
     without_steep_slopes,
     without_traces,
 )
-from autora.skl.darts.graph import objectives
+from autora.skl.darts.graph.elementary import NUMPY
 from autora.skl.darts.graph.jax_functions import JAX
 from autora.skl.darts.graph.model import Model
 from autora.skl.darts.graph.objectives import OBJECTIVES, Objective
@@ -91,7 +91,7 @@ def parameters(model: Model, problem: Problem) -> np.ndarray:
 def loss_of(problem: Problem, model: Model) -> float:
     with np.errstate(all="ignore"):
         eta = model.eta(problem.x)
-        losses = model.objective.loss(objectives.NUMPY, eta, problem.y)
+        losses = model.objective.loss(NUMPY, eta, problem.y)
     return float(np.average(losses, weights=problem.weight))
 
 
@@ -185,12 +185,12 @@ def test_slopes(kind: str, n_outputs: int) -> None:
     eta = rng.normal(scale=2, size=(15, n_outputs))
     y = targets_for(rng, kind, eta.shape)
     objective: Objective = OBJECTIVES[kind]
-    slopes, curvature = objective.slopes(objectives.NUMPY, eta, y)
+    slopes, curvature = objective.slopes(NUMPY, eta, y)
     numeric = np.empty_like(eta)
     for q in range(n_outputs):
         step = 1e-6 * np.eye(n_outputs)[q]
-        up = objective.loss(objectives.NUMPY, eta + step, y)
-        numeric[:, q] = (up - objective.loss(objectives.NUMPY, eta - step, y)) / 2e-6
+        up = objective.loss(NUMPY, eta + step, y)
+        numeric[:, q] = (up - objective.loss(NUMPY, eta - step, y)) / 2e-6
     np.testing.assert_allclose(slopes, numeric, rtol=1e-5, atol=1e-8)
     by_jax = jax.grad(lambda e: objective.loss(JAX, e, y).sum())(eta)
     np.testing.assert_allclose(slopes, by_jax, rtol=1e-4, atol=1e-5)
@@ -203,9 +203,9 @@ def test_curvature_is_the_second_derivative(kind: str) -> None:
     rng = np.random.default_rng(0)
     eta, y = rng.normal(size=(20, 1)), np.round(rng.random((20, 1)))
     objective = OBJECTIVES[kind]
-    curvature = objective.slopes(objectives.NUMPY, eta, y)[1]
-    up = objective.slopes(objectives.NUMPY, eta + 1e-6, y)[0]
-    down = objective.slopes(objectives.NUMPY, eta - 1e-6, y)[0]
+    curvature = objective.slopes(NUMPY, eta, y)[1]
+    up = objective.slopes(NUMPY, eta + 1e-6, y)[0]
+    down = objective.slopes(NUMPY, eta - 1e-6, y)[0]
     np.testing.assert_allclose(curvature, (up - down) / 2e-6, rtol=1e-6)
 
 
@@ -241,7 +241,7 @@ def test_other_objectives_reach_a_stationary_point(kind: str) -> None:
     )  # fmt: skip
     x = rng.normal(size=(60, 2))
     noisy = 2 * start.eta(x) + rng.normal(size=(60, 2))
-    y = OBJECTIVES[kind].link(objectives.NUMPY, noisy)
+    y = OBJECTIVES[kind].link(NUMPY, noisy)
     y = np.round(y) if kind == "probability_sample" else y
     problem = Problem(x, y, np.ones(60))
     fit = levenberg_marquardt(problem, start, 300)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..graph.elementary import NUMPY
 from ..graph.model import Model
-from ..graph.primitives import NUMPY
 from .printing import text, with_known_numbers
 from .simplification import factored, simplified, values, without_traces
 from .symbolic import (

@@ -13,8 +13,9 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from ..graph.elementary import NUMPY
 from ..graph.model import Model
-from ..graph.objectives import NUMPY, OBJECTIVES, Objective
+from ..graph.objectives import OBJECTIVES, Objective
 from ..graph.observations import canonical, checked_weights
 from ..graph.primitives import Primitive
 from ..graph.specification import Specification

@@ -19,10 +19,10 @@ from ..equations.simplification import values
 from ..equations.symbolic import SYMPY, floats, symbols
 from ..graph import primitives
 from ..graph.codegen import loops, traced
-from ..graph.elementary import usable
+from ..graph.elementary import NUMPY, usable
 from ..graph.jax_functions import JAX, SINGLE
 from ..graph.jets import differentiate
-from ..graph.primitives import ARGUMENTS, NUMPY, PARAM_KINDS, Primitive
+from ..graph.primitives import ARGUMENTS, PARAM_KINDS, Primitive
 
 _ALLOWED = (
     "use only + - * / **, abs(), numbers and the functions of its first argument m: "

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..graph import objectives
+from ..graph.elementary import NUMPY
 from ..graph.model import Model
 from ..graph.objectives import Objective
 
@@ -81,5 +81,5 @@ def thinned(problem: Problem, most: int, rng: np.random.Generator) -> Problem:
 def mean_loss(model: Model, problem: Problem) -> float:
     """Weighted mean loss of a model."""
     with np.errstate(all="ignore"):
-        losses = model.objective.loss(objectives.NUMPY, model.eta(problem.x), problem.y)
+        losses = model.objective.loss(NUMPY, model.eta(problem.x), problem.y)
         return float(np.average(losses, weights=problem.weight))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..graph import objectives
+from ..graph.elementary import NUMPY
 from ..graph.model import Model
 from ..graph.objectives import Objective
 from .derivatives import Place, columns, latent_nodes, of_edges, values, with_values
@@ -140,7 +140,7 @@ def _linearised_block(problem: Problem, model: Model, total: float) -> _Point | 
         if closed and len(jacobian):
             jacobian = _project(problem, nodes, jacobian)
         eta = nodes.T @ model.readout + model.bias
-        losses = objective.loss(objectives.NUMPY, eta, problem.y)
+        losses = objective.loss(NUMPY, eta, problem.y)
         loss = float((losses * problem.weight).sum() / total)
         if not (np.isfinite(loss) and np.isfinite(jacobian).all()):
             return None
@@ -157,7 +157,7 @@ def normal_equations(
     weight: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gauss–Newton matrix and gradient of the losses, weighted by (n, 1)."""
-    slope, curvature = objective.slopes(objectives.NUMPY, eta, y)
+    slope, curvature = objective.slopes(NUMPY, eta, y)
     flat = jacobian.reshape(len(jacobian), eta.size)
     matrix = (flat * (curvature * weight).ravel()) @ flat.T
     if objective.competing:

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from . import objectives
+from .elementary import NUMPY
 from .objectives import Objective
-from .primitives import NUMPY, Primitive
+from .primitives import Primitive
 from .search_space import SearchSpace
 
 
@@ -220,7 +220,7 @@ class Model:
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Predictions of shape (n, outputs); not finite outside the equation's domain."""
         with np.errstate(all="ignore"):
-            return self.objective.link(objectives.NUMPY, self.eta(x))
+            return self.objective.link(NUMPY, self.eta(x))
 
 
 def in_degrees(model: Model) -> list[int]:

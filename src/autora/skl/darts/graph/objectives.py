@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from .elementary import NUMPY as NUMPY
-
 
 @dataclass(frozen=True)
 class Objective:

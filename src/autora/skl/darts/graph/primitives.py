@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .elementary import ELEMENTARY, NUMPY as NUMPY, Elementary, Inverse, everywhere
+from .elementary import ELEMENTARY, Elementary, Inverse, everywhere
 
 #: What a coefficient does in a formula; this decides where its search starts.
 PARAM_KINDS = ("slope", "shift", "shape")

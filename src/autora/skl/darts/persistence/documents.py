@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..fitting.coefficients import Place, values
+from ..graph.elementary import NUMPY
 from ..graph.model import Model
 from ..graph.objectives import OBJECTIVES, Objective
-from ..graph.primitives import NUMPY, Primitive, builtin, known_primitives, lookup
+from ..graph.primitives import Primitive, builtin, known_primitives, lookup
 from ..graph.search_space import AGGREGATIONS, SearchSpace
 from ..graph.specification import Specification
 from ..selection.pareto import Row

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..fitting.coefficients import largest_coefficients
-from ..graph import objectives
+from ..graph.elementary import NUMPY
 from ..graph.objectives import Objective
 from ..graph.observations import typical_size
-from ..graph.primitives import NUMPY, Primitive, builtin
+from ..graph.primitives import Primitive, builtin
 from ..selection import criteria
 from ..selection.criteria import Evidence
 from .kernels.arrays import Data, Graph, Limits, Rules
@@ -284,7 +284,7 @@ class Evaluator:
         """Errors of a single graph, shape (n,); not finite where it is not."""
         with np.errstate(all="ignore"):
             eta = graph.w[0, 0] + graph.w[0, 1:] @ self.values(graph)[1]
-            return self.y - self.objective.link(objectives.NUMPY, eta + self.offset)
+            return self.y - self.objective.link(NUMPY, eta + self.offset)
 
     def apply(self, graphs: Graphs, edits: Edits) -> None:
         """Apply one edit to every graph, in place; a void edit leaves key 0."""

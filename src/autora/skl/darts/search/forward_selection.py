@@ -13,9 +13,8 @@ import numpy as np
 
 from ..fitting.problem import Problem
 from ..fitting.refit import levenberg_marquardt, without_steep_slopes
-from ..graph import objectives
+from ..graph.elementary import NUMPY
 from ..graph.model import Model
-from ..graph.primitives import NUMPY
 from ..selection.candidates import Candidate, eliminated
 from ..selection.criteria import complexity_of, evidence, judged
 from .assembly import Part, assembled, space_for, whole
@@ -69,7 +68,7 @@ def _gains(
     """Predicted fall of −2 log-likelihood and read-out weight, (columns, outputs)."""
     objective = current.fit.model.objective
     eta = current.fit.model.eta(problem.x)
-    slope, curvature = objective.slopes(objectives.NUMPY, eta, problem.y)
+    slope, curvature = objective.slopes(NUMPY, eta, problem.y)
     gains, weights = np.zeros((2, len(columns), problem.y.shape[1]))
     for q in range(problem.y.shape[1]):
         h = problem.weight * np.maximum(curvature[:, q], 1e-12)
