@@ -7,7 +7,8 @@ of them; edges are numbered node by node, sources ascending, parallel copies adj
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,6 +26,11 @@ def check_aggregations(names: Sequence[str]) -> None:
             f"aggregations must name one or both of {AGGREGATIONS}, each once, "
             f"got {names!r}"
         )
+
+
+def most_parallel(ends: Iterable[tuple[int, ...]]) -> int:
+    """The largest number of edges with the same ends, a source and a target; at least 1."""
+    return max(Counter(ends).values(), default=1)
 
 
 @dataclass(frozen=True)

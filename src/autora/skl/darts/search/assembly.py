@@ -9,7 +9,7 @@ import numpy as np
 
 from ..graph.model import Edge, Model
 from ..graph.objectives import Objective
-from ..graph.search_space import SearchSpace
+from ..graph.search_space import SearchSpace, most_parallel
 
 
 class Part(NamedTuple):
@@ -83,10 +83,8 @@ def space_for(
     groups: Sequence[Sequence[Part]], like: SearchSpace, n_outputs: int
 ) -> SearchSpace:
     """The smallest space in which every group can be assembled."""
-    most = 1
-    for part in {id(p.model): p for group in groups for p in group}.values():
-        pairs = [(edge.source, edge.target) for edge in part.model.edges()]
-        most = max(most, *(pairs.count(pair) for pair in set(pairs)), 1)
+    models = {id(part.model): part.model for group in groups for part in group}
+    ends = ((i, e.source, e.target) for i, model in models.items() for e in model.edges())
     return SearchSpace(
         like.n_inputs,
         max(1, *(sum(len(part.nodes) for part in group) for group in groups), 1),
@@ -94,7 +92,7 @@ def space_for(
         like.primitives,
         like.aggregations,
         like.max_in_degree,
-        most,
+        most_parallel(ends),
     )
 
 

@@ -12,7 +12,7 @@ from ..graph.model import Edge, Model
 from ..graph.objectives import Objective
 from ..graph.observations import mean, spread
 from ..graph.primitives import Primitive
-from ..graph.search_space import SearchSpace
+from ..graph.search_space import SearchSpace, most_parallel
 from ..selection import criteria
 from ..selection.criteria import TRIED
 from .evaluator import Evaluator, Graphs, Units, table
@@ -73,21 +73,13 @@ def evaluator_for(
     )
 
 
-def _copies(graphs: Graphs) -> int:
-    """Most edges from one source to one target."""
-    most = 1
-    for src, op in zip(graphs.src, graphs.op, strict=True):
-        for sources, ops in zip(src, op, strict=True):
-            used = sources[ops >= 0]
-            most = max(most, int(np.bincount(used).max(initial=1)))
-    return most
-
-
 def space_for(
     bounds: SpaceBounds, n_inputs: int, graphs: Graphs, least_in_degree: int = 1
 ) -> SearchSpace:
     """The smallest space that contains all the graphs."""
     nodes = int((graphs.op[:, :, 0] >= 0).sum(axis=1).max(initial=1))
+    edges = np.nonzero(graphs.op >= 0)
+    ends = np.stack([*edges[:2], graphs.src[edges]], axis=1)
     return SearchSpace(
         n_inputs,
         nodes,
@@ -95,7 +87,7 @@ def space_for(
         bounds.primitives,
         bounds.aggregations,
         max(bounds.max_in_degree, least_in_degree),
-        _copies(graphs),
+        most_parallel(map(tuple, ends.tolist())),
     )
 
 

@@ -23,8 +23,9 @@ from ..equations.simplification import (
 )
 from ..equations.symbolic import substituted, symbols
 from ..graph.model import Edge, Model
-from ..graph.primitives import builtin, power as named_power
-from ..graph.search_space import SearchSpace
+from ..graph.primitives import builtin
+from ..graph.primitives import power as named_power
+from ..graph.search_space import SearchSpace, most_parallel
 from ..selection.criteria import complexity
 from .conversion import SpaceBounds
 
@@ -254,20 +255,15 @@ def _model(
     bounds: SpaceBounds,
 ) -> Model:
     n_inputs, names = writer.n_inputs, [p.name for p in bounds.primitives]
-    copies = max(
-        sum(other.source == piece.source for other in pieces)
-        for _, pieces in writer.nodes
-        for piece in pieces
-    )
-    space = SearchSpace(
-        n_inputs, len(writer.nodes), 1, bounds.primitives, bounds.aggregations,
-        bounds.max_in_degree, copies,
-    )  # fmt: skip
     edges = [
         Edge(piece.source, k, bounds.primitives[names.index(piece.name)], piece.coefs)
         for k, (_, pieces) in enumerate(writer.nodes)
         for piece in pieces
     ]
+    space = SearchSpace(
+        n_inputs, len(writer.nodes), 1, bounds.primitives, bounds.aggregations,
+        bounds.max_in_degree, most_parallel((edge.source, edge.target) for edge in edges),
+    )  # fmt: skip
     readout, shift = np.zeros((space.n_nodes, 1)), np.array([bias])
     readout[list(weights), 0] = list(weights.values())
     kinds = [bounds.aggregations.index(a) if len(p) > 1 else 0 for a, p in writer.nodes]
