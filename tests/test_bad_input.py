@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from autora.skl.darts import DARTSRegressor, known_primitives
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.selection import SELECTIONS
 
 X = np.random.default_rng(0).uniform(size=(20, 2))
 Y = X @ [1.0, 2.0]
@@ -155,6 +158,16 @@ def test_every_parameter_with_a_range_is_in_the_table() -> None:
     unchecked = {"primitives", "random_state", "verbose"}
     names = {name for name, *_ in PARAMETERS}
     assert names == set(DARTSRegressor().get_params()) - unchecked
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"), [("model_selection", SELECTIONS), ("output_type", OBJECTIVES)]
+)
+def test_allowed_words_are_listed_in_one_order(name: str, allowed: Iterable[str]) -> None:
+    """A set of strings has another order in every process."""
+    with pytest.raises(ValueError, match="must be a str among") as caught:
+        DARTSRegressor(**{name: "elbow"}).fit(X, Y)
+    assert f"{{{str(sorted(allowed))[1:-1]}}}" in str(caught.value)
 
 
 @pytest.mark.parametrize(

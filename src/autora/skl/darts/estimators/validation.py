@@ -28,20 +28,27 @@ class _Number(Interval):
         return not isinstance(val, bool) and super().is_satisfied_by(val)
 
 
+class _Words(StrOptions):
+    """Strings; messages list them alphabetically, while a set has no order to rely on."""
+
+    def __str__(self) -> str:
+        return f"a str among {{{', '.join(map(repr, sorted(self.options)))}}}"
+
+
 _COUNT = _Number(Integral, 0, None, closed="left")
 _POSITIVE_COUNT = _Number(Integral, 1, None, closed="left")
 _RATE = _Number(Real, 0, None, closed="left")
 _POSITIVE = _Number(Real, 0, None, closed="neither")
 _FRACTION = _Number(Real, 0, 1, closed="left")
-_AUTO = StrOptions({"auto"})
+_AUTO = _Words({"auto"})
 
 #: What every parameter may be, as scikit-learn writes it.
 _CONSTRAINTS: dict[str, list[Any]] = {
     "batch_size": [_AUTO, None, _POSITIVE_COUNT],
     "num_graph_nodes": [_AUTO, _POSITIVE_COUNT],
-    "output_type": [StrOptions(set(OBJECTIVES))],
+    "output_type": [_Words(set(OBJECTIVES))],
     "classifier_weight_decay": [_RATE],
-    "darts_type": [StrOptions({"original", "fair"})],
+    "darts_type": [_Words({"original", "fair"})],
     "init_weights_function": [callable, None],
     "param_updates_per_epoch": [_COUNT],
     "param_updates_for_sampled_model": [_COUNT],
@@ -62,7 +69,7 @@ _CONSTRAINTS: dict[str, list[Any]] = {
     "train_classifier_coefficients": [_AUTO, "boolean"],
     "train_classifier_bias": [_AUTO, "boolean"],
     "execution_monitor": [callable, None],
-    "sampling_strategy": [StrOptions({"max", "sample"})],
+    "sampling_strategy": [_Words({"max", "sample"})],
     "aggregations": [_AUTO, "array-like"],
     "max_in_degree": [None, _POSITIVE_COUNT],
     "n_candidates": [_AUTO, _COUNT],
@@ -70,9 +77,9 @@ _CONSTRAINTS: dict[str, list[Any]] = {
     "n_jobs": [None, _POSITIVE_COUNT, _Number(Integral, None, 0, closed="neither")],
     "max_time": [None, _POSITIVE],
     "checkpoint": [None, str, os.PathLike],
-    "model_selection": [StrOptions(set(SELECTIONS)), callable],
+    "model_selection": [_Words(set(SELECTIONS)), callable],
     "tolerance": [_AUTO, _FRACTION],
-    "round_coefficients": [StrOptions({"auto", "exact"}), "boolean"],
+    "round_coefficients": [_Words({"auto", "exact"}), "boolean"],
     "validation_fraction": [_FRACTION],
     "unrolled": ["boolean"],
     "precondition": ["boolean"],
