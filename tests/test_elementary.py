@@ -49,7 +49,7 @@ def test_slopes_are_derivatives(name: str) -> None:
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_facts(name: str) -> None:
-    """Domain, parity, period and inverse are true, and none that holds is left out."""
+    """Domain, parity, period and inverses are true, and none that holds is left out."""
     function, value = ELEMENTARY[name], getattr(NUMPY, name)
     one = len(function.slopes) == 1
     args, both = arguments(function), X if one else arguments(function)[0]
@@ -60,6 +60,9 @@ def test_facts(name: str) -> None:
         if one:
             here, there = value(both), value(-both)
             assert function.parity == np.allclose(here, there) - np.allclose(-here, there)
+            inner = [n for n in ELEMENTWISE if len(ELEMENTARY[n].slopes) == 1]
+            undone = [n for n in inner if np.allclose(value(getattr(NUMPY, n)(X)), X)]
+            assert undone == [function.undoes] * (function.undoes != "")
     if function.period is not None:
         np.testing.assert_allclose(value(X + function.period), value(X), atol=1e-12)
         for part in (2, 3):

@@ -39,10 +39,10 @@ def searched(evaluator: Evaluator, candidates: int) -> Archive:
 
 
 def bases(evaluator: Evaluator) -> list[str]:
-    return [there.outer.base for there in inversion.undone(evaluator)]
+    return [there.outer.plain.name for there in inversion.undone(evaluator)]
 
 
-OUTER = {o.base: o.inverse for o in inversion.outer_functions(builtin())}
+OUTER = {o.plain.name: o.inverse for o in inversion.outer_functions(builtin())}
 
 
 def apply(base: str, value: np.ndarray) -> np.ndarray:
@@ -103,7 +103,7 @@ def test_what_comes_back_is_the_function_of_what_was_found(base: str, sign: int)
     if base == "logistic" and sign < 0:
         pytest.skip("not undone there")
     evaluator = evaluator_of(sign * apply(base, INSIDE))
-    there = next(u for u in inversion.undone(evaluator) if u.outer.base == base)
+    there = next(u for u in inversion.undone(evaluator) if u.outer.plain.name == base)
     archive = searched(there.evaluator, 900)
     graphs = archive.graphs
     back = inversion.put_back(evaluator, there, graphs)

@@ -138,7 +138,7 @@ def test_a_name_that_is_registered_again(own_table: Any) -> None:
         ({"base": "add"}, "is not base='add' of x"),
         ({"argument": "scaled"}, "needs params that begin with"),
         ({"argument": "scaled", "params": ("slope",)}, "is not base='own_cube' of a"),
-        ({"base": "power"}, "has 1 coefficients, but 0 are left"),
+        ({"base": "power"}, r"params must be \('exponent',\), got \(\)"),
         ({"base": "unheard"}, "unknown primitive 'unheard'"),
     ],
 )

@@ -22,18 +22,27 @@ from autora.skl.darts import (
     register_primitive,
 )
 from autora.skl.darts.equations.symbolic import SYMPY
+from autora.skl.darts.fitting.coefficients import largest_coefficients
+from autora.skl.darts.fitting.problem import Problem
 from autora.skl.darts.graph.elementary import NUMPY
 from autora.skl.darts.graph.jax_functions import JAX, SINGLE
 from autora.skl.darts.graph.jets import differentiate
+from autora.skl.darts.graph.model import Edge
+from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import (
     _BUILT_IN,
     ARGUMENTS,
+    POWER,
     SCIENCE,
+    forms,
     lookup,
+    monomial,
     resolve,
     variants,
 )
+from autora.skl.darts.search.conversion import SpaceBounds, evaluator_for
 from autora.skl.darts.search.inversion import outer_functions
+from autora.skl.darts.selection.criteria import complexity_of
 
 EVERYWHERE = np.linspace(-2, 2, 40)  # neither 0 nor a kink of relu(1.3·x + 0.4)
 POSITIVE = np.linspace(0.05, 3, 40)
@@ -183,6 +192,30 @@ def test_variant_is_the_plain_function_of_its_argument(name: str) -> None:
 
 def names(records: tuple[Primitive, ...]) -> list[str]:
     return [record.name for record in records]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "none"])
+def test_what_the_values_say_of_a_function(name: str) -> None:
+    """Straight lines, multiples of powers and exponentials are known as such, no others."""
+    primitive, x = lookup(name), np.linspace(0.3, 2, 9)
+    y, further, twice = (closed_form(name, u) for u in (x, x + 1, 2 * x))
+    assert primitive.straight == (np.allclose(np.diff(y, 2), 0) and "relu" not in name)
+    constant = np.ptp(further / y) < 1e-9
+    assert primitive.exponential == (constant and not np.isclose(further / y, 1)[0])
+    if primitive.exponent is not None:
+        np.testing.assert_allclose(y, primitive.factor * x**primitive.exponent)
+        assert monomial(primitive.exponent, primitive.factor) is primitive
+    elif not primitive.params and "relu" not in name:
+        assert np.ptp(np.log(np.abs(twice / y))) > 1e-6
+
+
+def test_forms_of_a_vocabulary() -> None:
+    vocabulary = resolve(["none", "mult", "exp", "linear_exp", "subtract", "shift"])
+    x, opposite = (forms(monomial(1.0, sign), vocabulary) for sign in (1.0, -1.0))
+    assert {a: p.name for a, p in x.items()} == {"scaled": "mult", "shifted": "shift"}
+    assert {a: p.name for a, p in opposite.items()} == {"plain": "subtract"}
+    assert list(forms(lookup("exp"), vocabulary)) == ["plain", "linear"]
+    assert forms(monomial(-1.0), vocabulary) == forms(monomial(7.0), vocabulary) == {}
 
 
 def test_variants_of_a_function() -> None:
@@ -434,16 +467,56 @@ def test_facts_of_an_own_function_are_tried() -> None:
     """What a record says beside its formula is used by the search, so it must be true."""
     even = {"formula": lambda m, x: m.cos(x) + x, "even": True}
     power = {"formula": lambda m, x: x * x * x, "exponent": 2.0}
+    multiple = {"formula": lambda m, x: 3 * x, "exponent": 1.0, "factor": 2.0}
     wave = {"formula": lambda m, x: m.sin(x) + x, "period": 2 * np.pi}
     undone = {"formula": lambda m, x: x * x * x, "inverse": Inverse(np.sqrt, np.square)}
     for facts, message in (
         (even, "says even=True"),
         (power, "says exponent=2.0"),
+        (multiple, "says exponent=1.0, factor=2.0"),
         (wave, "says period=6.28"),
         (undone, "the inverse of 'own_fact' does not undo it"),
     ):
         with pytest.raises(ValueError, match=message):
             register_primitive(Primitive("own_fact", **facts))
+
+
+def test_an_own_multiple_of_x_is_a_straight_line() -> None:
+    """Edges that bend count for half a coefficient more."""
+    facts: dict[str, Any]
+    for name, facts, cost in (
+        ("own_bend", {}, 1.0),
+        ("own_line", {"exponent": 1.0, "factor": 3.0}, 0.5),
+    ):
+        own = register_primitive(Primitive(name, lambda m, x: 3 * x, **facts))
+        assert complexity_of([Edge(0, 0, own, ())]) == cost
+
+
+def test_variants_keep_the_kinds_of_their_base() -> None:
+    kinds = "shift", "shape"
+    own = Primitive(
+        "own_power", lambda m, x, b, a: m.power(x + b, a), kinds, base="power",
+        argument="shifted",
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"params must be \('shift', 'exponent'\)"):
+        register_primitive(own)
+
+
+def test_an_own_exponent_is_one_like_any_other() -> None:
+    """It starts, and ends, where the exponent of the built-in power does."""
+    formula = POWER.formula
+    free, one = (Primitive(f"own_{k}", formula, (k,)) for k in ("exponent", "shape"))
+    problem = Problem(np.ones((9, 1)), np.ones((9, 1)), np.ones(9), True, True)
+    evaluator = evaluator_for(SpaceBounds((POWER, free, one)), problem, OBJECTIVES["real"])
+    starts, limits = (
+        [by(p) for p in (POWER, free, one)]
+        for by in (
+            lambda p: evaluator.starting_places[evaluator.primitives.index(p), 0],
+            lambda p: largest_coefficients(p, 1.0)[0],
+        )
+    )
+    for found in (starts, limits):
+        assert found[0] == found[1] != found[2]
 
 
 def test_an_own_function_is_undone_by_the_search() -> None:
@@ -456,6 +529,6 @@ def test_an_own_function_is_undone_by_the_search() -> None:
     y = np.cbrt(x[:, 0] + x[:, 1] ** 2)
     vocabulary = ["none", "add", "mult", "square", "linear", "own_cube_root"]
     known = outer_functions(resolve(vocabulary))
-    assert [outer.base for outer in known] == ["own_cube_root"]
+    assert [outer.plain.name for outer in known] == ["own_cube_root"]
     model = DARTSRegressor(random_state=0, primitives=vocabulary, n_candidates=5000)
     assert model.fit(x, y).score(x, y) > 1 - 1e-12

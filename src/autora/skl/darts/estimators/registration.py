@@ -134,8 +134,11 @@ def _check_facts(primitive: Primitive, x: np.ndarray, coefs: np.ndarray) -> None
     value = np.asarray(primitive(NUMPY, x, *coefs), float)
     if primitive.even and not np.allclose(primitive(NUMPY, -x, *coefs), value):
         raise ValueError(f"{name!r} says even=True, but is not the same at -x and x")
-    if primitive.exponent is not None and not np.allclose(value, x**primitive.exponent):
-        raise ValueError(f"{name!r} says exponent={primitive.exponent}, but is not that")
+    power, factor = primitive.exponent, primitive.factor
+    if power is not None and not np.allclose(value, factor * x**power):
+        raise ValueError(
+            f"{name!r} says exponent={power}, factor={factor}, but is not that"
+        )
     if primitive.argument != "plain":
         return
     period = primitive.period
@@ -211,10 +214,11 @@ def _check_base(primitive: Primitive, x: np.ndarray, coefs: np.ndarray) -> None:
         expected = primitive(NUMPY, a * x + b, *neutral, *rest)
     else:
         base = primitives.lookup(primitive.base)
-        if base.n_params != len(rest):
+        if base.params != primitive.params[len(kinds) :]:
             raise ValueError(
-                f"base={base.name!r} of {primitive.name!r} has {base.n_params} "
-                f"coefficients, but {len(rest)} are left of {primitive.params}"
+                f"base={base.name!r} of {primitive.name!r} has the coefficients "
+                f"{base.params}: params must be {kinds + base.params}, got "
+                f"{primitive.params}"
             )
         expected = base(NUMPY, a * x + b, *rest)
     if not np.allclose(found, expected, _DOUBLE, _DOUBLE, equal_nan=True):

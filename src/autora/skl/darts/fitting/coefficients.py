@@ -31,6 +31,8 @@ from .refit import blocks, normal_equations
 LARGEST = 1e6
 #: The same of an exponential, whose values then span more than a hundred powers of ten.
 _LARGEST_EXPONENT = 200.0
+#: Exponents beyond which a power means nothing.
+_LARGEST_POWER = 100.0
 
 
 def places(model: Model, problem: Problem) -> list[Place]:
@@ -105,11 +107,14 @@ def largest_coefficients(primitive: Primitive, size: float) -> np.ndarray:
 
     ``size`` is that of its source.
     """
-    slope = (_LARGEST_EXPONENT if primitive.base == "exp" else LARGEST) / size
     with np.errstate(all="ignore"):
         free = LARGEST * max(1.0, float(np.float64(size) ** -2))
-    exponent = 100.0 if primitive.base == "power" else free
-    limits = {"slope": slope, "shift": LARGEST * max(1.0, size), "shape": exponent}
+    limits = {
+        "slope": (_LARGEST_EXPONENT if primitive.exponential else LARGEST) / size,
+        "shift": LARGEST * max(1.0, size),
+        "shape": free,
+        "exponent": _LARGEST_POWER,
+    }
     return np.array([limits[kind] for kind in primitive.params])
 
 

@@ -101,6 +101,8 @@ class Elementary:
         1 where f(−x) = f(x), −1 where f(−x) = −f(x).
     period : float, default=None
     inverse : Inverse, default=None
+    undoes : str, default=""
+        Name of the function whose inverse it is.
     argument : callable, default=None
         What `argument_of` is where SymPy has no class for the function.
     """
@@ -123,6 +125,7 @@ class Elementary:
     parity: int = 0
     period: float | None = None
     inverse: Inverse | None = None
+    undoes: str = ""
     argument: Callable[[Any], Any] | None = None
 
     @property
@@ -318,6 +321,7 @@ _FUNCTIONS = (
         compiled="logarithm({})",
         loops={"logarithm": np.log},
         domain=lambda x: x > 0,
+        undoes="exp",
     ),
     Elementary(
         "sqrt",

@@ -17,7 +17,7 @@ import numpy as np
 from .elementary import ELEMENTARY, Elementary, Inverse, everywhere
 
 #: What a coefficient does in a formula; this decides where its search starts.
-PARAM_KINDS = ("slope", "shift", "shape")
+PARAM_KINDS = ("slope", "shift", "shape", "exponent")
 
 #: What a variant of a function applies it to, and the coefficients that this takes.
 ARGUMENTS: dict[str, tuple[str, ...]] = {
@@ -43,7 +43,7 @@ class Primitive:
         softplus.
     params : tuple of str, default=()
         The kind of each coefficient: ``"slope"`` starts in ±1 in units of the source,
-        ``"shift"`` in ±1, ``"shape"`` at 1.
+        ``"shift"`` in ±1, ``"shape"`` at 1, ``"exponent"`` at usual ones.
     domain : callable, default=everywhere
         ``domain(x, *coefficients)``: where the formula is defined.
     smooth : bool, default=False
@@ -55,7 +55,9 @@ class Primitive:
     even : bool, default=False
         Whether f(−x) = f(x), so that a sign of the argument does not matter.
     exponent : float, default=None
-        p where the function is x^p.
+        p where the function is c·x^p.
+    factor : float, default=1
+        c where the function is c·x^p.
     period : float, default=None
         Of the plain function; the search then tells the lowest frequency.
     inverse : Inverse, default=None
@@ -73,6 +75,7 @@ class Primitive:
     argument: str = "plain"
     even: bool = False
     exponent: float | None = None
+    factor: float = 1.0
     period: float | None = None
     inverse: Inverse | None = None
     function: Elementary | None = None
@@ -87,7 +90,13 @@ class Primitive:
     @property
     def straight(self) -> bool:
         """Whether it is a straight line in x, whatever the coefficients."""
-        return self.base in ("add", "subtract")
+        return self.plain.exponent == 1
+
+    @property
+    def exponential(self) -> bool:
+        """Whether a shift of its argument is a factor of its values."""
+        inverse = self.plain.inverse
+        return inverse is not None and inverse.absorbs_shift
 
     @property
     def plain(self) -> Primitive:
@@ -154,14 +163,17 @@ def _elementary(
     )
 
 
-_ADD = Primitive("add", lambda m, x: x, smooth=True, exponent=1.0)
+#: x itself, of which a·x, x + b and a·x + b are variants.
+IDENTITY = Primitive("add", lambda m, x: x, smooth=True, exponent=1.0)
+#: |x|^a with a fitted exponent.
+POWER = _elementary("power", params=("exponent",))
 _IDENTITIES = (
     Primitive("none", lambda m, x: 0 * x, smooth=True),
-    _ADD,
-    Primitive("subtract", lambda m, x: -x, smooth=True),
-    _of(_ADD, "scaled", "mult"),
-    _of(_ADD, "linear", "linear"),
-    _of(_ADD, "shifted", "shift"),
+    IDENTITY,
+    Primitive("subtract", lambda m, x: -x, smooth=True, exponent=1.0, factor=-1.0),
+    _of(IDENTITY, "scaled", "mult"),
+    _of(IDENTITY, "linear", "linear"),
+    _of(IDENTITY, "shifted", "shift"),
 )
 _PLAIN = {
     p.name: p
@@ -194,7 +206,7 @@ _PLAIN = {
         ),
         Primitive("square", lambda m, x: x**2, even=True, exponent=2.0),
         _elementary("sqrt", exponent=0.5),
-        _elementary("power", params=("shape",)),
+        POWER,
     )
 }
 #: The variants of every function; a scale or shift that would be redundant is left out:
@@ -275,10 +287,16 @@ def lookup(name: str | Primitive) -> Primitive:
         ) from None
 
 
-def power(exponent: float) -> str | None:
-    """Name of the built-in function x^exponent, if it has one of its own."""
-    found = (p.name for p in builtin() if p.exponent == exponent and not p.params)
-    return next(found, None)
+def monomial(exponent: float, factor: float = 1.0) -> Primitive | None:
+    """The built-in function factor · x^exponent, if there is one."""
+    wanted = exponent, factor
+    return next((p for p in builtin() if (p.exponent, p.factor) == wanted), None)
+
+
+def forms(plain: Primitive | None, vocabulary: Iterable[Primitive]) -> dict[str, Primitive]:
+    """The primitives of a vocabulary that apply a plain function, by their argument."""
+    base = None if plain is None else plain.base
+    return {p.argument: p for p in vocabulary if p.base == base}
 
 
 def variants(primitive: str | Primitive) -> tuple[Primitive, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..graph.model import Edge, Model
 from ..graph.objectives import Objective
+from ..graph.primitives import IDENTITY, forms, monomial
 from ..graph.search_space import SearchSpace, most_parallel
 
 
@@ -55,9 +56,10 @@ class Part(NamedTuple):
 def with_canonical_signs(model: Model) -> Model:
     """The same function with fewer signs: −x·y read by −w is x·y read by w."""
     space, edges = model.space, list(model.edges())
-    if not {"add", "subtract"} <= set(space.names):
+    pair = [forms(p, space.primitives) for p in (IDENTITY, monomial(1.0, -1.0))]
+    if not all("plain" in found for found in pair):
         return model
-    minus, plus = space.names.index("subtract"), space.names.index("add")
+    plus, minus = (space.primitives.index(found["plain"]) for found in pair)
     architecture, readout = model.architecture.copy(), model.readout.copy()
     for k in {edge.target for edge in edges} - {e.source - space.n_inputs for e in edges}:
         into = np.arange(space.n_edges)[space.edges_into(k)]

@@ -14,7 +14,7 @@ from ..fitting.problem import Problem, mean_loss, thinned
 from ..fitting.refit import Fit, levenberg_marquardt
 from ..graph.model import Edge, Model
 from ..graph.objectives import Objective
-from ..graph.primitives import lookup, resolve
+from ..graph.primitives import IDENTITY, forms, lookup, resolve
 from ..graph.search_space import SearchSpace
 from ..selection.candidates import Candidate
 from ..selection.criteria import judged, judged_beforehand
@@ -68,11 +68,10 @@ def lines(problem: Problem, objective: Objective, bounds: SpaceBounds) -> list[C
     and an intercept.
     """
     n_inputs, n_outputs = problem.x.shape[1], problem.y.shape[1]
-    names = {p.name for p in bounds.primitives}
-    needed = {"add"} if n_inputs == 1 else {"add", "mult"}
+    needed = {"plain"} if n_inputs == 1 else {"plain", "scaled"}
     able = problem.train_readout and problem.train_bias and "sum" in bounds.aggregations
     able = able and problem.offset is None
-    if not (able and needed <= names):
+    if not (able and needed <= forms(IDENTITY, bounds.primitives).keys()):
         return []
     widest = n_inputs if bounds.widest_line is None else bounds.widest_line
     found = []
@@ -168,14 +167,15 @@ def _graph(
     space = SearchSpace(
         n_inputs, n_outputs, n_outputs, bounds.primitives, bounds.aggregations, widest
     )
+    x = forms(IDENTITY, bounds.primitives)
     edges, readout = [], np.zeros((n_outputs, n_outputs))
     reach = np.abs(slopes) * np.ptp(problem.x, axis=0)[:, None]
     for k in np.flatnonzero(reach.max(axis=0) > 0).tolist():
         steepest = int(np.argmax(reach[:, k]))
         readout[k, k] = slopes[steepest, k]
-        edges.append(Edge(steepest, k, lookup("add"), ()))
+        edges.append(Edge(steepest, k, x["plain"], ()))
         edges += [
-            Edge(j, k, lookup("mult"), (slopes[j, k] / slopes[steepest, k],))
+            Edge(j, k, x["scaled"], (slopes[j, k] / slopes[steepest, k],))
             for j in np.flatnonzero(slopes[:, k]).tolist()
             if j != steepest
         ]

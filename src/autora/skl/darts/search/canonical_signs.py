@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .evaluator import Evaluator, Graphs
+from .kernels.arrays import DIFFERENCE, SUM
 from .random_edits import with_keys
 
 
@@ -18,10 +19,9 @@ def with_canonical_signs(evaluator: Evaluator, graphs: Graphs) -> Graphs:
     A product has none, and a sum not in all its terms, unless something that the node feeds
     needs the sign. Nodes that then only pass on are left out.
     """
-    ops = {evaluator.primitives[op].name: int(op) for op in evaluator.allowed}
-    if not {"add", "subtract"} <= set(ops) or not evaluator.train_readout:
+    plus, minus = evaluator.basic[[SUM, DIFFERENCE]].tolist()
+    if min(plus, minus) < 0 or not evaluator.train_readout:
         return graphs
-    plus, minus = ops["add"], ops["subtract"]
     graphs, changed = graphs.take(np.arange(len(graphs))), np.zeros(len(graphs), bool)
     for i in np.flatnonzero((graphs.op == minus).any(axis=(1, 2))).tolist():
         for k in range(evaluator.n_nodes):

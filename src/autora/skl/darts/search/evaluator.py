@@ -17,7 +17,7 @@ from ..fitting.coefficients import largest_coefficients
 from ..graph.elementary import NUMPY
 from ..graph.objectives import Objective
 from ..graph.observations import typical_size
-from ..graph.primitives import Primitive, builtin
+from ..graph.primitives import ARGUMENTS, IDENTITY, Primitive, builtin, forms, monomial
 from ..selection import criteria
 from ..selection.criteria import Evidence
 from .kernels.arrays import Data, Graph, Limits, Rules
@@ -159,9 +159,9 @@ class Evaluator:
 
     @cached_property
     def base(self) -> np.ndarray:
-        """Which of the compiled functions every primitive applies; −1 for straight ones."""
+        """Which of the compiled functions every primitive applies; −1 for x itself."""
         numbers = np.array(bases_of(self.primitives)[1])
-        return np.where([p.base == "add" for p in self.primitives], -1, numbers)
+        return np.where([p.plain == IDENTITY for p in self.primitives], -1, numbers)
 
     @cached_property
     def n_params(self) -> np.ndarray:
@@ -170,10 +170,9 @@ class Evaluator:
     @cached_property
     def form(self) -> np.ndarray:
         """Whether the argument has a slope, a shift; the number of coefficients."""
-        slope = {"scaled": (1, 0), "shifted": (0, 1), "linear": (1, 1)}
-        return np.array(
-            [(*slope.get(p.argument, (0, 0)), p.n_params) for p in self.primitives]
-        )
+        kinds = [ARGUMENTS[p.argument] for p in self.primitives]
+        has = [["slope" in k, "shift" in k] for k in kinds]
+        return np.column_stack([has, self.n_params])
 
     @cached_property
     def starting_places(self) -> np.ndarray:
@@ -182,11 +181,17 @@ class Evaluator:
         0 is an exponent, 1 the number one, more are numbers about zero.
         """
         places = np.tile(2 + np.arange(self.max_params), (len(self.primitives), 1))
+        special = {"exponent": 0, "shape": 1}
         for op, primitive in enumerate(self.primitives):
             for j, kind in enumerate(primitive.params):
-                if kind == "shape":
-                    places[op, j] = 0 if primitive.base == "power" else 1
+                places[op, j] = special.get(kind, places[op, j])
         return places
+
+    @cached_property
+    def exponent(self) -> np.ndarray:
+        """Which coefficient of every primitive is an exponent; −1 for none."""
+        kinds = [p.params for p in self.primitives]
+        return np.array([k.index("exponent") if "exponent" in k else -1 for k in kinds])
 
     @cached_property
     def straight(self) -> np.ndarray:
@@ -206,14 +211,17 @@ class Evaluator:
     @cached_property
     def basic(self) -> np.ndarray:
         """The primitives that pairs are made of; −1 where the vocabulary lacks one."""
-        names = [p.name for p in self.primitives]
-        allowed = set(self.allowed.tolist())
-        wanted = ("add", "subtract", "add", "reciprocal", "mult")
-        found = [names.index(n) if n in names else -1 for n in wanted]
-        found = [op if op in allowed else -1 for op in found]
+        x, opposite = self.forms(IDENTITY), self.forms(monomial(1.0, -1.0))
+        inverse, plain = self.forms(monomial(-1.0)), x.get("plain", -1)
+        found = [plain, opposite.get("plain", -1), plain, inverse.get("plain", -1)]
         if not self.can_multiply:
-            found[2] = found[3] = -1
-        return np.array(found)
+            found[2:] = [-1, -1]
+        return np.array([*found, x.get("scaled", -1)])
+
+    def forms(self, plain: Primitive | None) -> dict[str, int]:
+        """The allowed primitives that apply a plain function, by their argument."""
+        found = forms(plain, [self.primitives[op] for op in self.allowed])
+        return {argument: self.primitives.index(p) for argument, p in found.items()}
 
     @cached_property
     def relatives(self) -> np.ndarray:

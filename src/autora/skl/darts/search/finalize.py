@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ..fitting.problem import Problem, thinned
 from ..fitting.refit import Fit
 from ..fitting.rounding import with_round_coefficients
 from ..graph.objectives import OBJECTIVES
-from ..graph.primitives import lookup
+from ..graph.primitives import POWER, Primitive
 from ..graph.search_space import SearchSpace
 from ..selection.candidates import Candidate
 from .conversion import SpaceBounds, graphs_of, model_of, space_for
@@ -74,8 +74,17 @@ def distinct(graphs: Graphs) -> Graphs:
     return graphs.take(np.sort(by_loss[first]))
 
 
-def _exponent(base: str) -> float | None:
-    return lookup(base).exponent
+def _roundabout(used: Sequence[Primitive]) -> bool:
+    """Whether plain functions divide, or are powers of powers."""
+    fixed = [p.exponent for p in used if p.exponent is not None and p.exponent != 1]
+    free = sum(p == POWER for p in used)
+    return min(fixed, default=1) < 0 or (free > 0 and free + len(fixed) > 1)
+
+
+def _undo_each_other(used: Sequence[Primitive]) -> bool:
+    """Whether one of the plain functions is the inverse of another."""
+    functions = [p.function for p in used if p.function is not None]
+    return bool({f.name for f in functions} & {f.undoes for f in functions})
 
 
 def with_shorter(
@@ -93,13 +102,11 @@ def with_shorter(
     if not (len(graphs) and problem.train_readout and problem.train_bias):
         return graphs
     best = graphs.take([0])
-    bases = [evaluator.primitives[op].base for op in best.op[best.op >= 0]]
-    powers = [base for base in bases if base == "power" or _exponent(base) not in (None, 1)]
-    roundabout = "reciprocal" in powers or ("power" in powers and len(powers) > 1)
-    if len(bases) > _LONG or roundabout:
+    used = [evaluator.primitives[op].plain for op in best.op[best.op >= 0]]
+    if len(used) > _LONG or _roundabout(used):
         promising = bool(evaluator.is_exact(best)[0])
     else:
-        promising = "ln" in bases and "exp" in bases
+        promising = _undo_each_other(used)
     if not promising:
         return graphs
     space = space_for(bounds, evaluator.n_inputs, best)

@@ -15,6 +15,7 @@ from ..fitting.problem import Problem
 from ..fitting.refit import levenberg_marquardt, without_steep_slopes
 from ..graph.elementary import NUMPY
 from ..graph.model import Model
+from ..graph.primitives import IDENTITY
 from ..selection.candidates import Candidate, eliminated
 from ..selection.criteria import complexity_of, evidence, judged
 from .assembly import Part, assembled, space_for, whole
@@ -156,7 +157,7 @@ def _cheaper(model: Model) -> Iterator[Model]:
         simpler = [
             i
             for i, new in enumerate(space.primitives)
-            if (new.name == "add" and new != old)
+            if (new == IDENTITY and new != old)
             or (new.base == old.base and new.n_params < old.n_params)
         ]
         for index in (space.off, *simpler):

@@ -23,8 +23,15 @@ from ..equations.simplification import (
 )
 from ..equations.symbolic import substituted, symbols
 from ..graph.model import Edge, Model
-from ..graph.primitives import builtin
-from ..graph.primitives import power as named_power
+from ..graph.primitives import (
+    ARGUMENTS,
+    IDENTITY,
+    POWER,
+    Primitive,
+    builtin,
+    forms,
+    monomial,
+)
 from ..graph.search_space import SearchSpace, most_parallel
 from ..selection.criteria import complexity
 from .conversion import SpaceBounds
@@ -62,11 +69,15 @@ class _Signs:
         return expression.replace(sympy.Abs, plain)
 
 
+#: A primitive and its coefficients.
+_Form = tuple[Primitive, tuple[float, ...]]
+
+
 class _Piece(NamedTuple):
     """An edge on its way into a node."""
 
     source: int  #: inputs first
-    name: str  #: of the primitive
+    primitive: Primitive
     coefs: tuple[float, ...] = ()
 
 
@@ -80,9 +91,8 @@ class _Writer:
         sign: Callable[[Any], int] = lambda expression: 0,
     ) -> None:
         self.bounds, self.n_inputs, self.sign = bounds, len(symbols), sign
-        self.sizes = {p.name: p.n_params for p in bounds.primitives}
         plain = dict.fromkeys(p.plain for p in bounds.primitives)
-        self.functions = {p.name: p.function for p in plain if p.function is not None}
+        self.functions = [(p, p.function) for p in plain if p.function is not None]
         self.known = {symbol: i for i, symbol in enumerate(symbols)}
         self.nodes: list[tuple[str, list[_Piece]]] = []
 
@@ -132,7 +142,7 @@ class _Writer:
         if constant == 0:
             return pieces
         for i, piece in enumerate(pieces):
-            if piece.name in ("add", "mult"):
+            if piece.primitive.plain == IDENTITY and "shift" not in piece.primitive.params:
                 slope = piece.coefs[0] if piece.coefs else 1.0
                 pieces[i] = self._affine(piece.source, slope, float(constant))
                 return pieces
@@ -143,9 +153,9 @@ class _Writer:
         slope, constant, inner = _affine_parts(expression)
         if constant != 0 or slope != 1:
             return self._affine(self.source(inner), slope, constant)
-        for name, function in self.functions.items():
+        for plain, function in self.functions:
             if (argument := function.argument_of(expression)) is not None:
-                return self._applied(name, argument)
+                return self._applied(plain, argument)
         if expression.is_Pow and expression.exp.is_Number:
             return self._power(expression.base, float(expression.exp))
         if not (expression.is_Symbol or expression.is_Mul or expression.is_Add):
@@ -153,23 +163,24 @@ class _Writer:
         return self._affine(self.source(expression), 1.0, 0.0)
 
     def _affine(self, source: int, slope: float, shift: float) -> _Piece:
-        forms: list[tuple[str, tuple[float, ...]]] = [("linear", (slope, shift))]
-        if shift == 0:
-            forms = [("mult", (slope,)), ("linear", (slope, 0.0))]
-        if slope == 1:
-            forms.insert(0, ("shift", (shift,)) if shift else ("add", ()))
+        found = self._form(IDENTITY, slope, shift)
         if slope == -1 and shift == 0:
-            forms.insert(0, ("subtract", ()))
-        return self._first(source, forms)
+            found = self._form(monomial(1.0, -1.0), 1.0, 0.0) or found
+        if found is None:
+            raise _Unwritable
+        return _Piece(source, *found)
 
-    def _first(self, source: int, forms: Sequence[tuple[str, tuple[float, ...]]]) -> _Piece:
-        for name, coefs in forms:
-            if self._has(name, coefs):
-                return _Piece(source, name, coefs)
-        raise _Unwritable
+    def _form(self, plain: Primitive | None, a: float, b: float) -> _Form | None:
+        """The primitive that applies a function to a·u + b, with a and b as it needs them.
 
-    def _has(self, name: str, coefs: tuple[float, ...]) -> bool:
-        return self.sizes.get(name) == len(coefs)
+        It has as few coefficients as the vocabulary allows.
+        """
+        found, values = forms(plain, self.bounds.primitives), {"slope": a, "shift": b}
+        for argument, kinds in ARGUMENTS.items():
+            fits = ("slope" in kinds or a == 1) and ("shift" in kinds or b == 0)
+            if fits and argument in found:
+                return found[argument], tuple(values[kind] for kind in kinds)
+        return None
 
     def _power(self, base: Any, exponent: float) -> _Piece:
         import sympy
@@ -177,27 +188,24 @@ class _Writer:
         if isinstance(base, sympy.Abs) and exponent % 2 != 1:
             base = base.args[0]
             if exponent == 0.5 and self.sign(base) <= 0:  # a square root is one of u
-                return self._applied("power", base, (exponent,))
+                return self._applied(POWER, base, (exponent,))
         elif exponent % 1 and exponent != 0.5 and self.sign(base) <= 0:
             raise _Unwritable  # a power of what may be negative: ours is one of |x|
-        name = named_power(exponent)
-        if name is None or exponent == 1:
-            return self._applied("power", base, (exponent,))
-        return self._applied(name, base)
+        own = monomial(exponent)
+        if own is None or exponent == 1:
+            return self._applied(POWER, base, (exponent,))
+        return self._applied(own, base)
 
-    def _applied(self, name: str, argument: Any, tail: tuple[float, ...] = ()) -> _Piece:
+    def _applied(
+        self, plain: Primitive, argument: Any, tail: tuple[float, ...] = ()
+    ) -> _Piece:
         """A function of an argument, by the variant that takes in most of it."""
         a, b, inner = _affine_parts(argument)
-        forms = [(f"linear_{name}", (a, b, *tail))]
-        if b == 0:
-            forms.insert(0, (f"scaled_{name}", (a, *tail)))
-        if a == 1:
-            forms.insert(0, (f"shifted_{name}", (b, *tail)))
-        if a == 1 and b == 0:
-            forms.insert(0, (name, tail))
-        if any(self._has(*form) for form in forms):
-            return self._first(self.source(inner), forms)
-        return self._first(self.source(argument), [(name, tail)])
+        if (found := self._form(plain, a, b)) is not None:
+            return _Piece(self.source(inner), found[0], found[1] + tail)
+        if "plain" not in (there := forms(plain, self.bounds.primitives)):
+            raise _Unwritable
+        return _Piece(self.source(argument), there["plain"], tail)
 
 
 def _affine_parts(expression: Any) -> tuple[float, float, Any]:
@@ -254,14 +262,13 @@ def _model(
     like: Model,
     bounds: SpaceBounds,
 ) -> Model:
-    n_inputs, names = writer.n_inputs, [p.name for p in bounds.primitives]
     edges = [
-        Edge(piece.source, k, bounds.primitives[names.index(piece.name)], piece.coefs)
+        Edge(piece.source, k, piece.primitive, piece.coefs)
         for k, (_, pieces) in enumerate(writer.nodes)
         for piece in pieces
     ]
     space = SearchSpace(
-        n_inputs, len(writer.nodes), 1, bounds.primitives, bounds.aggregations,
+        writer.n_inputs, len(writer.nodes), 1, bounds.primitives, bounds.aggregations,
         bounds.max_in_degree, most_parallel((edge.source, edge.target) for edge in edges),
     )  # fmt: skip
     readout, shift = np.zeros((space.n_nodes, 1)), np.array([bias])

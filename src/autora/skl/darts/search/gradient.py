@@ -41,16 +41,16 @@ def _template(evaluator: Evaluator) -> _Template:
     rows: list[tuple] = []
     for op in evaluator.allowed:
         slope, shift, n_params = evaluator.form[op].tolist()
-        straight, power = evaluator.straight[op], evaluator.primitives[op].base == "power"
+        straight, exponent = evaluator.straight[op], int(evaluator.exponent[op])
         count = (1, 1, 2, 3)[min(n_params, 3)]
-        if power:
+        if exponent >= 0:
             count = 3 if n_params == 1 else 2
         coefs = np.zeros(evaluator.max_params)
         coefs[:slope] = coefs[slope + shift : n_params] = 1.0
         places = (
             0 if slope and not straight else -1,
             slope if shift else -1,
-            n_params - 1 if power else -1,
+            exponent,
         )
         rows += [(op, coefs, *places, i) for i in range(1 if straight else count)]
     return _Template(*(np.array(column) for column in zip(*rows, strict=True)))

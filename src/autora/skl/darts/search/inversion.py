@@ -17,9 +17,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..graph.observations import mean, spread
-from ..graph.primitives import Inverse, Primitive, power as named_power
+from ..graph.primitives import IDENTITY, POWER, Inverse, Primitive, monomial
 from ..selection.criteria import EXACT
 from .evaluator import Evaluator, Graphs, Units
+from .kernels.arrays import SCALED
 from .power_factors import power_factors
 
 #: Nodes that are left free for putting back: for the sum under the function, and for it.
@@ -35,19 +36,19 @@ _NO_SHIFT = 1e-9
 class Outer(NamedTuple):
     """A function that may be the outermost one, and how it is undone."""
 
-    base: str
+    plain: Primitive
     inverse: Inverse
 
 
 #: Where nothing but factors is undone.
-NOTHING = Outer("add", Inverse(np.positive, np.ones_like, homogeneous=True))
+NOTHING = Outer(IDENTITY, Inverse(np.positive, np.ones_like, homogeneous=True))
 
 
 def outer_functions(primitives: Iterable[Primitive]) -> list[Outer]:
     """Functions of a vocabulary that can be undone, those that ask or give most first."""
-    found = {p.base: p.inverse for p in primitives if p.inverse is not None}
+    found = {p.plain: p.inverse for p in primitives if p.inverse is not None}
     order = sorted(found.items(), key=lambda item: _rank(item[1]))
-    return [Outer(base, inverse) for base, inverse in order]
+    return [Outer(plain, inverse) for plain, inverse in order]
 
 
 def _rank(inverse: Inverse) -> tuple[bool, ...]:
@@ -118,20 +119,18 @@ def _factors(
 
 def _factor(evaluator: Evaluator, source: int, power: float) -> Factor | None:
     """A power of an input as an edge, if the vocabulary has it."""
-    ops = {evaluator.primitives[op].name: int(op) for op in evaluator.allowed}
-    name = named_power(power)
-    if name in ops:
-        return Factor(source, ops[name], ())
-    return Factor(source, ops["power"], (power,)) if "power" in ops else None
+    own, free = evaluator.forms(monomial(power)), evaluator.forms(POWER)
+    if "plain" in own:
+        return Factor(source, own["plain"], ())
+    return Factor(source, free["plain"], (power,)) if "plain" in free else None
 
 
 def _forms(evaluator: Evaluator, outer: Outer) -> dict[str, int]:
     """Primitives of the vocabulary that apply the function; empty if these are too few."""
-    allowed = [(evaluator.primitives[op], int(op)) for op in evaluator.allowed]
-    forms = {p.argument: op for p, op in allowed if p.base == outer.base}
+    forms = evaluator.forms(outer.plain)
     least = "plain" if outer.inverse.homogeneous else "scaled"
     enough = least in forms or "linear" in forms
-    return forms if enough and "mult" in [p.name for p, _ in allowed] else {}
+    return forms if enough and evaluator.basic[SCALED] >= 0 else {}
 
 
 def _evaluator(
@@ -239,10 +238,9 @@ def _add(
     """Edges that add multiples of some nodes to a node."""
     if not len(used):
         return
-    mult = next(op for op in evaluator.allowed if evaluator.primitives[op].name == "mult")
     free = np.flatnonzero(found.op[i, node] < 0)[: len(used)]
     found.agg[i, node] = 0
-    found.op[i, node, free] = mult
+    found.op[i, node, free] = evaluator.basic[SCALED]
     found.src[i, node, free] = evaluator.n_inputs + used
     found.theta[i, node, free] = 0.0
     found.theta[i, node, free, 0] = by

@@ -49,7 +49,6 @@ def _starts(
 def _starts_at(
     evaluator: Evaluator, op: int, slope: float, old: np.ndarray
 ) -> list[np.ndarray]:
-    primitive = evaluator.primitives[op]
     start = np.zeros(evaluator.max_params)
     at = 0
     if evaluator.form[op, 0]:
@@ -58,13 +57,13 @@ def _starts_at(
     if evaluator.form[op, 1]:
         start[at] = old[0] if evaluator.form[op, 0] == 0 else 0.0
         at += 1
-    if primitive.base != "power":
-        start[at : primitive.n_params] = 1.0
+    start[at : evaluator.n_params[op]] = 1.0
+    if evaluator.exponent[op] < 0:
         return [start]
     results = []
     for exponent in _EXPONENTS:
         row = start.copy()
-        row[at] = exponent
+        row[evaluator.exponent[op]] = exponent
         results.append(row)
     return results
 

@@ -58,7 +58,7 @@ def random_coefs(
         for i, kind in enumerate(primitive.params):
             if kind == "slope":
                 coefs[:, p, i] *= units
-            elif kind == "shape":
+            elif kind in ("shape", "exponent"):
                 coefs[:, p, i] = 1.0
     return coefs
 
