@@ -22,6 +22,7 @@ from autora.skl.darts import (
     Primitive,
     register_primitive,
 )
+from autora.skl.darts.graph.objectives import OBJECTIVES
 
 Plane = tuple[np.ndarray, np.ndarray]
 Settings = dict[str, Any]
@@ -262,10 +263,7 @@ def probabilities_for(kind: str, X: np.ndarray) -> np.ndarray:
     return p
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["sigmoid", "probability", "probability_sample", "probability_distribution"],
-)
+@pytest.mark.parametrize("kind", [k for k, o in OBJECTIVES.items() if o.probability])
 @pytest.mark.parametrize("trained", [False, True])
 def test_probabilities(plane: Plane, quick: Settings, kind: str, trained: bool) -> None:
     X = plane[0]

@@ -27,9 +27,9 @@ from hand_built import estimator_of
 NAMES = tuple(primitive.name for primitive in builtin())
 X = np.random.default_rng(0).uniform(0.2, 1.5, (40, 2))
 Y = ["y"], ["y1", "y2", "y3"]
-#: Output types and numbers of outputs; a distribution is over two outcomes at least.
+#: Output types and numbers of outputs; those that compete are two at least.
 OUTPUTS = [
-    (name, q) for name in OBJECTIVES for q in (1, 3) if q > 1 or "distribution" not in name
+    (name, q) for name, kind in OBJECTIVES.items() for q in (1, 3) if q > kind.competing
 ]
 
 

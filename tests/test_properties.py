@@ -45,7 +45,7 @@ COLUMNS = st.text(
 
 @st.composite
 def spaces(draw: st.DrawFn, objective: str) -> SearchSpace:
-    low = 2 if objective == "probability_distribution" else 1
+    low = 2 if OBJECTIVES[objective].competing else 1
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True))
     both = draw(st.booleans())
     return SearchSpace(

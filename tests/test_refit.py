@@ -198,6 +198,26 @@ def test_slopes(kind: str, n_outputs: int) -> None:
     assert (curvature >= 0).all() and curvature.max() > 0
 
 
+@pytest.mark.parametrize("kind", OBJECTIVES)
+def test_the_inverse_undoes_the_link(kind: str) -> None:
+    """Of targets, and of their means, from which the best constant is made."""
+    objective, rng = OBJECTIVES[kind], np.random.default_rng(5)
+    for y in (targets_for(rng, kind, (15, 3)), rng.dirichlet(np.ones(3), 15)):
+        eta = objective.inverse(y)
+        assert np.isfinite(eta).all()
+        np.testing.assert_allclose(objective.link(objectives.NUMPY, eta), y, atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", OBJECTIVES)
+def test_no_loss_is_negative(kind: str) -> None:
+    """Searches compare ratios of losses, and count one of zero as exact."""
+    rng = np.random.default_rng(6)
+    y = targets_for(rng, kind, (40, 3))
+    near = OBJECTIVES[kind].inverse(y) + 1e-3 * rng.normal(size=y.shape)
+    for eta in (rng.normal(scale=3, size=y.shape), near):
+        assert (OBJECTIVES[kind].loss(objectives.NUMPY, eta, y) >= 0).all()
+
+
 @pytest.mark.parametrize("kind", ["real", "probability_sample"])
 def test_curvature_is_the_second_derivative(kind: str) -> None:
     rng = np.random.default_rng(0)

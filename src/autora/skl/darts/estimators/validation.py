@@ -124,16 +124,15 @@ def check_targets(y: np.ndarray, objective: Objective) -> None:
             f"y must lie in [0, 1] for output_type={kind!r}, got values from {low:g} "
             f"to {high:g}; rescale y or use output_type='real'"
         )
-    if kind == "probability_distribution":
+    if objective.competing:
         if y.shape[1] < 2:
             raise ValueError(
-                "y needs one column per outcome for output_type="
-                f"'probability_distribution', got shape {y.shape}; use 'probability' "
-                "for a single column"
+                f"y needs one column per outcome for output_type={kind!r}, got shape "
+                f"{y.shape}; use 'probability' for a single column"
             )
         sums = y.sum(axis=1)
         if not np.allclose(sums, 1, atol=1e-3):
             raise ValueError(
-                "rows of y must sum to 1 for output_type='probability_distribution', "
-                f"got sums from {sums.min():g} to {sums.max():g}; normalise the rows"
+                f"rows of y must sum to 1 for output_type={kind!r}, got sums from "
+                f"{sums.min():g} to {sums.max():g}; normalise the rows"
             )

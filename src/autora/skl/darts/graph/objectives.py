@@ -22,11 +22,15 @@ class Objective:
     link : callable
         ``link(m, eta)``: read-out values of shape (n, outputs) to predictions.
     loss : callable
-        ``loss(m, eta, y)``: loss of each row, shape (n,).
+        ``loss(m, eta, y)``: loss of each row, shape (n,); nowhere negative, since searches
+        compare its ratios.
     slopes : callable
         ``slopes(m, eta, y)``: derivative of the loss in eta and a Gauss–Newton curvature
         that is nowhere negative, each of shape (n, outputs): its diagonal where outputs
         do not compete.
+    inverse : callable
+        ``inverse(y)``: finite read-out values (n, outputs) for targets, or for their
+        means; the best constant is made of them.
     likelihood : bool
         The loss is a negative log-likelihood rather than a squared error.
     competing : bool
@@ -44,6 +48,7 @@ class Objective:
     link: Callable[..., Any]
     loss: Callable[..., Any]
     slopes: Callable[..., tuple[Any, Any]]
+    inverse: Callable[[Any], Any] = lambda y: y
     likelihood: bool = False
     competing: bool = False
     probability: bool = False
@@ -55,17 +60,22 @@ class Objective:
         """True when a trained read-out has a closed form."""
         return self.name == "real"
 
-    def inverse(self, y: Any, margin: float = 1e-9) -> Any:
-        """Read-out values (n, outputs) for the targets, kept off 0 and 1 by a margin."""
-        if not self.probability:
-            return y
-        p = np.clip(y, margin, 1 - margin)
-        if self.competing:
-            return np.log(p) - np.log(p).mean(axis=-1, keepdims=True)
-        return np.log(p / (1 - p))
-
     def __reduce__(self) -> tuple[Any, ...]:
         return (objective, (self.name,))
+
+
+#: How near to 0 and 1 a probability comes that has finite log-odds.
+_MARGIN = 1e-9
+
+
+def _log_odds(y: Any) -> Any:
+    p = np.clip(y, _MARGIN, 1 - _MARGIN)
+    return np.log(p / (1 - p))
+
+
+def _centred_logs(y: Any) -> Any:
+    logs = np.log(np.clip(y, _MARGIN, 1 - _MARGIN))
+    return logs - logs.mean(axis=-1, keepdims=True)
 
 
 def _mean(x: Any) -> Any:
@@ -99,6 +109,7 @@ def _sigmoid(name: str) -> Objective:
         link=lambda m, eta: m.expit(eta),
         loss=lambda m, eta, y: _mean((m.expit(eta) - y) ** 2),
         slopes=_squared_sigmoid_slopes,
+        inverse=_log_odds,
         probability=True,
         link_name="logistic",
         compiled_loss=1,
@@ -122,6 +133,7 @@ OBJECTIVES = {
             link=lambda m, eta: m.expit(eta),
             loss=lambda m, eta, y: _mean(m.softplus(eta) - y * eta),
             slopes=_bernoulli_slopes,
+            inverse=_log_odds,
             likelihood=True,
             probability=True,
             link_name="logistic",
@@ -132,6 +144,7 @@ OBJECTIVES = {
             link=lambda m, eta: m.softmax(eta),
             loss=lambda m, eta, y: -(y * m.log_softmax(eta)).sum(axis=-1),
             slopes=_multinomial_slopes,
+            inverse=_centred_logs,
             likelihood=True,
             competing=True,
             probability=True,

@@ -175,7 +175,7 @@ def model_read(field: Field, spaces: Sequence[SearchSpace]) -> Model:
     )  # fmt: skip
     space = spaces[number.whole(0, len(spaces) - 1)]
     objective = objective_read(kind)
-    if objective.name == "probability_distribution" and space.n_outputs < 2:
+    if objective.competing and space.n_outputs < 2:
         kind.fail("a distribution needs two outputs at least")
     architecture = np.full(space.n_edges, -1)
     edge = np.zeros((space.n_edges, space.max_params))
