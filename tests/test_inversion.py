@@ -43,6 +43,8 @@ def bases(evaluator: Evaluator) -> list[str]:
 
 
 OUTER = {o.plain.name: o.inverse for o in inversion.outer_functions(builtin())}
+#: Those of them that the searches of this file have in their vocabulary.
+SEARCHED = [o.plain.name for o in inversion.outer_functions(resolve(SCIENCE))]
 
 
 def apply(base: str, value: np.ndarray) -> np.ndarray:
@@ -97,10 +99,10 @@ def test_a_slope_is_the_derivative(base: str) -> None:
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("base", OUTER)
+@pytest.mark.parametrize("base", SEARCHED)
 def test_what_comes_back_is_the_function_of_what_was_found(base: str, sign: int) -> None:
     """Before any refit: only the read-out over f(A) is new."""
-    if base == "logistic" and sign < 0:
+    if OUTER[base].below < np.inf and sign < 0:
         pytest.skip("not undone there")
     evaluator = evaluator_of(sign * apply(base, INSIDE))
     there = next(u for u in inversion.undone(evaluator) if u.outer.plain.name == base)
@@ -115,7 +117,7 @@ def test_what_comes_back_is_the_function_of_what_was_found(base: str, sign: int)
     for i, alone in enumerate(one_by_one):
         inside = values(there.evaluator, graphs, i)
         lost = abs(graphs.w[i, 0]) > 20  # exp(500) times a read-out that makes up for it
-        if not len(alone) or lost or (base == "sqrt" and inside.min() <= 0):
+        if not len(alone) or lost or (OUTER[base].positive and inside.min() <= 0):
             continue
         evaluator.fit(alone, 0, 0.0)
         design = np.column_stack([np.ones(len(X)), apply(base, inside)])
