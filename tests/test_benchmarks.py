@@ -300,6 +300,13 @@ def test_the_index_has_every_page_as_it_is() -> None:
         assert ", ".join(made.values()) in line, line
 
 
+def test_the_list_of_benchmarks_has_every_script() -> None:
+    page = (BENCHMARKS / "README.md").read_text("utf-8")
+    scripts = [path.name for path in BENCHMARKS.glob("*.py")]
+    assert len(scripts) > 15
+    assert not [name for name in scripts if f"`python benchmarks/{name}" not in page]
+
+
 def test_scripts_import_what_exists() -> None:
     """Scripts import much of the package only when they need it."""
     for script in BENCHMARKS.rglob("*.py"):

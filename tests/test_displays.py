@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import autora.skl.darts as package
 from autora.skl.darts import (
     ArchitectureDisplay,
     DARTSClassifier,
@@ -52,7 +54,14 @@ SETTINGS: dict[str, Any] = {
     "n_candidates": 30,
     "random_state": 0,
 }
-DISPLAYS = [HistoryDisplay, ArchitectureDisplay, EquationsDisplay, SearchAnimation]
+#: All pictures with axes: of a search, and of data and predictions.
+PICTURES = [
+    found
+    for found in (getattr(package, name) for name in package.__all__)
+    if hasattr(found, "from_estimator")
+]
+OF_DATA = [p for p in PICTURES if "X" in signature(p.from_estimator).parameters]
+OF_SEARCHES = [p for p in PICTURES if p not in OF_DATA]
 
 
 @pytest.fixture(autouse=True)
@@ -264,7 +273,7 @@ def test_a_classifier_of_ours() -> None:
     shown = FitDisplay.from_estimator(model, X, words)
     np.testing.assert_array_equal(shown.y_pred, model.predict_proba(X))
     assert shown.outputs == ["P(a)", "P(b)", "P(c)"]
-    for display in DISPLAYS:
+    for display in OF_SEARCHES:
         drawn(display.from_estimator(model).figure_)
 
 
@@ -284,14 +293,16 @@ def test_classes() -> None:
         FitDisplay.from_estimator(model, X, words, kind="observed")
 
 
-@pytest.mark.parametrize("display", [HistoryDisplay, EquationsDisplay, SearchAnimation])
+@pytest.mark.parametrize(
+    "display", [p for p in OF_SEARCHES if p is not ArchitectureDisplay]
+)
 def test_axes_given(two: SimpleNamespace, display: Any) -> None:
     _, ax = plt.subplots(layout="constrained")
     assert display.from_estimator(two.model, ax=ax).ax_ is ax
     assert len(plt.get_fignums()) == 1
 
 
-@pytest.mark.parametrize("display", [FitDisplay, ResidualDisplay])
+@pytest.mark.parametrize("display", OF_DATA)
 def test_axes_given_with_data(two: SimpleNamespace, display: Any) -> None:
     _, axes = plt.subplots(1, 2, layout="constrained")
     shown = display.from_estimator(two.model, two.X, two.y, ax=axes[0])
@@ -300,7 +311,7 @@ def test_axes_given_with_data(two: SimpleNamespace, display: Any) -> None:
     assert len(plt.get_fignums()) == 1
 
 
-@pytest.mark.parametrize("display", DISPLAYS)
+@pytest.mark.parametrize("display", OF_SEARCHES)
 def test_only_fitted_estimators_of_ours(two: SimpleNamespace, display: Any) -> None:
     with pytest.raises(NotFittedError):
         display.from_estimator(DARTSRegressor())

@@ -20,7 +20,10 @@ from matplotlib import pyplot as plt
 
 import autora.skl.darts as package
 from autora.skl.darts import DARTSClassifier, DARTSRegressor
+from autora.skl.darts.graph.elementary import usable
+from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, builtin
+from autora.skl.darts.selection import SELECTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -223,6 +226,45 @@ def test_the_primitives_page_has_every_primitive() -> None:
     names = {primitive.name for primitive in builtin()} | {"zero"}
     assert set(re.findall(r"`(\w+)`", "\n".join(rows))) == names
     assert set(re.findall(r"\*\*`(\w+)`\*\*", page)) == set(SCIENCE)
+
+
+def test_formulas_are_told_of_every_function() -> None:
+    """A page and a docstring list what the namespace m has."""
+    page = (DOCS / "primitives.md").read_text("utf-8").split("\n## Your own")[1]
+    assert set(usable()) <= set(re.findall(r"`(\w+)`", page))
+    said = documented_text(package.Primitive, "formula")
+    assert set(usable()) <= set(re.findall(r"\w+", said))
+
+
+def documented_text(found: Any, name: str) -> str:
+    """What a docstring says of a parameter, its type included."""
+    text = inspect.getdoc(found) or ""
+    [said] = re.findall(rf"^{name} : .*?(?=^\S|\Z)", text, re.M | re.S)
+    return str(said)
+
+
+def test_every_choice_is_documented() -> None:
+    """Values of parameters that follow from a table of the package."""
+    for estimator in (DARTSRegressor, DARTSClassifier):
+        said = documented_text(estimator, "model_selection")
+        assert set(SELECTIONS) <= set(re.findall(r'"(\w+)"', said))
+    said = documented_text(DARTSRegressor, "output_type")
+    assert set(OBJECTIVES) == set(re.findall(r'"(\w+)"', said))
+    section = (DOCS / "results.md").read_text("utf-8").split("\n## Another row\n")[1]
+    table = re.findall(r'^\| `"(\w+)"`', section, re.M)
+    assert sorted(table) == sorted(SELECTIONS)
+    for page in ("command_line.md", "from_pysr.md"):
+        text = (DOCS / page).read_text("utf-8")
+        [row] = re.findall(r"^\| `(?:--selection`|model_selection=).*$", text, re.M)
+        assert set(SELECTIONS) <= set(re.findall(r'`"?(\w+)"?`', row)), page
+
+
+@pytest.mark.parametrize("place", ["docs/gallery.md", "examples/gallery.py"])
+def test_the_gallery_has_every_picture(place: str) -> None:
+    names = [n for n in package.__all__ if hasattr(getattr(package, n), "from_estimator")]
+    assert len(names) >= 6
+    text = (ROOT / place).read_text("utf-8")
+    assert not [name for name in names if f"{name}.from_estimator(" not in text]
 
 
 def warning_texts() -> Iterator[tuple[str, str]]:
