@@ -65,7 +65,7 @@ def test_compiled_fit_is_the_numpy_fit(problem: Problem, kind: str) -> None:
     evaluator.fit(start, 0, 0.0)
     evaluator.fit(graphs, 25, 1e-13)
     space = conversion.space_for(conversion.SpaceBounds(resolve(SCIENCE)), 2, graphs)
-    square = evaluator.units.scale**2
+    square = evaluator.scaling.scale**2
     agreed = tried = 0
     for i in np.flatnonzero(np.isfinite(start.loss)):
         # The oracle has no mask of the read-out: all nodes must be in use.

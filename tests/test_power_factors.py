@@ -88,8 +88,8 @@ def test_factors_leave_the_search() -> None:
         assert place.evaluator.n_inputs == 2
         assert sorted(factor.source for factor in place.factors) == [0, 2]
     target = (
-        there[0].evaluator.y * there[0].evaluator.units.scale
-        + there[0].evaluator.units.shift
+        there[0].evaluator.y * there[0].evaluator.scaling.scale
+        + there[0].evaluator.scaling.shift
     )
     np.testing.assert_allclose(target, 3 * inner(X))
 

@@ -205,7 +205,7 @@ def test_the_inverse_undoes_the_link(kind: str) -> None:
     for y in (targets_for(rng, kind, (15, 3)), rng.dirichlet(np.ones(3), 15)):
         eta = objective.inverse(y)
         assert np.isfinite(eta).all()
-        np.testing.assert_allclose(objective.link(objectives.NUMPY, eta), y, atol=1e-8)
+        np.testing.assert_allclose(objective.link(NUMPY, eta), y, atol=1e-8)
 
 
 @pytest.mark.parametrize("kind", OBJECTIVES)
@@ -215,7 +215,7 @@ def test_no_loss_is_negative(kind: str) -> None:
     y = targets_for(rng, kind, (40, 3))
     near = OBJECTIVES[kind].inverse(y) + 1e-3 * rng.normal(size=y.shape)
     for eta in (rng.normal(scale=3, size=y.shape), near):
-        assert (OBJECTIVES[kind].loss(objectives.NUMPY, eta, y) >= 0).all()
+        assert (OBJECTIVES[kind].loss(NUMPY, eta, y) >= 0).all()
 
 
 @pytest.mark.parametrize("kind", ["real", "probability_sample"])

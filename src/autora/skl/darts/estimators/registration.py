@@ -141,6 +141,10 @@ def _check_facts(primitive: Primitive, x: np.ndarray, coefs: np.ndarray) -> None
         )
     if primitive.argument != "plain":
         return
+    shapes = [kind == "shape" for kind in primitive.params]
+    doubled = primitive(NUMPY, 2 * x, *np.where(shapes, coefs / 2, coefs))
+    if primitive.homogeneous and not np.allclose(doubled, 2 * value):
+        raise ValueError(f"{name!r} says homogeneous=True, but is not twice as much at 2·x")
     period = primitive.period
     if period and not np.allclose(primitive(NUMPY, x + period, *coefs), value):
         raise ValueError(f"{name!r} says period={period}, but differs after one")

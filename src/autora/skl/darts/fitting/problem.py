@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..graph.dimensions import Dimensions
 from ..graph.elementary import NUMPY
 from ..graph.model import Model
 from ..graph.objectives import Objective
@@ -31,6 +32,7 @@ class Problem(NamedTuple):
     tolerance: float = 0.0  #: error, as a share of the spread of y, that is good enough
     #: (n,), added to the read-out of one output while other outputs of a softmax stay
     offset: np.ndarray | None = None
+    dimensions: Dimensions | None = None  #: units of x and y, where equations must agree
 
     def closed_form(self, objective: Objective) -> bool:
         """Whether the trained read-out is solved for rather than stepped along."""

@@ -58,6 +58,8 @@ class Primitive:
         p where the function is c·x^p.
     factor : float, default=1
         c where the function is c·x^p.
+    homogeneous : bool, default=False
+        Whether f(λ·x) = λ·f(x) for λ > 0, its shape, if it has one, divided by λ.
     period : float, default=None
         Of the plain function; the search then tells the lowest frequency.
     inverse : Inverse, default=None
@@ -76,6 +78,7 @@ class Primitive:
     even: bool = False
     exponent: float | None = None
     factor: float = 1.0
+    homogeneous: bool = False
     period: float | None = None
     inverse: Inverse | None = None
     function: Elementary | None = None
@@ -91,6 +94,11 @@ class Primitive:
     def straight(self) -> bool:
         """Whether it is a straight line in x, whatever the coefficients."""
         return self.plain.exponent == 1
+
+    @property
+    def degree(self) -> float | None:
+        """p where f(λ·x) = λ^p·f(x) for λ > 0; None where there is no such p."""
+        return 1.0 if self.homogeneous else self.exponent
 
     @property
     def exponential(self) -> bool:
@@ -178,7 +186,7 @@ _IDENTITIES = (
 _PLAIN = {
     p.name: p
     for p in (
-        Primitive("relu", lambda m, x: m.maximum(x, 0), smooth=True),
+        Primitive("relu", lambda m, x: m.maximum(x, 0), smooth=True, homogeneous=True),
         _elementary("expit", "logistic"),
         _elementary("exp"),
         _elementary("cos"),
@@ -197,12 +205,14 @@ _PLAIN = {
             lambda m, x, beta: m.softplus(beta * x) / beta,
             ("shape",),
             lambda x, beta: beta != 0,
+            homogeneous=True,
         ),
         Primitive(
             "softminus",
             lambda m, x, beta: x - m.softplus(beta * x) / beta,
             ("shape",),
             lambda x, beta: beta != 0,
+            homogeneous=True,
         ),
         Primitive("square", lambda m, x: x**2, even=True, exponent=2.0),
         _elementary("sqrt", exponent=0.5),

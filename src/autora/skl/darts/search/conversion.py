@@ -15,7 +15,8 @@ from ..graph.primitives import Primitive
 from ..graph.search_space import SearchSpace, most_parallel
 from ..selection import criteria
 from ..selection.criteria import TRIED
-from .evaluator import Evaluator, Graphs, Units, table
+from .dimensions import unit_rows
+from .evaluator import Evaluator, Graphs, Scaling, table
 from .kernels import loader
 
 DEFAULT_NODES, DEFAULT_IN_DEGREE = 5, 4
@@ -31,15 +32,15 @@ class SpaceBounds(NamedTuple):
     widest_line: int | None = None  #: most inputs of a straight line; None: all
 
 
-def units_of(problem: Problem, objective: Objective) -> Units:
+def scaling_of(problem: Problem, objective: Objective) -> Scaling:
     if not objective.least_squares:
-        return Units(0.0, 1.0)
+        return Scaling(0.0, 1.0)
     y = problem.y[:, 0]
     shift = float(mean(y, problem.weight)) if problem.train_bias else 0.0
     scale = 1.0
     if problem.train_readout:
         scale = float(spread(y - shift, problem.weight))
-    return Units(shift if problem.train_readout else 0.0, scale if scale > 0 else 1.0)
+    return Scaling(shift if problem.train_readout else 0.0, scale if scale > 0 else 1.0)
 
 
 def evaluator_for(
@@ -51,8 +52,8 @@ def evaluator_for(
     """The evaluator of a problem with one output; by default it knows all primitives."""
     primitives = primitives or table(bounds.primitives)
     names = [p.name for p in primitives]
-    units = units_of(problem, objective)
-    y = (problem.y[:, 0] - units.shift) / units.scale
+    scaling = scaling_of(problem, objective)
+    y = (problem.y[:, 0] - scaling.shift) / scaling.scale
     allowed = [names.index(p.name) for p in bounds.primitives if p.name != "none"]
     return Evaluator(
         kernels=loader.load(primitives),
@@ -69,7 +70,8 @@ def evaluator_for(
         train_readout=problem.train_readout,
         train_bias=problem.train_bias,
         known=criteria.evidence(problem, objective.likelihood)._replace(tried=TRIED),
-        units=units,
+        scaling=scaling,
+        units=unit_rows(problem.dimensions, primitives, bounds.max_nodes),
     )
 
 
@@ -93,7 +95,7 @@ def space_for(
 
 def model_of(evaluator: Evaluator, graphs: Graphs, i: int, space: SearchSpace) -> Model:
     """Graph number ``i`` as a model in the units of y."""
-    edges, units = [], evaluator.units
+    edges, scaling = [], evaluator.scaling
     for k, s in np.argwhere(graphs.op[i] >= 0).tolist():
         primitive = evaluator.primitives[graphs.op[i, k, s]]
         coefs = tuple(graphs.theta[i, k, s, : primitive.n_params].tolist())
@@ -104,8 +106,8 @@ def model_of(evaluator: Evaluator, graphs: Graphs, i: int, space: SearchSpace) -
         space,
         evaluator.objective,
         edges,
-        graphs.w[i, 1 : 1 + space.n_nodes, None] * units.scale,
-        graphs.w[i, :1] * units.scale + units.shift,
+        graphs.w[i, 1 : 1 + space.n_nodes, None] * scaling.scale,
+        graphs.w[i, :1] * scaling.scale + scaling.shift,
         np.where(graphs.agg[i, : space.n_nodes] == 1, product, plain),
     )
 
@@ -125,5 +127,5 @@ def graphs_of(evaluator: Evaluator, models: Sequence[Model]) -> Graphs:
         size = model.space.n_nodes
         graphs.agg[i, :size] = model.products & (filled[:size] > 1)
         graphs.use[i, :size] = (model.readout[:, 0] != 0) & (filled[:size] > 0)
-        graphs.w[i, 1 : 1 + size] = model.readout[:, 0] / evaluator.units.scale
+        graphs.w[i, 1 : 1 + size] = model.readout[:, 0] / evaluator.scaling.scale
     return graphs

@@ -20,7 +20,7 @@ from ..graph.observations import typical_size
 from ..graph.primitives import ARGUMENTS, IDENTITY, Primitive, builtin, forms, monomial
 from ..selection import criteria
 from ..selection.criteria import Evidence
-from .kernels.arrays import Data, Graph, Limits, Rules
+from .kernels.arrays import Data, Dimensions, Graph, Limits, Rules
 from .kernels.loader import Kernels, bases_of
 
 #: Coefficients, in units of their data, outside this range smell of a limit that is
@@ -82,7 +82,7 @@ class Edits(NamedTuple):
     amplitude: np.ndarray  #: (B,)
 
 
-class Units(NamedTuple):
+class Scaling(NamedTuple):
     """y = shift + scale · (what the search fits)."""
 
     shift: float
@@ -109,8 +109,10 @@ class Evaluator:
         What is added to the read-out under other than squared errors.
     known : Evidence
         What the rows can say.
-    units : Units
+    scaling : Scaling
         How y was standardised.
+    units : kernels.arrays.Dimensions
+        What units say of edges; see `dimensions`.
     """
 
     kernels: Kernels
@@ -127,7 +129,8 @@ class Evaluator:
     train_readout: bool
     train_bias: bool
     known: Evidence
-    units: Units
+    scaling: Scaling
+    units: Dimensions
 
     @property
     def n_inputs(self) -> int:
@@ -295,10 +298,13 @@ class Evaluator:
             return self.y - self.objective.link(NUMPY, eta + self.offset)
 
     def apply(self, graphs: Graphs, edits: Edits) -> None:
-        """Apply one edit to every graph, in place; a void edit leaves key 0."""
+        """Apply one edit to every graph, in place; a void edit leaves key 0.
+
+        So does one that units contradict.
+        """
         rules = Rules(self.basic, self.form, self.train_readout)
         self.kernels.children(
-            edits.rows, edits.coefs, edits.amplitude, rules, self.n_inputs,
+            edits.rows, edits.coefs, edits.amplitude, rules, self.units, self.n_inputs,
             graphs.structure, graphs.theta, graphs.key,
         )  # fmt: skip
 

@@ -131,7 +131,9 @@ def as_candidates(
 ) -> list[Candidate]:
     """Graphs as models in units of y, where they are finite, too."""
     total = problem.weight.sum()
-    square = evaluator.units.scale * evaluator.units.scale  # infinite where ** would raise
+    square = (
+        evaluator.scaling.scale * evaluator.scaling.scale
+    )  # infinite where ** would raise
     found = []
     for i, value in enumerate(evaluator.criterion(graphs)):
         model = model_of(evaluator, graphs, i, space)

@@ -33,6 +33,7 @@ from ..selection.result import EquationDistribution, Result, SearchHistory
 from ..selection.table import constant, rounded, table_of
 from . import several_outputs, single_output
 from .conversion import SpaceBounds
+from .dimensions import agrees
 from .parallel import Search, SearchStatus
 from .proposals import Options
 from .single_output import Found
@@ -140,6 +141,7 @@ def run(
             known if plan.continues else [], checkpoints,
         )  # fmt: skip
         found = engine.explore(search, plan.restarts, rng, recorder)
+        found = _agreeing(found, train)
         _warn_if_cut_short(found, plan.budget, recorder.history())
         if found.candidates or not spares_rows(train):
             rows = table_of(found.candidates, found.space, objective, train, held)
@@ -162,6 +164,16 @@ def run(
         model = constant(network.space, objective, problem)
         return Result(network, model, history, candidates, False, rows, interruption)
     return Result(network, model, history, candidates, True, rows, interruption)
+
+
+def _agreeing(found: Found, problem: Problem) -> Found:
+    """What was found without equations whose units contradict, as by an exponent."""
+    able = [
+        candidate
+        for candidate in found.candidates
+        if agrees(candidate.fit.model, problem.dimensions, problem.train_readout)
+    ]
+    return found._replace(candidates=able)
 
 
 def _checkpoints(

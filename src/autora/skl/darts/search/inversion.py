@@ -19,7 +19,8 @@ import numpy as np
 from ..graph.observations import mean, spread
 from ..graph.primitives import IDENTITY, POWER, Inverse, Primitive, monomial
 from ..selection.criteria import EXACT
-from .evaluator import Evaluator, Graphs, Units
+from .dimensions import of_inputs
+from .evaluator import Evaluator, Graphs, Scaling
 from .kernels.arrays import SCALED
 from .power_factors import power_factors
 
@@ -80,7 +81,7 @@ def undone(evaluator: Evaluator) -> list[Undone]:
     """What the vocabulary and the signs of y allow; nothing where read-outs are fixed, or
     not fitted to y itself.
     """
-    y = evaluator.y * evaluator.units.scale + evaluator.units.shift
+    y = evaluator.y * evaluator.scaling.scale + evaluator.scaling.shift
     able = evaluator.train_readout and evaluator.train_bias
     able = able and evaluator.objective.least_squares
     if not able or evaluator.n_nodes <= _ROOM or not (y.min() > 0 or y.max() < 0):
@@ -158,7 +159,7 @@ def _evaluator(
     if not rounding < _ROUNDED:
         return None
     larger = (
-        longer * evaluator.units.scale / (size * scale)
+        longer * evaluator.scaling.scale / (size * scale)
     )  # of an error in y, that in f⁻¹(y)
     floor = evaluator.known.floor * evaluator.unit / total * larger**2
     known = evaluator.known._replace(floor=floor, exact=max(EXACT, rounding))
@@ -169,7 +170,8 @@ def _evaluator(
         root=root,
         n_nodes=evaluator.n_nodes - _ROOM,
         known=known,
-        units=Units(shift, scale),
+        scaling=Scaling(shift, scale),
+        units=of_inputs(evaluator.units, inputs),
     )
 
 
@@ -201,8 +203,8 @@ def _one_node(
     ``used`` are its nodes. The slope, the shift and the choice of the node are noted in
     the read-out of ``found``.
     """
-    units = there.evaluator.units
-    weights, shift = graphs.w[i, 1:][used] * units.scale, graphs.w[i, 0] * units.scale
+    scaling = there.evaluator.scaling
+    weights, shift = graphs.w[i, 1:][used] * scaling.scale, graphs.w[i, 0] * scaling.scale
     if not len(used) or not np.isfinite(weights).all() or not weights.all():
         return False
     node, slope = int(used[-1]), float(weights[-1])
@@ -219,7 +221,7 @@ def _one_node(
     others = used != node
     _add(evaluator, found, i, node, used[others], weights[others] / slope)
     found.use[i, node] = True
-    found.w[i, 0], found.w[i, 1 + node] = shift + units.shift, slope
+    found.w[i, 0], found.w[i, 1 + node] = shift + scaling.shift, slope
     return True
 
 
@@ -253,7 +255,10 @@ def _covered(evaluator: Evaluator, there: Undone, found: Graphs, i: int) -> bool
     outer = there.outer
     if outer.inverse.homogeneous:  # the read-out takes the slope over
         shift, slope = shift / slope, 1.0
-    if outer.inverse.absorbs_shift or abs(shift) < _NO_SHIFT * there.evaluator.units.scale:
+    if (
+        outer.inverse.absorbs_shift
+        or abs(shift) < _NO_SHIFT * there.evaluator.scaling.scale
+    ):
         shift = 0.0
     names = ("plain", "shifted") if outer.inverse.homogeneous else ("scaled", "linear")
     form = names[int(shift != 0)]

@@ -83,7 +83,12 @@ class _Task(NamedTuple):
     def alone(self, output: int, others: Model) -> tuple[Objective, Problem]:
         """The problem of one output, while the others are what a model says."""
         floor = self.problem.floor[output : output + 1]
-        single = self.problem._replace(y=self.problem.y[:, [output]], floor=floor)
+        units = self.problem.dimensions
+        single = self.problem._replace(
+            y=self.problem.y[:, [output]],
+            floor=floor,
+            dimensions=None if units is None else units.of_output(output),
+        )
         if not self.objective.competing:
             return self.objective, single
         eta = np.delete(others.eta(self.problem.x), output, axis=1)

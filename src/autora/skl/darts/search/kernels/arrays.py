@@ -25,6 +25,31 @@ class Data(NamedTuple):
     loss: int  #: see `losses`
 
 
+class Dimensions(NamedTuple):
+    """Units of the columns, and what primitives do to them; see `dimensions`.
+
+    Rows have exponents of base units, exponents of the units of the columns that these come
+    from, and factors of variables: as many as there may be, those of nodes last. Without
+    units they are empty.
+    """
+
+    inputs: np.ndarray  #: (inputs, size)
+    outputs: np.ndarray  #: (outputs, size)
+    n_bases: int  #: columns that must agree
+    n_constants: int  #: columns before those of variables
+    kind: np.ndarray  #: (primitives,) see `graph.dimensions.UNIT_RULES`
+    degree: np.ndarray  #: (primitives,)
+
+
+class UnitRows(NamedTuple):
+    """What equations of units are written into."""
+
+    rows: np.ndarray  #: (inputs + K, size) of every source
+    row: np.ndarray  #: (size,) at work
+    solved: np.ndarray  #: (variables, size) equations, each with factor 1 of a variable
+    pivots: np.ndarray  #: (variables,) which that is
+
+
 class Functions(NamedTuple):
     """What is compiled for a vocabulary, called by address; see `codegen`.
 
@@ -148,6 +173,8 @@ EDIT_SIZE = 8
 SET, NEW_NODE, DELETE, HIDDEN, SHOW, FLIP, MULTIPLY, VARIANT, KEEP = range(9)
 #: Kinds of new nodes: first + second, first − second, first · second, first / second.
 SUM, DIFFERENCE, PRODUCT, QUOTIENT = range(4)
+#: What a primitive does to units, see `graph.dimensions.UNIT_RULES`.
+POWER, NUMBER, ANY, FITTED = range(4)
 #: Where `Rules.basic` has a·x.
 SCALED = 4
 # A literal 0 would be a type of its own, and what is called with it compiled twice.
