@@ -38,6 +38,11 @@ class Dimensions:
         """Whether all units are known."""
         return bool(np.isfinite(self.inputs).all() and np.isfinite(self.outputs).all())
 
+    @property
+    def allows_constant(self) -> bool:
+        """Whether every output may be a constant."""
+        return not (self.numbers_only and np.any(np.nan_to_num(self.outputs)))
+
     def of_output(self, index: int) -> Dimensions:
         """Those of a table with one of the outputs."""
         return Dimensions(self.inputs, self.outputs[[index]], self.numbers_only)

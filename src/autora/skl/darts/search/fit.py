@@ -31,7 +31,7 @@ from ..selection.criteria import evidence, spares_rows
 from ..selection.pareto import Row
 from ..selection.result import EquationDistribution, Result, SearchHistory
 from ..selection.table import constant, rounded, table_of
-from . import several_outputs, single_output
+from . import dimensionless, several_outputs, single_output
 from .conversion import SpaceBounds
 from .dimensions import agrees
 from .parallel import Search, SearchStatus
@@ -63,6 +63,9 @@ class SearchPlan(NamedTuple):
 
 def _engine(problem: Problem) -> Any:
     """The module that searches."""
+    units = problem.dimensions
+    if units is not None and units.numbers_only and units.complete:
+        return dimensionless
     return single_output if problem.y.shape[1] == 1 else several_outputs
 
 

@@ -45,7 +45,8 @@ def table_of(
     Models whose coefficients double precision does not carry are left out.
     """
     found = [(c.fit.model, c.fit.loss, c.criterion) for c in candidates]
-    if space.none is not None:
+    units = problem.dimensions
+    if space.none is not None and (units is None or units.allows_constant):
         blank = constant(space, objective, problem)
         loss = mean_loss(blank, problem)
         # It always has an intercept.

@@ -1,0 +1,240 @@
+"""Units of the columns, as users write them, and of the coefficients, as readers like them.
+
+Pint knows the units; it is imported where units are given and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ..graph.dimensions import Dimensions
+
+#: Where units stand in the names of columns, as in "distance (m)" and "time [s]".
+FROM_NAMES = "from_names"
+_IN_A_NAME = re.compile(r".*\S\s*[(\[]([^()\[\]]*)[)\]]\s*$")
+#: Longer texts are no units.
+_LONGEST = 200
+#: How many times smaller the largest denominator of an exponent may be to be written out.
+_LARGEST_DENOMINATOR = 12
+
+
+@dataclass(frozen=True)
+class Units:
+    """Units of the columns of a fit.
+
+    Parameters
+    ----------
+    inputs, outputs : tuple of (str or None)
+        As pint writes them; "" is a number, None an unknown unit.
+    dimensions : Dimensions
+    """
+
+    inputs: tuple[str | None, ...]
+    outputs: tuple[str | None, ...]
+    dimensions: Dimensions
+
+    def text(self, exponents: np.ndarray, names: Sequence[str], latex: bool = False) -> str:
+        """The unit that has these exponents of the units of the columns.
+
+        Parameters
+        ----------
+        exponents : ndarray of shape (inputs + outputs,)
+        names : sequence of str
+            Of the columns; that of one without a unit stands for its unit, in brackets.
+        latex : bool, default=False
+            In the form of siunitx, else as in "m/s²".
+        """
+        if not np.isfinite(exponents).all():
+            return "?"
+        unit = _registry().Unit("")
+        unknown = []
+        columns = zip(exponents.tolist(), self.inputs + self.outputs, names, strict=True)
+        for exponent, known, name in columns:
+            power = _rational(exponent)
+            if power and known is not None:
+                unit = unit * _registry().Unit(known) ** power
+            elif power:
+                unknown.append(f"[{name}]" if power == 1 else f"[{name}]^{power:g}")
+        found = f"{unit:Lx}" if latex else f"{unit:~P}"
+        return " ".join([*unknown, *([found] if not unit.dimensionless or found else [])])
+
+
+def _rational(exponent: float) -> float | int:
+    """An exponent as a whole number where it is one, else as near as it is written."""
+    near = Fraction(exponent).limit_denominator(_LARGEST_DENOMINATOR)
+    value = float(near) if abs(near - exponent) < 1e-6 else round(exponent, 6)
+    return int(value) if value == int(value) else value
+
+
+def _registry() -> Any:
+    try:
+        import pint
+    except ImportError:
+        raise ImportError(
+            "units need the package pint: pip install 'autora-skl-darts[units]'"
+        ) from None
+    return pint.get_application_registry()
+
+
+def units_of(
+    X_units: Any, y_units: Any, names: Sequence[str], outputs: Sequence[str], numbers: bool
+) -> Units | None:
+    """The units that were given; None where there are none.
+
+    Parameters
+    ----------
+    X_units : sequence, mapping from names of columns, "from_names" or None
+    y_units : str, sequence of str, pint.Unit, "from_names" or None
+    names, outputs : sequence of str
+        Of the columns of X and y.
+    numbers : bool
+        Whether coefficients must be numbers.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a unit is unknown or has an offset, or there are too many or too few.
+    ImportError
+        If pint is not installed.
+    """
+    given = _of_columns("X_units", X_units, names)
+    wanted = _of_outputs(y_units, outputs)
+    if all(unit is None for unit in (*given, *wanted)):
+        return None
+    parsed = [
+        None if unit is None else _parsed(argument, unit, name)
+        for argument, units, columns in (
+            ("X_units", given, names),
+            ("y_units", wanted, outputs),
+        )
+        for unit, name in zip(units, columns, strict=True)
+    ]
+    exponents = _exponents(parsed)
+    texts = [None if unit is None else f"{unit:C}" for unit in parsed]
+    texts = ["" if text == "dimensionless" else text for text in texts]
+    count = len(names)
+    dimensions = Dimensions(exponents[:count], exponents[count:], numbers)
+    found = Units(tuple(texts[:count]), tuple(texts[count:]), dimensions)
+    if numbers:
+        _check_numbers(found, names)
+    return found
+
+
+def _of_columns(argument: str, units: Any, names: Sequence[str]) -> list[Any]:
+    if units is None:
+        return [None] * len(names)
+    if isinstance(units, str):
+        if units != FROM_NAMES:
+            raise TypeError(
+                f"{argument} must be a sequence with a unit for each of the {len(names)} "
+                f"columns, a dict from names to units, or {FROM_NAMES!r}, got {units!r}"
+            )
+        found = [_IN_A_NAME.match(name) for name in names]
+        if not any(found):
+            raise ValueError(
+                f"{argument}={FROM_NAMES!r} needs names of columns such as 'distance (m)', "
+                f"got {list(names)}"
+            )
+        return [match and match[1] for match in found]
+    if isinstance(units, Mapping):
+        strange = [name for name in units if name not in names]
+        if strange:
+            raise ValueError(
+                f"{argument} names {strange[0]!r}, which is no column; the columns are "
+                f"{list(names)}"
+            )
+        return [units.get(name) for name in names]
+    units = list(units)
+    if len(units) != len(names):
+        raise ValueError(
+            f"{argument} needs a unit for each of the {len(names)} columns "
+            f"{list(names)}, None where it is not known, got {len(units)}: {units}"
+        )
+    return units
+
+
+def _of_outputs(units: Any, outputs: Sequence[str]) -> list[Any]:
+    if isinstance(units, (list, tuple, Mapping)) or units is None or units == FROM_NAMES:
+        return _of_columns("y_units", units, outputs)
+    return [units] * len(outputs)
+
+
+def _parsed(argument: str, unit: Any, name: str) -> Any:
+    """A unit of pint."""
+    registry = _registry()
+    if hasattr(unit, "dimensionality") and hasattr(unit, "_REGISTRY"):
+        return unit
+    if not isinstance(unit, str):
+        raise TypeError(
+            f"{argument} of {name!r} must be text such as 'm/s', a unit of pint or None, "
+            f"got {unit!r} of type {type(unit).__name__}"
+        )
+    remedy = (
+        "write it as pint does, as in 'kg*m/s**2', '' for a pure number; units of your own "
+        "are defined in pint.get_application_registry()"
+    )
+    if len(unit) > _LONGEST:
+        raise ValueError(
+            f"{argument} of {name!r} has {len(unit)} characters, more than {_LONGEST}; "
+            f"{remedy}"
+        )
+    try:
+        return registry.Unit(unit)
+    except Exception as error:  # pint raises many kinds, assertions among them
+        reason = f" ({error})" if str(error) else ""
+        raise ValueError(
+            f"{argument} of {name!r} is no unit: {unit!r}{reason}; {remedy}"
+        ) from error
+
+
+def _exponents(units: Sequence[Any]) -> np.ndarray:
+    """Rows of exponents of base dimensions and of ten; NaN for those that are not known."""
+    found: list[dict[str, float] | None] = []
+    for unit in units:
+        found.append(None if unit is None else _dimensions(unit))
+    bases = sorted({base for one in found if one is not None for base in one})
+    bases = bases or [_TEN]
+    return np.array(
+        [[np.nan if one is None else one.get(base, 0.0) for base in bases] for one in found]
+    )
+
+
+#: The size of a unit as a power of ten, in coherent units.
+_TEN = "10"
+
+
+def _dimensions(unit: Any) -> dict[str, float]:
+    registry = unit._REGISTRY
+    factor, base = registry.get_base_units(unit)
+    if registry.convert(0.0, unit, base) != 0:
+        raise ValueError(
+            f"the unit {unit} does not begin at zero, so that its values cannot be "
+            "multiplied; convert the column, as from degC to kelvin, or give delta_degC if "
+            "it holds differences"
+        )
+    exponents = {name: float(value) for name, value in unit.dimensionality.items()}
+    size = float(np.round(np.log10(float(factor)), 9))
+    return exponents | ({_TEN: size} if size else {})
+
+
+def _check_numbers(units: Units, names: Sequence[str]) -> None:
+    """Raise where no product of powers of the columns has the unit of an output."""
+    inputs, outputs = units.dimensions.inputs, units.dimensions.outputs
+    if not units.dimensions.complete:
+        return
+    powers = np.linalg.lstsq(inputs.T, outputs.T, rcond=None)[0]
+    if not np.allclose(inputs.T @ powers, outputs.T, atol=1e-6):
+        pairs = zip(names, units.inputs, strict=True)
+        columns = ", ".join(f"{name} ({unit or 'a number'})" for name, unit in pairs)
+        raise ValueError(
+            f"y in {units.outputs[0] or 'pure numbers'} cannot be made of {columns} with "
+            "pure numbers only; set dimensionless_constants_only=False, add the column or "
+            "the physical constant that is missing, or convert columns of one kind to one "
+            "unit, as km to m"
+        )
