@@ -45,6 +45,7 @@ from .settings import (
     specified,
     vocabulary,
 )
+from .units import units_of, with_units
 from .validation import check_parameters, plain
 
 
@@ -130,7 +131,12 @@ class BaseDARTS(EquationMixin, BaseEstimator):
         raise NotImplementedError
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, y_error: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        y_error: Any = None,
+        units: tuple[Any, Any] = (None, None),
     ) -> KeyboardInterrupt | None:
         """Fit and store; what interrupted it is for the caller to raise."""
         params = self._settings()
@@ -144,11 +150,14 @@ class BaseDARTS(EquationMixin, BaseEstimator):
         data = canonical(seen.x, seen.targets, seen.weight, seen.error)
         diagnostics.about_unused(params, _defaults(type(self)), what, stacklevel=3)
         problem = _problem(data, what, params["tolerance"], seen.error is not None)
+        inputs = self._labels("input_labels")
+        numbers = params.get("dimensionless_constants_only", False)
+        self._units = units_of(*units, inputs, seen.output_labels, numbers, what)
+        problem = with_units(problem, self._units)
         self._check_enough_rows(problem)
         kept = self._kept(earlier, what)
         self._rows_to_check = rows_to_check(problem.x)
         self._input_ranges = np.stack([problem.x.min(axis=0), problem.x.max(axis=0)])
-        inputs = self._labels("input_labels")
         diagnostics.about_data(problem, inputs, seen.output_labels, stacklevel=3)
         result = self._fitted(params, what, problem, kept)
         real = not seen.objective.likelihood

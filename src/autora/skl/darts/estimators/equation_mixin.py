@@ -13,6 +13,7 @@ from ..graph.model import same_equation
 from ..selection.pareto import Row, scores
 from ..selection.result import EquationDistribution, Network
 from .export_mixin import ExportMixin
+from .units import Units
 
 
 class EquationMixin(ExportMixin):
@@ -20,6 +21,7 @@ class EquationMixin(ExportMixin):
 
     network_: Network | EquationDistribution
     _rows: list[Row]
+    _units: Units | None = None
     _errors: list[tuple[Place, float, float]]
     _row_errors: list[list[tuple[Place, float, float]]]
     _rows_to_check: np.ndarray
@@ -177,11 +179,14 @@ class EquationMixin(ExportMixin):
         ``criterion`` (what decides, see "How it works"), ``holdout`` (loss on rows kept
         from the search, NaN unless ``model_selection="holdout"``), ``score`` (what the row
         gains over the one before: the fall of the logarithm of the loss per complexity),
-        ``equation`` and ``architecture``.
+        ``equation`` and ``architecture``; where the fit knew units, ``units_agree``, which
+        is true of every row.
         """
         check_is_fitted(self, "model_")
         table = self._table(self._rows)
         table.insert(0, "selected", [i == self.selected_ for i in range(len(table))])
+        if self._units is not None:
+            table["units_agree"] = [self._units.agree(row.model) for row in self._rows]
         return table
 
     @property
@@ -203,18 +208,23 @@ class EquationMixin(ExportMixin):
         ``standard_error``, from the curvature of the squared error or the likelihood at
         the fit; infinite where the data do not determine a coefficient, NaN where squared
         errors of probabilities were fitted. They take the equation's structure as given.
+        Where the fit knew units, ``unit`` says which each coefficient has.
         """
         import pandas as pd
 
         check_is_fitted(self, "model_")
         names = self._names()
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "term": [term(self.model_, place, *names) for place, _, _ in self._errors],
                 "coefficient": [value for _, value, _ in self._errors],
                 "standard_error": [error for _, _, error in self._errors],
             }
         )
+        if self._units is not None:
+            where = [place for place, _, _ in self._errors]
+            table["unit"] = self._units.of_coefficients(self.model_, where, *names)
+        return table
 
     def select_equation(self, row: int) -> Self:
         """Make a row of ``equations_`` the model.

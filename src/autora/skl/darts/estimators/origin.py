@@ -75,6 +75,9 @@ def origin_of(problem: Problem, earlier: Model | None, least_squares: bool) -> O
         inputs = np.array([far_start(column, _FAR_INPUT) for column in problem.x.T])
     else:
         inputs = earlier.origin
+    units = problem.dimensions
+    if units is not None and units.numbers_only:  # where to count from would have a unit
+        inputs = np.zeros_like(inputs)
     outputs = np.zeros(problem.y.shape[1])
     if least_squares and problem.train_bias:
         outputs = np.array([far_start(column, _FAR_OUTPUT) for column in problem.y.T])

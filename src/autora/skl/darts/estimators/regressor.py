@@ -181,6 +181,9 @@ or callable, default="auto"
         search space is the same.
     verbose : int, default=0
         1 shows a progress bar.
+    dimensionless_constants_only : bool, default=False
+        Whether fitted coefficients are pure numbers. Else they may have units, where `fit`
+        is given units, which ``coefficients_`` tells.
 
     Attributes
     ----------
@@ -268,8 +271,17 @@ or callable, default="auto"
     random_state: int | np.random.RandomState | None = None
     warm_start: bool = False
     verbose: int = 0
+    dimensionless_constants_only: bool = False
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, y_error: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        y_error: Any = None,
+        X_units: Any = None,
+        y_units: Any = None,
+    ) -> Self:
         """Search for an equation of y in the columns of X.
 
         Without architecture updates (``max_epochs=0`` or ``arch_updates_per_epoch=0``) an
@@ -292,6 +304,15 @@ or callable, default="auto"
             larger than zero. Rows weigh 1/y_error²; errors of that size are expected, so
             that explaining them gains little (χ²), and nothing is exact. Not for
             likelihoods.
+        X_units : sequence or dict from names of columns, or "from_names", default=None
+            Unit of every column, as pint writes it: "m/s", "" for a pure number, None or
+            no entry where it is not known. "from_names" reads them off names such as
+            "distance (m)". Only equations whose units agree are then searched: terms of a
+            sum have the same unit, arguments of functions such as exp are numbers. Units
+            are not converted: metres are added to kilometres with a coefficient. Predict
+            takes X in the same units. Needs pint, and the search over graphs of any size.
+        y_units : str, or sequence of str for several outputs, default=None
+            The same of y.
 
         Raises
         ------
@@ -304,7 +325,8 @@ or callable, default="auto"
             fit stays as it was.
         """
         with self._all_or_nothing():
-            interruption = self._fit(X, y, sample_weight, y_error)
+            units = (X_units, y_units)
+            interruption = self._fit(X, y, sample_weight, y_error, units)
         if interruption is not None:
             raise interruption
         return self

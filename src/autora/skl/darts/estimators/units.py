@@ -13,7 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from ..fitting.derivatives import Place
+from ..fitting.problem import Problem
 from ..graph.dimensions import Dimensions
+from ..graph.model import Model
+from ..graph.specification import Specification
+from ..search.dimensions import agrees, coefficient_units
 
 #: Where units stand in the names of columns, as in "distance (m)" and "time [s]".
 FROM_NAMES = "from_names"
@@ -64,6 +69,23 @@ class Units:
         found = f"{unit:Lx}" if latex else f"{unit:~P}"
         return " ".join([*unknown, *([found] if not unit.dimensionless or found else [])])
 
+    def agree(self, model: Model) -> bool:
+        """Whether the coefficients of a model can be given units."""
+        return agrees(model, self.dimensions)
+
+    def of_coefficients(
+        self,
+        model: Model,
+        where: Sequence[Place],
+        names: Sequence[str],
+        outputs: Sequence[str],
+        latex: bool = False,
+    ) -> list[str]:
+        """The units of coefficients as text, "" for a number."""
+        columns = [*names, *outputs]
+        rows = coefficient_units(model, self.dimensions, where)
+        return [self.text(row, columns, latex) for row in rows]
+
 
 def _rational(exponent: float) -> float | int:
     """An exponent as a whole number where it is one, else as near as it is written."""
@@ -83,7 +105,12 @@ def _registry() -> Any:
 
 
 def units_of(
-    X_units: Any, y_units: Any, names: Sequence[str], outputs: Sequence[str], numbers: bool
+    X_units: Any,
+    y_units: Any,
+    names: Sequence[str],
+    outputs: Sequence[str],
+    numbers: bool,
+    what: Specification,
 ) -> Units | None:
     """The units that were given; None where there are none.
 
@@ -95,6 +122,8 @@ def units_of(
         Of the columns of X and y.
     numbers : bool
         Whether coefficients must be numbers.
+    what : Specification
+        What is fitted.
 
     Raises
     ------
@@ -106,6 +135,11 @@ def units_of(
     given = _of_columns("X_units", X_units, names)
     wanted = _of_outputs(y_units, outputs)
     if all(unit is None for unit in (*given, *wanted)):
+        if numbers:
+            raise ValueError(
+                "dimensionless_constants_only=True needs to know the units: give X_units "
+                "and y_units to fit"
+            )
         return None
     parsed = [
         None if unit is None else _parsed(argument, unit, name)
@@ -119,8 +153,10 @@ def units_of(
     texts = [None if unit is None else f"{unit:C}" for unit in parsed]
     texts = ["" if text == "dimensionless" else text for text in texts]
     count = len(names)
-    dimensions = Dimensions(exponents[:count], exponents[count:], numbers)
+    fixed = numbers or not what.train_readout
+    dimensions = Dimensions(exponents[:count], exponents[count:], numbers, fixed)
     found = Units(tuple(texts[:count]), tuple(texts[count:]), dimensions)
+    _check_fit(found, what)
     if numbers:
         _check_numbers(found, names)
     return found
@@ -237,4 +273,33 @@ def _check_numbers(units: Units, names: Sequence[str]) -> None:
             "pure numbers only; set dimensionless_constants_only=False, add the column or "
             "the physical constant that is missing, or convert columns of one kind to one "
             "unit, as km to m"
+        )
+
+
+def with_units(problem: Problem, units: Units | None) -> Problem:
+    """The problem with the units of its columns; a constant may contradict them."""
+    if units is None:
+        return problem
+    intercept = problem.train_bias and units.dimensions.allows_constant
+    return problem._replace(dimensions=units.dimensions, train_bias=intercept)
+
+
+def _check_fit(units: Units, what: Specification) -> None:
+    """Raise where units do not apply to what is fitted."""
+    if not what.searches_openly:
+        raise ValueError(
+            "X_units and y_units need the search over graphs of any size, which "
+            f"num_graph_nodes={what.n_nodes} switches off; set num_graph_nodes='auto' or "
+            "leave the units out"
+        )
+    dimensions = units.dimensions
+    if not what.objective.least_squares and np.any(np.nan_to_num(dimensions.outputs)):
+        raise ValueError(
+            f"y_units={units.outputs[0]!r}: probabilities are pure numbers; leave y_units "
+            "out or give ''"
+        )
+    if dimensions.numbers_only and what.n_outputs > 1:
+        raise ValueError(
+            f"dimensionless_constants_only=True is for one output, got {what.n_outputs}; "
+            "fit one estimator for each column of y"
         )

@@ -84,6 +84,7 @@ _CONSTRAINTS: dict[str, list[Any]] = {
     "unrolled": ["boolean"],
     "precondition": ["boolean"],
     "warm_start": ["boolean"],
+    "dimensionless_constants_only": ["boolean"],
 }
 
 

@@ -7,7 +7,7 @@ without a coefficient.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -27,11 +27,14 @@ class Dimensions:
     outputs : ndarray of shape (outputs, bases)
     numbers_only : bool, default=False
         Whether fitted coefficients are numbers; else they may have units.
+    fixed_readout : bool, default=False
+        Whether what is read out must have the unit of the output.
     """
 
     inputs: np.ndarray
     outputs: np.ndarray
     numbers_only: bool = False
+    fixed_readout: bool = False
 
     @cached_property
     def complete(self) -> bool:
@@ -45,7 +48,7 @@ class Dimensions:
 
     def of_output(self, index: int) -> Dimensions:
         """Those of a table with one of the outputs."""
-        return Dimensions(self.inputs, self.outputs[[index]], self.numbers_only)
+        return replace(self, outputs=self.outputs[[index]])
 
 
 class UnitRule(NamedTuple):

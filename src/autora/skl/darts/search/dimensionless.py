@@ -314,7 +314,7 @@ def explore(
         candidates += [
             candidate
             for candidate in runs[-1].candidates
-            if agrees(candidate.fit.model, dimensions, True)
+            if agrees(candidate.fit.model, dimensions)
         ]
     candidates = sorted(candidates, key=lambda candidate: candidate.criterion)
     candidates += _shorter(search, candidates[:_SHORTENED])
@@ -330,7 +330,7 @@ def _shorter(search: Search, candidates: Sequence[Candidate]) -> list[Candidate]
         widest = max(in_degrees(model))
         bounds = search.bounds._replace(max_nodes=model.space.n_nodes, max_in_degree=widest)
         short = shorter(model, bounds, True, sample.x)
-        if short is None or not agrees(short, columns.dimensions, True):
+        if short is None or not agrees(short, columns.dimensions):
             continue
         free = columns._replace(sparse_readout=True)
         fit = levenberg_marquardt(free, short, _STEPS)

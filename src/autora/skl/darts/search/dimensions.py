@@ -66,7 +66,7 @@ class _Edges(NamedTuple):
 
 
 def _solved(
-    model: Model, dimensions: Dimensions, edges: _Edges, fixed: bool
+    model: Model, dimensions: Dimensions, edges: _Edges
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Units of sources and outputs by those of the columns; None where they contradict."""
     from .kernels.dimensions import assigned
@@ -79,7 +79,7 @@ def _solved(
         src[place], op[place] = edge.source, i
         filled[edge.target] += 1
     units = _rows(dimensions, edges.rules, n_nodes)
-    use = np.ascontiguousarray((model.readout != 0) & fixed)
+    use = np.ascontiguousarray((model.readout != 0) & dimensions.fixed_readout)
     rows, agree = assigned(model.products.astype(np.int64), src, op, use, units)
     if dimensions.numbers_only and model.bias.any():
         agree = agree and not np.any(units.outputs[model.bias != 0, : units.n_bases])
@@ -87,26 +87,24 @@ def _solved(
     return (rows[:, columns], units.outputs[:, columns]) if agree else None
 
 
-def agrees(model: Model, dimensions: Dimensions | None, train_readout: bool) -> bool:
+def agrees(model: Model, dimensions: Dimensions | None) -> bool:
     """Whether the coefficients of a model can be given units."""
     if dimensions is None:
         return True
     edges = _Edges.of(model, dimensions.numbers_only)
-    fixed = dimensions.numbers_only or not train_readout
-    return _solved(model, dimensions, edges, fixed) is not None
+    return _solved(model, dimensions, edges) is not None
 
 
 def coefficient_units(
-    model: Model, dimensions: Dimensions, train_readout: bool, where: Sequence[Place]
+    model: Model, dimensions: Dimensions, where: Sequence[Place]
 ) -> np.ndarray:
     """Units of coefficients as exponents of those of the inputs and the outputs.
 
     Shape (coefficients, inputs + outputs). A model whose units do not agree has NaN.
     """
     edges = _Edges.of(model, dimensions.numbers_only)
-    fixed = dimensions.numbers_only or not train_readout
     n_inputs, count = model.space.n_inputs, len(dimensions.inputs) + len(dimensions.outputs)
-    solved = _solved(model, dimensions, edges, fixed)
+    solved = _solved(model, dimensions, edges)
     if solved is None:
         return np.full((len(where), count), np.nan)
     rows, outputs = solved

@@ -174,7 +174,7 @@ def _agreeing(found: Found, problem: Problem) -> Found:
     able = [
         candidate
         for candidate in found.candidates
-        if agrees(candidate.fit.model, problem.dimensions, problem.train_readout)
+        if agrees(candidate.fit.model, problem.dimensions)
     ]
     return found._replace(candidates=able)
 
