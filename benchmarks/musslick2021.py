@@ -21,7 +21,7 @@ import numpy as np
 from helpers.common import table, write_results
 from helpers.fit import Fit
 from helpers.paired import pair
-from helpers.problems import Data, Problem, load
+from helpers.problems import Data, Problem, find, load
 from helpers.report import about, median, names, one_line, share
 from helpers.runs import Row, Store, run
 from helpers.scores import numbers
@@ -59,7 +59,7 @@ def draw(problem: Problem, seed: int) -> Data:
 
 def work(job: Row) -> Row:
     """One fit and its scores; the held-out half is the test."""
-    problem = next(p for p in load([SUITE]) if p.key == job["problem"])
+    problem = find(job["problem"])
     data = draw(problem, job["seed"])
     system = Darts(VARIANTS[job["system"]], parameters(job["nodes"]))
     warm_up(job["system"], system)

@@ -19,7 +19,7 @@ from typing import Any
 
 from helpers.common import RESULTS, write_results
 from helpers.fit import Fit
-from helpers.problems import Data, Problem, load
+from helpers.problems import Data, Problem, find, load
 from helpers.report import about, curves, page
 from helpers.runs import Row, Store, run
 from helpers.scores import numbers, symbolic
@@ -52,7 +52,7 @@ def work(job: Row) -> Row:
     ablation = {name: job["options"]} if job["options"] else {}
     system = systems([name], ablation)[name]
     warm_up(name, system)
-    problem = next(p for p in load() if p.key == job["problem"])
+    problem = find(job["problem"])
     data = problem.draw(job["rows"], job["seed"], job["noise"])
     return score(problem, data, system(data.X, data.y, job["seconds"], job["seed"]))
 

@@ -1,7 +1,8 @@
 """Ground-truth problems: read, sampled, and evaluated.
 
 A problem is a record of ``problems/*.json``: an expression, the range of each variable,
-and where both come from. Its data are drawn anew from a seed; nothing is downloaded.
+where both come from and, in some files, units. Its data are drawn anew from a seed; nothing
+is downloaded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import sympy
 from helpers.common import BENCHMARKS
 
 FOLDER = BENCHMARKS / "problems"
+#: The file of the recovery benchmark.
+DEVELOPMENT = "development"
 #: Each range is this many times as wide in extrapolation, about the same centre.
 WIDER = 1.5
 
@@ -121,6 +124,8 @@ class Variable:
     high: float
     dist: str
     integer: bool = False
+    #: Exponents of `dimensions.BASE`; None where the source has no units.
+    units: tuple[int, ...] | None = None
 
     def draw(self, rng: np.random.Generator, rows: int, wider: float = 1.0) -> np.ndarray:
         margin = (wider - 1) / 2 * (self.high - self.low)
@@ -138,6 +143,8 @@ class Problem:
     variables: tuple[Variable, ...]
     source: str
     licence: str
+    #: Units of y.
+    units: tuple[int, ...] | None = None
 
     @property
     def key(self) -> str:
@@ -205,10 +212,9 @@ class Problem:
         return X[finite][:rows], y[finite][:rows]
 
 
-def load(suites: list[str] | None = None) -> list[Problem]:
-    """All problems of ``problems/*.json``, or those of some suites."""
-    files = sorted(FOLDER.glob("*.json"))
-    records = [record for file in files for record in json.loads(file.read_text())]
+def load(suites: list[str] | None = None, file: str = DEVELOPMENT) -> list[Problem]:
+    """All problems of ``problems/FILE.json``, or those of some suites."""
+    records = json.loads((FOLDER / f"{file}.json").read_text("utf-8"))
     found = {record["suite"] for record in records}
     unknown = set(suites or ()) - found
     if unknown:
@@ -216,12 +222,27 @@ def load(suites: list[str] | None = None) -> list[Problem]:
     return [_problem(r) for r in records if not suites or r["suite"] in suites]
 
 
+def find(key: str) -> Problem:
+    """The problem of this key, in whichever file it is."""
+    files = sorted(file.stem for file in FOLDER.glob("*.json"))
+    return next(p for file in files for p in load(file=file) if p.key == key)
+
+
 def _problem(record: dict[str, Any]) -> Problem:
     return Problem(
         record["suite"],
         record["name"],
         record["expression"],
-        tuple(Variable(**v) for v in record["variables"]),
+        tuple(_variable(v) for v in record["variables"]),
         record["source"],
         record["licence"],
+        _units(record.get("target", {})),
     )
+
+
+def _variable(record: dict[str, Any]) -> Variable:
+    return Variable(**{**record, "units": _units(record)})
+
+
+def _units(record: dict[str, Any]) -> tuple[int, ...] | None:
+    return tuple(record["units"]) if "units" in record else None

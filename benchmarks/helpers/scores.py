@@ -23,7 +23,7 @@ import numpy as np
 import sympy
 
 from helpers.common import BENCHMARKS, r2
-from helpers.problems import Data, Problem, load
+from helpers.problems import Data, Problem, find
 
 STRICT_ERROR = 1e-16  #: mean squared error relative to the variance of y, in sample
 STRICT_R2 = 1 - 1e-8  #: on fresh and on extrapolated rows
@@ -162,8 +162,7 @@ def symbolic(
 
 
 def _serve(job: dict[str, Any]) -> bool:
-    problem = next(p for p in load() if p.key == job["key"])
-    return verdict(problem, job["text"], job["simplify"])
+    return verdict(find(job["key"]), job["text"], job["simplify"])
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float, float]:
