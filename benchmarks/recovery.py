@@ -18,32 +18,13 @@ import os
 from typing import Any
 
 from helpers.common import RESULTS, write_results
-from helpers.fit import Fit
-from helpers.problems import Data, Problem, find, load
+from helpers.problems import find, load
 from helpers.report import about, curves, page
 from helpers.runs import Row, Store, run
-from helpers.scores import numbers, symbolic
+from helpers.scores import score
 from helpers.systems import PEER_PYTHON, systems, warm_up
 
 KEY = ("system", "problem", "seed")
-#: Seconds that SymPy gets to judge one equation.
-SYMPY_LIMIT = 20.0
-#: Longer equations are cut in the results; none of this length is a law.
-LONGEST = 2000
-
-
-def score(problem: Problem, data: Data, fit: Fit) -> Row:
-    """The columns of one fit."""
-    columns: dict[str, Any] = numbers(data, fit.predict, fit.edges)
-    return {
-        **columns,
-        **symbolic(problem, fit.text, columns["r2_test"], SYMPY_LIMIT),
-        "wall": round(fit.wall, 4),
-        "cpu": round(fit.cpu, 4),
-        "cpu_exact": None if fit.cpu_exact is None else round(fit.cpu_exact, 4),
-        "size": fit.size,
-        "equation": fit.shown[:LONGEST],
-    }
 
 
 def work(job: Row) -> Row:

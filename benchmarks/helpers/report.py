@@ -90,7 +90,8 @@ def _suites(rows: list[Row], solved: str) -> str:
     return table(headers, lines)
 
 
-def _pairs(rows: list[Row], solved: str) -> str:
+def pairs(rows: list[Row], solved: str) -> str:
+    """Every two systems on the problems of both; `pairs_note` says what the words mean."""
     headers = ["A", "B", "fits", "only A", "only B", "p", "p over problems"]
     headers += ["both", "seconds B ÷ A", "CPU B ÷ A", "A sooner", "p", "exact B ÷ A"]
     lines = []
@@ -104,17 +105,21 @@ def _pairs(rows: list[Row], solved: str) -> str:
                 known = not math.isnan(r.ratio_exact)
                 cells += [f"{r.p_sooner:.2g}", f"{r.ratio_exact:.2f}" if known else ""]
             lines.append(cells + [""] * (len(headers) - len(cells)))
-    note = (
+    return table(headers, lines) if lines else ""
+
+
+def pairs_note(solved: str) -> str:
+    return (
         f"Solved means {solved}. p: two-sided sign test over (problem, seed), and over "
         "problems, as seeds of one problem are not independent. Ratios are medians over "
         "what both solve; sooner is by CPU seconds. Exact: CPU seconds until the search "
         "first had a graph that is exact in sample, or all of the fit if only its end made "
         "one exact; the rest of a fit looks for a simpler one."
     )
-    return f"{table(headers, lines)}\n\n{note}" if lines else ""
 
 
-def _unsolved(rows: list[Row], solved: str) -> str:
+def unsolved(rows: list[Row], solved: str) -> str:
+    """What each system did not solve in every seed."""
     parts = []
     for system in names(rows):
         own = [row for row in rows if row["system"] == system]
@@ -147,7 +152,8 @@ def one_line(equation: str, longest: int = 300) -> str:
     return "; ".join(line.strip() for line in lines)[:longest]
 
 
-def _failures(rows: list[Row]) -> str:
+def failures(rows: list[Row]) -> str:
+    """Fits that gave nothing, and why."""
     failed = [row for row in rows if "error_text" in row]
     return "\n".join(
         f"- {r['system']}, {r['problem']}, seed {r['seed']}: `{r['error_text'][:300]}`"
@@ -180,6 +186,15 @@ def curves(rows: list[Row], path: Path) -> None:
     plt.close(figure)
 
 
+def by_commit(rows: list[Row]) -> str:
+    """A paragraph on which commit the fits are of, where they are of several."""
+    commits = Counter((row["system"], row["commit"]) for row in rows)
+    if len({commit for _, commit in commits}) < 2:
+        return ""
+    mixed = [f"{s} at {c}: {n}" for (s, c), n in commits.items()]
+    return f"\n\nFits by commit: {'; '.join(mixed)}."
+
+
 def page(rows: list[Row], noisy: bool, name: str = "") -> str:
     """The body of the page; ``name`` is that of the results, whose curves it shows.
 
@@ -191,16 +206,14 @@ def page(rows: list[Row], noisy: bool, name: str = "") -> str:
     method = METHOD
     if noisy:
         method += "\n\nWith noise no fit is exact: only *symbolic* and R² count."
-    commits = Counter((r["system"], r["commit"]) for r in rows)
-    mixed = [f"{s} at {c}: {n}" for (s, c), n in commits.items()]
-    if len({c for _, c in commits}) > 1:
-        method += f"\n\nFits by commit: {'; '.join(mixed)}."
+    method += by_commit(rows)
+    compared = pairs(rows, solved)
     sections = {
         "By suite": _suites(rows, solved),
-        "Pairs": _pairs(rows, solved),
-        "Not solved (in every seed)": _unsolved(rows, solved),
+        "Pairs": f"{compared}\n\n{pairs_note(solved)}" if compared else "",
+        "Not solved (in every seed)": unsolved(rows, solved),
         "Strict but not symbolic": "" if noisy else _exploits(rows),
-        "Failures": _failures(rows),
+        "Failures": failures(rows),
     }
     parts = [method, _summary(rows, solved)]
     parts += [f"![Share solved against time]({name}.svg)"] if name and not noisy else []

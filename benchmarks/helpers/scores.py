@@ -17,13 +17,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from time import perf_counter, process_time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
 
 from helpers.common import BENCHMARKS, r2
 from helpers.problems import Data, Problem, find
+
+if TYPE_CHECKING:
+    from helpers.fit import Fit
 
 STRICT_ERROR = 1e-16  #: mean squared error relative to the variance of y, in sample
 STRICT_R2 = 1 - 1e-8  #: on fresh and on extrapolated rows
@@ -37,6 +40,10 @@ DECIMALS = 3
 #: Points, digits and relative tolerance of the test for "is a constant". In double
 #: precision logistic(u − 40) could not be told from an exponential.
 POINTS, DIGITS, TOLERANCE = 12, 50, 1e-25
+#: Seconds that SymPy gets to judge one equation.
+SYMPY_LIMIT = 20.0
+#: Longer equations are cut in the results; none of this length is a law.
+LONGEST = 2000
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -159,6 +166,20 @@ def symbolic(
         error = (done.stderr.strip().splitlines() or ["no output"])[-1]
         return {"symbolic": False, "symbolic_note": error}
     return {"symbolic": json.loads(done.stdout)}
+
+
+def score(problem: Problem, data: Data, fit: Fit) -> dict[str, Any]:
+    """The columns of one fit: numerical scores, symbolic verdict, times and equation."""
+    columns: dict[str, Any] = numbers(data, fit.predict, fit.edges)
+    return {
+        **columns,
+        **symbolic(problem, fit.text, columns["r2_test"], SYMPY_LIMIT),
+        "wall": round(fit.wall, 4),
+        "cpu": round(fit.cpu, 4),
+        "cpu_exact": None if fit.cpu_exact is None else round(fit.cpu_exact, 4),
+        "size": fit.size,
+        "equation": fit.shown[:LONGEST],
+    }
 
 
 def _serve(job: dict[str, Any]) -> bool:

@@ -79,6 +79,8 @@ class Darts:
 
     options: dict[str, Any] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
+    #: What `fit` is given beside X and y, such as units.
+    known: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, X: np.ndarray, y: np.ndarray, seconds: float, seed: int) -> Fit:
         from autora.skl.darts import DARTSRegressor
@@ -91,7 +93,7 @@ class Darts:
         with warnings.catch_warnings(), clock, exact_after() as exact:
             # A budget that ran out warns; here that is the normal case.
             warnings.simplefilter("ignore", UserWarning)
-            _, wall, cpu = timed(lambda: estimator.fit(X, y))
+            _, wall, cpu = timed(lambda: estimator.fit(X, y, **self.known))
         if not alone:  # what is bound to this fit, whether its workers use it or not
             cpu = wall * effective_n_jobs(self.parameters["n_jobs"])
         edges = count_edges(estimator.model_)
@@ -134,6 +136,15 @@ def _darts(options: dict[str, Any]) -> Darts:
     return Darts(rest, options.get("parameters", {}))
 
 
+def need(name: str, package: str, extra: str) -> None:
+    """Raise where the package that a system needs is missing, with the remedy."""
+    if importlib.util.find_spec(package) is None:
+        raise ValueError(
+            f"system {name!r} needs {package}, which is not installed here: "
+            f'`pip install -e ".[{extra}]"`'
+        )
+
+
 def systems(names: list[str], ablations: dict[str, dict[str, Any]]) -> dict[str, System]:
     """The systems of these names, in their order."""
     peer = find_peer(os.environ.get(PEER_PYTHON))
@@ -143,8 +154,8 @@ def systems(names: list[str], ablations: dict[str, dict[str, Any]]) -> dict[str,
     if unknown:
         raise ValueError(f"unknown system {unknown}; there are {list(table)}")
     for name in names:
-        if importlib.util.find_spec(PACKAGES.get(name, "numpy")) is None:
-            raise ValueError(f'{name} is not installed here: `pip install -e ".[rivals]"`')
+        if name in PACKAGES:
+            need(name, PACKAGES[name], "rivals")
     if PEER in names and peer is None:
         raise ValueError(HOW_TO_GET_THE_PEER)
     return {name: table[name] for name in names}
