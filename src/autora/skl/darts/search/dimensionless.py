@@ -33,8 +33,6 @@ from .from_sympy import shorter
 from .parallel import Search, SearchStatus
 from .single_output import Found, explore as explore_columns, refit as refit
 
-#: Ways to choose the groups that are searched, one after the other, up to an exact graph.
-_MOST_CHOICES = 2
 #: Most edges that a power of a column is written with.
 _MOST_EDGES = 6
 #: Exponents are multiples of this.
@@ -282,10 +280,15 @@ def explore(
     columns, dimensions = search.problem, search.problem.dimensions
     assert dimensions is not None
     positive = np.asarray((columns.x > 0).all(axis=0))
-    choices = groups_of(dimensions, positive)[:_MOST_CHOICES]
+    choices = groups_of(dimensions, positive)[: search.options.groups]
     reduced = [_Reduced.of(choice, columns) for choice in choices]
     reduced = [one for one in reduced if one.finite]
-    budget = Budget(*(limit / (1 + len(reduced)) for limit in search.budget))
+    budget = Budget(
+        *(
+            limit / (max(1, search.options.columns + len(reduced)))
+            for limit in search.budget
+        )
+    )
     candidates, runs = list[Candidate](), list[Found]()
 
     def watch(seen: SearchStatus) -> None:
@@ -308,7 +311,7 @@ def explore(
         candidates += one.candidates(models, columns)
         if is_over():
             break
-    else:
+    if not reduced or (search.options.columns and not is_over()):
         part = replace(search, budget=budget)
         runs.append(explore_columns(part, restarts, rng, watch))
         candidates += [

@@ -24,6 +24,8 @@ class Options(NamedTuple):
     restarts: bool = True  #: fresh populations
     simplify: bool = True  #: trimming of what was found
     undoing: bool = True  #: searches under an outermost function, without factors
+    groups: int = 2  #: ways to choose dimensionless groups, where these are searched
+    columns: bool = True  #: the columns themselves beside groups
 
 
 def bred(
