@@ -66,7 +66,9 @@ class Units:
                 unit = unit * _registry().Unit(known) ** power
             elif power:
                 unknown.append(f"[{name}]" if power == 1 else f"[{name}]^{power:g}")
-        found = f"{unit:Lx}" if latex else f"{unit:~P}"
+        whole = all(power == int(power) for _, power in (1 * unit).unit_items())
+        # Superscripts of fractions could not be read again.
+        found = f"{unit:Lx}" if latex else f"{unit:~P}" if whole else f"{unit:~C}"
         return " ".join([*unknown, *([found] if not unit.dimensionless or found else [])])
 
     def agree(self, model: Model) -> bool:

@@ -19,7 +19,7 @@ from ..fitting.problem import Problem, mean_loss, thinned
 from ..fitting.refit import Fit, levenberg_marquardt
 from ..graph.dimensions import Dimensions
 from ..graph.model import Edge, Model, in_degrees
-from ..graph.primitives import IDENTITY, Primitive
+from ..graph.primitives import IDENTITY, Primitive, monomial
 from ..graph.search_space import SearchSpace, most_parallel
 from ..runtime.budget import Budget
 from ..runtime.restarts import Restarts
@@ -41,6 +41,8 @@ _PART = 0.5
 _STEPS, _AS_GOOD = 40, 1e-6
 #: Complexity of an intercept: a coefficient, for which no form was tried.
 _INTERCEPT = 0.5
+#: How much sizes of weights that may be one may differ, and what one less is worth.
+_ALIKE, _TIE = 0.2, 0.5
 #: Equations that algebra is asked to shorten.
 _SHORTENED = 3
 
@@ -57,8 +59,11 @@ class Groups(NamedTuple):
 
 
 def _products(x: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    found = np.empty((len(x), len(powers)))
     with np.errstate(all="ignore"):
-        return np.stack([np.prod(x**row, axis=1) for row in powers], axis=1)
+        for column, row in zip(found.T, powers, strict=True):
+            column[:] = np.prod(x**row, axis=1)
+    return found
 
 
 def groups_of(dimensions: Dimensions, positive: np.ndarray) -> list[Groups]:
@@ -196,17 +201,57 @@ def in_columns(model: Model, groups: Groups) -> Model | None:
         if not own:  # a power of columns that is no function of them
             return None
         edges += own
-    ends = [(e.source, e.target) for e in edges]
-    widest = max(sum(e.target == k for e in edges) for k in range(len(nodes)))
-    space = SearchSpace(
-        n_inputs, len(nodes), 1, primitives, ("sum", "product"), widest,
-        most_parallel(ends),
-    )  # fmt: skip
-    readout = np.zeros((len(nodes), 1))
+    readout = np.zeros((max(1, len(nodes)), 1))
     for place, weight in weights.items():
         readout[place - n_inputs, 0] = weight
-    kinds = [int(node.product) for node in nodes]
-    return Model.from_edges(space, model.objective, edges, readout, np.array([bias]), kinds)
+    products = np.array([node.product for node in nodes] or [False])
+    return _model(n_inputs, edges, readout, bias, products, model)
+
+
+def _model(
+    n_inputs: int,
+    edges: Sequence[Edge],
+    readout: np.ndarray,
+    bias: float,
+    products: np.ndarray,
+    like: Model,
+) -> Model:
+    """A model in the smallest space that has its edges."""
+    into = np.bincount([edge.target for edge in edges], minlength=1)
+    copies = most_parallel((edge.source, edge.target) for edge in edges)
+    space = SearchSpace(
+        n_inputs, len(readout), 1, like.space.primitives, ("sum", "product"),
+        max(1, int(into.max())), copies,
+    )  # fmt: skip
+    kinds = products.astype(int)
+    return Model.from_edges(space, like.objective, edges, readout, np.array([bias]), kinds)
+
+
+def tied(model: Model) -> Model | None:
+    """A model whose read-out weights of about the same size are one; None without any.
+
+    What a choice of groups takes apart, as m·v² and m·u² in m·v²·(1 + u²/v²), belongs
+    together in a sum.
+    """
+    weights, n_inputs = model.readout[:, 0], model.space.n_inputs
+    sizes, names = np.abs(weights), model.space.names
+    near = np.abs(sizes[:, None] - sizes) <= _ALIKE * sizes
+    near &= (sizes > 0)[:, None] & (sizes > 0)
+    together = near[int(np.argmax(near.sum(axis=1)))]
+    signs = [monomial(1.0, factor) for factor in (1.0, -1.0)]
+    able = all(sign is not None and sign.name in names for sign in signs)
+    if together.sum() < 2 or not able:
+        return None
+    node, members = len(weights), np.flatnonzero(together).tolist()
+    first = weights[members[0]]
+    edges = list(model.edges())
+    for k in members:
+        sign = signs[int(weights[k] * first < 0)]
+        assert sign is not None
+        edges.append(Edge(n_inputs + k, node, sign, ()))
+    readout = np.append(np.where(together, 0.0, weights), first)[:, None]
+    products = np.append(model.products, False)
+    return _model(n_inputs, edges, readout, float(model.bias[0]), products, model)
 
 
 class _Reduced(NamedTuple):
@@ -248,26 +293,34 @@ class _Reduced(NamedTuple):
             without = [levenberg_marquardt(free, blank, _STEPS).model]
             for one in [model, *(without if model.readout.any() else [])]:
                 written = in_columns(one, self.groups)
-                if written is not None:
-                    value = self._criterion(one, columns)
-                    loss = mean_loss(written, columns)
-                    found.append(Candidate(Fit(written, loss, 0), value))
+                if written is None:
+                    continue
+                found.append(self._judged(one, written, columns))
+                if (together := tied(written)) is not None:
+                    fixed = columns._replace(sparse_readout=True)
+                    together = levenberg_marquardt(fixed, together, _STEPS).model
+                    weights = (written.readout, together.readout)
+                    ties = int(np.subtract(*map(np.count_nonzero, weights)))
+                    found.append(self._judged(one, together, columns, ties))
         return found
 
-    def _criterion(self, model: Model, columns: Problem) -> float:
-        """What decides between models of the groups and of the columns.
+    def _judged(
+        self, model: Model, written: Model, columns: Problem, ties: int = 0
+    ) -> Candidate:
+        """A model of the groups as it is written in the columns, with some weights tied.
 
         Units leave no choice of powers, so that only what is made of the groups was tried;
         an intercept is half a term.
         """
-        known = criteria.evidence(columns)
-        loss = mean_loss(model, self.problem) / self.unit
+        known, loss = criteria.evidence(columns), mean_loss(written, columns)
         share, intercept = loss / criteria.constant_loss(columns), bool(model.bias.any())
         trained = self.problem._replace(train_bias=intercept, sparse_readout=True)
         k, size = criteria.n_coefficients(model, trained), criteria.complexity(model, True)
-        if not size:
-            return float(criteria.misfit(known, share, k))
-        return float(criteria.criterion(known, share, k, size + _INTERCEPT * intercept))
+        value = criteria.misfit(known, share, k)
+        if size:
+            size += _INTERCEPT * intercept - _TIE * ties
+            value = criteria.criterion(known, share, k - ties, size)
+        return Candidate(Fit(written, loss, 0), float(value))
 
 
 def explore(
@@ -301,14 +354,15 @@ def explore(
         return exact or (bool(runs) and runs[-1].interruption is not None)
 
     for one in reduced:
-        models, n_groups = list[Model](), one.problem.x.shape[1]
+        n_groups = one.problem.x.shape[1]
         space = SearchSpace(max(n_groups, 1), 1, 1, search.bounds.primitives)
-        models.append(constant(space, search.objective, one.problem))
-        if n_groups:
+        scale = constant(space, search.objective, one.problem)
+        candidates += one.candidates([scale], columns)
+        if n_groups and not is_over():
             part = replace(search, problem=one.problem, budget=budget, known=())
             runs.append(explore_columns(part, restarts, rng, watch))
-            models += [candidate.fit.model for candidate in runs[-1].candidates]
-        candidates += one.candidates(models, columns)
+            found = [candidate.fit.model for candidate in runs[-1].candidates]
+            candidates += one.candidates(found, columns)
         if is_over():
             break
     if not reduced or (search.options.columns and not is_over()):

@@ -1,0 +1,246 @@
+"""Units: equations agree in them, coefficients have theirs, and bad ones are refused.
+
+The oracle is a change of the base units: every column, y and every coefficient is then
+multiplied by what its own unit says, and a right equation still predicts.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.fitting.derivatives import Place, with_values
+from autora.skl.darts.graph.dimensions import Dimensions
+from autora.skl.darts.search.dimensionless import groups_of
+
+pint = pytest.importorskip("pint")
+
+#: Sizes of new base units in old ones.
+NEW = {"[length]": 0.37, "[time]": 11.0, "[mass]": 2.3}
+
+
+def factor(unit: str) -> float:
+    """How many times larger a number with this unit is in the new base units."""
+    found = pint.get_application_registry().Unit(unit)
+    sizes = [NEW[name] ** -power for name, power in found.dimensionality.items()]
+    return float(np.prod(sizes))
+
+
+def in_new_units(model: DARTSRegressor, X: np.ndarray, units: list[str]) -> np.ndarray:
+    """What the model predicts where all is measured in the new base units."""
+    table = model.coefficients_
+    places = [place for place, _, _ in model._errors]
+    values = table.coefficient * [factor(unit) for unit in table.unit]
+    moved = with_values(model.model_, places, values.to_numpy())
+    return moved.predict(X * [factor(unit) for unit in units])[:, 0]
+
+
+def assert_consistent(
+    model: DARTSRegressor, X: np.ndarray, units: list[str], y: str
+) -> None:
+    """Every row of the table predicts the same in other units.
+
+    Fitted exponents are written with six decimals in units.
+    """
+    assert model.equations_.units_agree.all()
+    for row in model.equations_.index:
+        model.select_equation(row)
+        there = in_new_units(model, X, units) / factor(y)
+        here = model.model_.predict(X)[:, 0]
+        finite = np.isfinite(here) & np.isfinite(there)
+        np.testing.assert_allclose(there[finite], here[finite], rtol=1e-4, atol=1e-6)
+
+
+def data(seed: int, rows: int = 60) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(0.5, 3.0, (rows, 3))
+
+
+UNITS = st.sampled_from(["m", "s", "", "m/s", "m**2", "kg", "kg*m/s**2", "1/s", "m**0.5"])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(UNITS, min_size=3, max_size=3), UNITS, st.integers(0, 10**6))
+def test_no_equation_contradicts_its_units(
+    units: list[str], y_units: str, seed: int
+) -> None:
+    X = data(seed)
+    y = X[:, 0] * np.exp(-X[:, 1]) + X[:, 2] ** 1.5 - np.sqrt(X[:, 0] * X[:, 2])
+    model = DARTSRegressor(n_candidates=1500, random_state=seed)
+    model.fit(X, y, X_units=units, y_units=y_units)
+    assert_consistent(model, X, units, y_units)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(UNITS, min_size=3, max_size=3), st.integers(0, 10**6))
+def test_numbers_only(units: list[str], seed: int) -> None:
+    X = data(seed)
+    y = X[:, 0] * np.tanh(X[:, 1]) + 0.1 * X[:, 2]
+    model = DARTSRegressor(
+        n_candidates=1500, random_state=seed, dimensionless_constants_only=True
+    )
+    model.fit(X, y, X_units=units, y_units=units[0])
+    assert set(model.coefficients_.unit) <= {""}
+    assert_consistent(model, X, units, units[0])
+
+
+@pytest.mark.parametrize("prefix, size", [("", 1.0), ("k", 1e3), ("m", 1e-3)])
+def test_coefficients_follow_the_units_of_a_column(prefix: str, size: float) -> None:
+    X = data(0)
+    y = 2.0 * X[:, 0] * np.exp(-0.7 * X[:, 1])
+    model = DARTSRegressor(random_state=0)
+    model.fit(X / [size, 1, 1], y, X_units=[f"{prefix}m", "hour", "kg"], y_units="m")
+    table = model.coefficients_.set_index("unit").coefficient
+    slopes = {"1/h": -0.7, f"m/{prefix}m" if prefix else "": 2.0 * size}
+    assert set(table.index) == set(slopes)
+    for unit, value in slopes.items():
+        assert table[unit] == pytest.approx(value)
+
+
+def test_metres_are_not_added_to_kilometres() -> None:
+    X = data(1)
+    y = 1000 * X[:, 0] + X[:, 1]
+    model = DARTSRegressor(random_state=0).fit(X, y, X_units=["km", "m", None], y_units="m")
+    assert set(model.coefficients_.unit) == {"m/km", ""}
+    assert model.score(X, y) == pytest.approx(1)
+
+
+def test_a_law_with_numbers_only_is_found_through_its_units() -> None:
+    rng = np.random.default_rng(0)
+    m, v, u, g = rng.uniform(1, 3, (4, 200))
+    y = 0.5 * m * (v**2 + u**2)
+    y = y * (1 + 0.1 * rng.normal(size=200))
+    units = ["kg", "m/s", "m/s", "m/s**2"]
+    X = np.column_stack([m, v, u, g])
+    model = DARTSRegressor(random_state=0, dimensionless_constants_only=True)
+    model.fit(X, y, X_units=units, y_units="J")
+    clean = 0.5 * m * (v**2 + u**2)
+    assert np.corrcoef(model.predict(X), clean)[0, 1] > 0.999
+    assert model.equations_.units_agree.all()
+
+
+def test_unknown_units_stand_for_themselves() -> None:
+    X = data(2)
+    model = DARTSRegressor(random_state=0)
+    model.fit(X, 3.0 * X[:, 1] + X[:, 0], X_units={"x1": "m"}, y_units="m")
+    (slope,) = [u for u in model.coefficients_.unit if "x2" in u]
+    assert slope == "[x2]^-1 m"
+
+
+def test_units_from_names() -> None:
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(data(3), columns=["distance (m)", "time [s]", "mass (kg)"])
+    y = pd.Series(X.iloc[:, 0] / X.iloc[:, 1], name="speed (m/s)")
+    model = DARTSRegressor(random_state=0, dimensionless_constants_only=True)
+    model.fit(X, y, X_units="from_names", y_units="from_names")
+    assert model.score(X, y) == pytest.approx(1)
+    assert_consistent(model, X.to_numpy(), ["m", "s", "kg"], "m/s")
+
+
+def test_degrees_are_numbers_of_a_size() -> None:
+    X = np.random.default_rng(0).uniform(0, 180, (80, 1))
+    y = 2 * np.sin(np.radians(X[:, 0]))
+    model = DARTSRegressor(random_state=0).fit(X, y, X_units=["degree"], y_units="m")
+    table = model.coefficients_.set_index("unit").coefficient
+    assert abs(table["1/deg"]) == pytest.approx(np.pi / 180)
+
+
+def test_units_of_ones_own_registry() -> None:
+    registry = pint.UnitRegistry()
+    registry.define("euro = [currency]")
+    X = data(4)
+    units = [registry.Unit("euro/kg"), registry.kg, None]
+    model = DARTSRegressor(random_state=0)
+    model.fit(X, X[:, 0] * X[:, 1], X_units=units, y_units=registry.euro)
+    assert model.equations_.units_agree.all() and model.score(X, X[:, 0] * X[:, 1]) > 0.999
+
+
+@pytest.mark.parametrize(
+    "X_units, y_units, said",
+    [
+        (["m", "s"], "m", "X_units needs a unit for each of the 3 columns"),
+        (["m", "foo", "s"], "m", "X_units of 'x2' is no unit: 'foo'"),
+        (["m", "10 m", "s"], "m", "X_units of 'x2' is no unit: '10 m'"),
+        (["m", "(", "s"], "m", "X_units of 'x2' is no unit"),
+        (["m", "__import__('os').getcwd()", "s"], "m", "X_units of 'x2' is no unit"),
+        (["m", "m*" * 10**5, "s"], "m", "has 200000 characters"),
+        (["m", "degC", "s"], "m", "does not begin at zero"),
+        (["m", "dB", "s"], "m", "does not begin at zero"),
+        ({"z": "m"}, "m", "X_units names 'z', which is no column"),
+        ("from_names", "m", "needs names of columns such as"),
+        (["m", "s", "kg"], ["m", "m"], "y_units needs a unit for each of the 1 columns"),
+    ],
+)
+def test_bad_units(X_units: Any, y_units: Any, said: str) -> None:
+    model = DARTSRegressor()
+    with pytest.raises(ValueError, match="unit") as error:
+        model.fit(data(0), data(0)[:, 0], X_units=X_units, y_units=y_units)
+    assert said in str(error.value)
+    assert not hasattr(model, "model_")
+
+
+@pytest.mark.parametrize("X_units", ["m", ["m", 3, "s"], ["m", b"s", "s"]])
+def test_units_of_the_wrong_type(X_units: Any) -> None:
+    with pytest.raises(TypeError, match="X_units"):
+        DARTSRegressor().fit(data(0), data(0)[:, 0], X_units=X_units)
+
+
+@pytest.mark.parametrize(
+    "parameters, X_units, y_units, said",
+    [
+        ({"num_graph_nodes": 2}, ["m"] * 3, "m", "num_graph_nodes=2"),
+        ({"output_type": "probability"}, ["m"] * 3, "m", "pure numbers"),
+        ({"dimensionless_constants_only": True}, None, None, "give X_units and y_units"),
+        ({"dimensionless_constants_only": True}, ["s"] * 3, "kg", "cannot be made of"),
+        ({"dimensionless_constants_only": True}, ["km", "s", "s"], "m", "convert columns"),
+    ],
+)
+def test_units_that_do_not_apply(
+    parameters: dict[str, Any], X_units: Any, y_units: Any, said: str
+) -> None:
+    X = data(0) / 10
+    with pytest.raises(ValueError, match=r"unit|number") as error:
+        DARTSRegressor(**parameters).fit(X, X[:, 0], X_units=X_units, y_units=y_units)
+    assert said in str(error.value)
+
+
+def test_without_pint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pint", None)
+    with pytest.raises(ImportError, match=r"autora-skl-darts\[units\]"):
+        DARTSRegressor().fit(data(0), data(0)[:, 0], X_units=["m", "s", "kg"])
+
+
+def test_a_failed_fit_keeps_the_earlier_one() -> None:
+    X = data(0)
+    model = DARTSRegressor(n_candidates=300, random_state=0)
+    model.fit(X, X[:, 0] * X[:, 1], X_units=["m", "s", "kg"], y_units="m*s")
+    before = model.coefficients_
+    with pytest.raises(ValueError, match="is no unit"):
+        model.fit(X, X[:, 0], X_units=["m", "nothing", "kg"])
+    assert model.coefficients_.equals(before)
+    model.fit(X, X[:, 0])
+    assert "unit" not in model.coefficients_ and "units_agree" not in model.equations_
+
+
+def test_groups_have_no_dimension() -> None:
+    """Of the drag on a sphere: force, density, speed, size and viscosity."""
+    units = np.array([[-3.0, 0, 1], [1, -1, 0], [1, 0, 0], [-1, -1, 1]])
+    found = groups_of(Dimensions(units, np.array([[1.0, -2, 1]])), np.ones(4, bool))
+    assert found
+    for groups in found:
+        assert np.allclose(groups.powers @ units, 0)
+        assert np.allclose(groups.scale @ units, [1, -2, 1])
+    reynolds = np.array([1.0, 1, 1, -1])
+    assert any(np.allclose(abs(row), reynolds) or np.allclose(row, -reynolds)
+               for groups in found for row in groups.powers)  # fmt: skip
+
+
+def test_places_of_coefficients_are_those_of_the_table() -> None:
+    X = data(5)
+    model = DARTSRegressor(n_candidates=500, random_state=0)
+    model.fit(X, X[:, 0] + 2 * X[:, 1], X_units=["m", "m", "s"], y_units="m")
+    assert all(isinstance(place, Place) for place, _, _ in model._errors)
