@@ -289,9 +289,11 @@ class _Reduced(NamedTuple):
         free = self.problem._replace(train_bias=False, sparse_readout=True)
         found = []
         for model in models:
-            blank = model.replace(bias=np.zeros(1))
-            without = [levenberg_marquardt(free, blank, _STEPS).model]
-            for one in [model, *(without if model.readout.any() else [])]:
+            forms = [model]
+            if model.readout.any():
+                blank = model.replace(bias=np.zeros(1))
+                forms.append(levenberg_marquardt(free, blank, _STEPS).model)
+            for one in forms:
                 written = in_columns(one, self.groups)
                 if written is None:
                     continue
@@ -299,9 +301,10 @@ class _Reduced(NamedTuple):
                 if (together := tied(written)) is not None:
                     fixed = columns._replace(sparse_readout=True)
                     together = levenberg_marquardt(fixed, together, _STEPS).model
-                    weights = (written.readout, together.readout)
-                    ties = int(np.subtract(*map(np.count_nonzero, weights)))
-                    found.append(self._judged(one, together, columns, ties))
+                    before, after = (
+                        int(np.count_nonzero(m.readout)) for m in (written, together)
+                    )
+                    found.append(self._judged(one, together, columns, before - after))
         return found
 
     def _judged(
