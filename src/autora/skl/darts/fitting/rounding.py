@@ -225,23 +225,30 @@ def _proposals(
             cost = min(distance, 1e100) ** 2 + parameter * price(guess.number)
             found.append(guess._replace(cost=cost))
     if not exact:
-        found = _likely(found, fixed, len(where))
+        units = problem.dimensions
+        pure = units is not None and units.numbers_only
+        found = _likely(found, fixed, len(where), pure)
     found.sort(key=lambda guess: guess.cost)
     return free[:_MOST_FREE] + found
 
 
-def _likely(found: list[_Guess], fixed: dict[Place, float], count: int) -> list[_Guess]:
+def _likely(
+    found: list[_Guess], fixed: dict[Place, float], count: int, pure: bool
+) -> list[_Guess]:
     """Guesses that are no accidents, taken together with what is snapped.
 
-    ``count`` coefficients could have been near to round numbers.
+    ``count`` coefficients could have been near to round numbers. Where all of them are
+    ``pure`` numbers, as units demand, the simplest are expected.
     """
+    simple = [g for g in found if pure and abs(g.number or 0.0) in _SIMPLEST]
+    found = [guess for guess in found if guess not in simple]
     near = [guess for guess in found if guess.chance <= _MAY_BE]
     chances = {place: chance for place, chance in fixed.items() if chance <= _MAY_BE}
     for guess in near:
         chances[guess.place] = min(guess.chance, chances.get(guess.place, 1.0))
     if _together([*chances.values()], count) <= _ARE:
-        return near + [guess for guess in found if guess.idle and guess not in near]
-    return [guess for guess in found if guess.idle]
+        return simple + near + [g for g in found if g.idle and g not in near]
+    return simple + [guess for guess in found if guess.idle]
 
 
 def _together(chances: Sequence[float], count: int) -> float:

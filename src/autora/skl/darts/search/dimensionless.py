@@ -25,7 +25,7 @@ from ..runtime.budget import Budget
 from ..runtime.restarts import Restarts
 from ..selection import criteria
 from ..selection.candidates import Candidate
-from ..selection.table import constant
+from ..selection.table import constant, is_systematic
 from .assembly import assembled, space_for, whole
 from .dimensions import agrees
 from .finalize import MOST_ROWS
@@ -326,13 +326,24 @@ class _Reduced(NamedTuple):
         return Candidate(Fit(written, loss, 0), float(value))
 
 
+def _by_criterion(candidate: Candidate) -> float:
+    return candidate.criterion
+
+
+def _is_exact(candidate: Candidate, problem: Problem) -> bool:
+    return criteria.fits_exactly(candidate.fit.model, candidate.fit.loss, problem)
+
+
 def explore(
     search: Search,
     restarts: Restarts,
     rng: np.random.Generator,
     progress: Callable[[SearchStatus], None],
 ) -> Found:
-    """As `single_output.explore`; first among groups, then in the columns themselves."""
+    """As `single_output.explore`; first among groups.
+
+    Where these leave more than noise, the columns themselves are searched, too.
+    """
     columns, dimensions = search.problem, search.problem.dimensions
     assert dimensions is not None
     positive = np.asarray((columns.x > 0).all(axis=0))
@@ -351,10 +362,13 @@ def explore(
         progress(seen._replace(fitted=sum(run.fitted for run in runs) + seen.fitted))
 
     def is_over() -> bool:
-        exact = any(
-            criteria.fits_exactly(c.fit.model, c.fit.loss, columns) for c in candidates
-        )
-        return exact or (bool(runs) and runs[-1].interruption is not None)
+        """Whether what is found leaves nothing, or nothing but noise."""
+        if runs and runs[-1].interruption is not None:
+            return True
+        best = min(candidates, key=_by_criterion, default=None)
+        if best is None or not (runs or _is_exact(best, columns)):
+            return False
+        return not is_systematic(best.fit.model, best.fit.loss, columns)
 
     for one in reduced:
         n_groups = one.problem.x.shape[1]
@@ -376,7 +390,7 @@ def explore(
             for candidate in runs[-1].candidates
             if agrees(candidate.fit.model, dimensions)
         ]
-    candidates = sorted(candidates, key=lambda candidate: candidate.criterion)
+    candidates = sorted(candidates, key=_by_criterion)
     candidates += _shorter(search, candidates[:_SHORTENED])
     return _joined(search, runs, candidates)
 
