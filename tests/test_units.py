@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from autora.skl.darts import DARTSRegressor
-from autora.skl.darts.fitting.derivatives import Place, with_values
+from autora.skl.darts.fitting.derivatives import with_values
 from autora.skl.darts.graph.dimensions import Dimensions
 from autora.skl.darts.search.dimensionless import groups_of
+from autora.skl.darts.search.dimensions import coefficient_units
 
 pint = pytest.importorskip("pint")
 
@@ -33,9 +34,11 @@ def factor(unit: str) -> float:
 
 def in_new_units(model: DARTSRegressor, X: np.ndarray, units: list[str]) -> np.ndarray:
     """What the model predicts where all is measured in the new base units."""
-    table = model.coefficients_
-    places = [place for place, _, _ in model._errors]
-    values = table.coefficient * [factor(unit) for unit in table.unit]
+    places, known = [place for place, _, _ in model._errors], model._units
+    # Their text has six digits of fitted exponents: too few where large terms cancel.
+    exponents = coefficient_units(model.model_, known.dimensions, places)
+    sizes = np.log([factor(unit) for unit in (*known.inputs, *known.outputs)])
+    values = model.coefficients_.coefficient * np.exp(exponents @ sizes)
     moved = with_values(model.model_, places, values.to_numpy())
     return moved.predict(X * [factor(unit) for unit in units])[:, 0]
 
@@ -43,17 +46,14 @@ def in_new_units(model: DARTSRegressor, X: np.ndarray, units: list[str]) -> np.n
 def assert_consistent(
     model: DARTSRegressor, X: np.ndarray, units: list[str], y: str
 ) -> None:
-    """Every row of the table predicts the same in other units.
-
-    Fitted exponents are written with six decimals in units.
-    """
+    """Every row of the table predicts the same in other units."""
     assert model.equations_.units_agree.all()
     for row in model.equations_.index:
         model.select_equation(row)
         there = in_new_units(model, X, units) / factor(y)
         here = model.model_.predict(X)[:, 0]
         finite = np.isfinite(here) & np.isfinite(there)
-        np.testing.assert_allclose(there[finite], here[finite], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(there[finite], here[finite], rtol=1e-5, atol=1e-6)
 
 
 def data(seed: int, rows: int = 60) -> np.ndarray:
@@ -105,20 +105,20 @@ def test_metres_are_not_added_to_kilometres() -> None:
     X = data(1)
     y = 1000 * X[:, 0] + X[:, 1]
     model = DARTSRegressor(random_state=0).fit(X, y, X_units=["km", "m", None], y_units="m")
-    assert set(model.coefficients_.unit) == {"m/km", ""}
+    assert set(model.coefficients_.unit) <= {"m/km", "km/m", ""}
+    assert set(model.coefficients_.unit) != {""}
     assert model.score(X, y) == pytest.approx(1)
 
 
 def test_a_law_with_numbers_only_is_found_through_its_units() -> None:
     rng = np.random.default_rng(0)
     m, v, u, g = rng.uniform(1, 3, (4, 200))
-    y = 0.5 * m * (v**2 + u**2)
-    y = y * (1 + 0.1 * rng.normal(size=200))
+    clean = 0.5 * m * (v**2 + u**2)
+    y = clean + 0.1 * clean.std() * rng.normal(size=200)
     units = ["kg", "m/s", "m/s", "m/s**2"]
     X = np.column_stack([m, v, u, g])
     model = DARTSRegressor(random_state=0, dimensionless_constants_only=True)
     model.fit(X, y, X_units=units, y_units="J")
-    clean = 0.5 * m * (v**2 + u**2)
     assert np.corrcoef(model.predict(X), clean)[0, 1] > 0.999
     assert model.equations_.units_agree.all()
 
@@ -138,8 +138,8 @@ def test_unknown_units_stand_for_themselves() -> None:
     X = data(2)
     model = DARTSRegressor(random_state=0)
     model.fit(X, 3.0 * X[:, 1] + X[:, 0], X_units={"x1": "m"}, y_units="m")
-    (slope,) = [u for u in model.coefficients_.unit if "x2" in u]
-    assert slope == "[x2]^-1 m"
+    units = set(model.coefficients_.unit) - {""}
+    assert units and units <= {"[x2]^-1 m", "[x2] 1/m"}
 
 
 def test_units_from_names() -> None:
@@ -248,10 +248,3 @@ def test_groups_have_no_dimension() -> None:
     reynolds = np.array([1.0, 1, 1, -1])
     assert any(np.allclose(abs(row), reynolds) or np.allclose(row, -reynolds)
                for groups in found for row in groups.powers)  # fmt: skip
-
-
-def test_places_of_coefficients_are_those_of_the_table() -> None:
-    X = data(5)
-    model = DARTSRegressor(n_candidates=500, random_state=0)
-    model.fit(X, X[:, 0] + 2 * X[:, 1], X_units=["m", "m", "s"], y_units="m")
-    assert all(isinstance(place, Place) for place, _, _ in model._errors)

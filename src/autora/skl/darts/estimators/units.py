@@ -92,7 +92,7 @@ class Units:
 def _rational(exponent: float) -> float | int:
     """An exponent as a whole number where it is one, else as near as it is written."""
     near = Fraction(exponent).limit_denominator(_LARGEST_DENOMINATOR)
-    value = float(near) if abs(near - exponent) < 1e-6 else round(exponent, 6)
+    value = float(near) if abs(near - exponent) < 1e-9 else round(exponent, 12)
     return int(value) if value == int(value) else value
 
 
