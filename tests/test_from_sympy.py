@@ -15,6 +15,7 @@ from autora.skl.darts.graph.model import Model, in_degrees
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, resolve
 from autora.skl.darts.graph.search_space import SearchSpace
+from autora.skl.darts.graph.writer import Unwritable
 from autora.skl.darts.search import conversion, finalize, from_sympy
 from autora.skl.darts.search.evaluator import Evaluator, Graphs
 from autora.skl.darts.search.random_edits import with_keys
@@ -53,11 +54,7 @@ def written(
 ) -> Model:
     writer = from_sympy._Writer(SYMBOLS, frame)
     weights, bias = read(writer, sympy.sympify(expression))
-    nothing = Model(
-        SearchSpace(6, 1, 1, frame.primitives), OBJECTIVES["real"], np.zeros(6, int),
-        np.zeros((6, 1)), np.zeros((1, 1)), np.zeros(1),
-    )  # fmt: skip
-    return from_sympy._model(writer, weights, bias, nothing, frame)
+    return writer.model(weights, bias, OBJECTIVES["real"])
 
 
 @pytest.mark.parametrize("name", WRITTEN)
@@ -89,7 +86,7 @@ UNWRITABLE: dict[str, tuple[Any, dict[str, Any]]] = {
 def test_what_cannot_be_written(name: str) -> None:
     expression, bounds = UNWRITABLE[name]
     for read in READINGS:
-        with pytest.raises(from_sympy._Unwritable):
+        with pytest.raises(Unwritable):
             written(expression, FRAME._replace(**bounds), read)
 
 

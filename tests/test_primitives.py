@@ -40,7 +40,8 @@ from autora.skl.darts.graph.primitives import (
     resolve,
     variants,
 )
-from autora.skl.darts.search.conversion import SpaceBounds, evaluator_for
+from autora.skl.darts.graph.specification import SpaceBounds
+from autora.skl.darts.search.conversion import evaluator_for
 from autora.skl.darts.search.inversion import outer_functions
 from autora.skl.darts.selection.criteria import complexity_of
 

@@ -22,12 +22,16 @@ from ..graph.primitives import (
     lookup,
     resolve,
 )
-from ..graph.specification import Specification
+from ..graph.specification import (
+    DEFAULT_IN_DEGREE,
+    DEFAULT_NODES,
+    SpaceBounds,
+    Specification,
+)
 from ..relaxation import bilevel
 from ..relaxation.preparation import Plan
 from ..runtime.budget import Budget
 from ..runtime.restarts import Restarts
-from ..search.conversion import DEFAULT_IN_DEGREE, DEFAULT_NODES, SpaceBounds
 from ..search.fit import SearchPlan
 from ..search.proposals import Options
 from ..selection.pareto import Row

@@ -9,8 +9,8 @@ independent of the units of X and y.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -77,23 +77,31 @@ def _closed_form(problem: Problem, nodes: np.ndarray, model: Model) -> Model:
     return model.replace(readout=readout, bias=bias)
 
 
-def _project(problem: Problem, nodes: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
-    """Remove from the Jacobian what the closed-form read-out would take up anyway."""
-    columns = np.ones((int(problem.train_bias), len(problem.x)))
-    if problem.train_readout:
-        columns = np.concatenate([columns, nodes])
-    root = np.sqrt(problem.weight)
-    u, size, _ = np.linalg.svd((columns * root).T, full_matrices=False)
+def projected(taken_up: np.ndarray, jacobian: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Remove from a Jacobian (p, n, outputs) what a closed form would take up anyway.
+
+    ``taken_up`` are the columns of the closed form, shape (columns, n).
+    """
+    root = np.sqrt(weight)
+    u, size, _ = np.linalg.svd((taken_up * root).T, full_matrices=False)
     basis = u[:, size > 1e-10 * max(size.max(initial=0.0), 1e-300)]
     scaled = jacobian * root[None, :, None]
     size_before = np.linalg.norm(scaled.reshape(len(scaled), -1), axis=1)
-    taken_up = np.einsum("nb,mb,pmo->pno", basis, basis, scaled, optimize=True)
-    scaled = scaled - taken_up
-    # A column that the read-out takes up entirely leaves rounding errors, which a solver
-    # in scaled units would mistake for a direction.
+    inside = np.einsum("nb,mb,pmo->pno", basis, basis, scaled, optimize=True)
+    scaled = scaled - inside
+    # A column that the closed form takes up entirely leaves rounding errors, which a
+    # solver in scaled units would mistake for a direction.
     size_after = np.linalg.norm(scaled.reshape(len(scaled), -1), axis=1)
     scaled[size_after <= _DEPENDENT * size_before] = 0
     return scaled / np.maximum(root, 1e-150)[None, :, None]
+
+
+def _project(problem: Problem, nodes: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
+    """Remove from the Jacobian what the closed-form read-out would take up."""
+    taken_up = np.ones((int(problem.train_bias), len(problem.x)))
+    if problem.train_readout:
+        taken_up = np.concatenate([taken_up, nodes])
+    return projected(taken_up, jacobian, problem.weight)
 
 
 def _moving(problem: Problem, model: Model) -> list[Place]:
@@ -180,6 +188,38 @@ def levenberg_marquardt(problem: Problem, start: Model, max_iter: int) -> Fit:
     point = _linearise(problem, start)
     if point is None:
         return Fit(start, np.inf, 0)
+
+    def moved(point: _Point, step: np.ndarray) -> _Point | None:
+        there = values(point.model, point.where) + step
+        return _linearise(problem, with_values(point.model, point.where, there))
+
+    point, iterations = descended(point, moved, max_iter)
+    return Fit(point.model, point.loss, iterations)
+
+
+class Linearised(Protocol):
+    """What a descent needs to know of a point: its Gauss–Newton equations."""
+
+    @property
+    def loss(self) -> float: ...
+
+    @property
+    def matrix(self) -> np.ndarray: ...
+
+    @property
+    def gradient(self) -> np.ndarray: ...
+
+
+P = TypeVar("P", bound=Linearised)
+
+
+def descended(
+    point: P, moved: Callable[[P, np.ndarray], P | None], max_iter: int
+) -> tuple[P, int]:
+    """Levenberg–Marquardt steps down from a point, and how many were tried.
+
+    ``moved`` is the point after a step in the parameters; None where it is not finite.
+    """
     damping, rejected, iteration = 1e-3, 0, 0
     while iteration < max_iter and rejected < _PATIENCE and len(point.gradient):
         # In units that give the matrix a unit diagonal.
@@ -193,8 +233,7 @@ def levenberg_marquardt(problem: Problem, start: Model, max_iter: int) -> Fit:
             iteration += 1
             damped = matrix + damping * np.eye(len(matrix))
             step = -np.linalg.solve(damped, gradient) * unit
-            there = values(point.model, point.where) + step
-            trial = _linearise(problem, with_values(point.model, point.where, there))
+            trial = moved(point, step)
             if trial is not None and trial.loss < point.loss:
                 progress = point.loss - trial.loss
                 damping, rejected = max(damping / 5, _LEAST_DAMPING), 0
@@ -204,7 +243,7 @@ def levenberg_marquardt(problem: Problem, start: Model, max_iter: int) -> Fit:
                 damping, rejected = damping * 4, rejected + 1
         if progress is None or settled:
             break
-    return Fit(point.model, point.loss, iteration)
+    return point, iteration
 
 
 def without_traces(problem: Problem, model: Model) -> Model:

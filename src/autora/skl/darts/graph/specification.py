@@ -9,6 +9,18 @@ from .objectives import Objective
 from .primitives import Primitive
 from .search_space import SearchSpace
 
+DEFAULT_NODES, DEFAULT_IN_DEGREE = 5, 4
+
+
+class SpaceBounds(NamedTuple):
+    """Bounds of an open search space."""
+
+    primitives: tuple[Primitive, ...]
+    max_nodes: int = DEFAULT_NODES
+    aggregations: tuple[str, ...] = ("sum", "product")
+    max_in_degree: int = DEFAULT_IN_DEGREE
+    widest_line: int | None = None  #: most inputs of a straight line; None: all
+
 
 class DARTSType(StrEnum):
     """How the choice of a primitive is relaxed."""

@@ -16,9 +16,9 @@ from ..graph.model import Edge, Model
 from ..graph.objectives import Objective
 from ..graph.primitives import IDENTITY, forms, lookup, resolve
 from ..graph.search_space import SearchSpace
+from ..graph.specification import SpaceBounds
 from ..selection.candidates import Candidate
 from ..selection.criteria import judged, judged_beforehand
-from .conversion import SpaceBounds
 
 _STEPS = 50
 #: Most inputs of a line of some of them; share of a column that others may leave and span.

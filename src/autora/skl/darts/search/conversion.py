@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,23 +12,12 @@ from ..graph.objectives import Objective
 from ..graph.observations import mean, spread
 from ..graph.primitives import Primitive
 from ..graph.search_space import SearchSpace, most_parallel
+from ..graph.specification import SpaceBounds
 from ..selection import criteria
 from ..selection.criteria import TRIED
 from .dimensions import unit_rows
 from .evaluator import Evaluator, Graphs, Scaling, table
 from .kernels import loader
-
-DEFAULT_NODES, DEFAULT_IN_DEGREE = 5, 4
-
-
-class SpaceBounds(NamedTuple):
-    """Bounds of an open search space."""
-
-    primitives: tuple[Primitive, ...]
-    max_nodes: int = DEFAULT_NODES
-    aggregations: tuple[str, ...] = ("sum", "product")
-    max_in_degree: int = DEFAULT_IN_DEGREE
-    widest_line: int | None = None  #: most inputs of a straight line; None: all
 
 
 def scaling_of(problem: Problem, objective: Objective) -> Scaling:

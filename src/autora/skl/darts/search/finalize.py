@@ -13,8 +13,9 @@ from ..fitting.rounding import with_round_coefficients
 from ..graph.objectives import OBJECTIVES
 from ..graph.primitives import POWER, Primitive
 from ..graph.search_space import SearchSpace
+from ..graph.specification import SpaceBounds
 from ..selection.candidates import Candidate
-from .conversion import SpaceBounds, graphs_of, model_of, space_for
+from .conversion import graphs_of, model_of, space_for
 from .evaluator import Evaluator, Graphs
 from .from_sympy import shorter
 from .random_edits import with_keys

@@ -23,6 +23,7 @@ from ..fitting.refit import Fit, without_traces
 from ..graph.model import Model
 from ..graph.objectives import Objective
 from ..graph.search_space import SearchSpace
+from ..graph.specification import SpaceBounds
 from ..runtime.budget import Budget
 from ..runtime.checkpoint import Checkpoints, generator_state
 from ..runtime.restarts import ONCE, Restarts
@@ -32,7 +33,6 @@ from ..selection.pareto import Row
 from ..selection.result import EquationDistribution, Result, SearchHistory
 from ..selection.table import constant, rounded, table_of
 from . import dimensionless, several_outputs, single_output
-from .conversion import SpaceBounds
 from .dimensions import agrees
 from .parallel import Search, SearchStatus
 from .proposals import Options

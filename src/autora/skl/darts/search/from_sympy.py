@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,19 +22,11 @@ from ..equations.simplification import (
     without_traces,
 )
 from ..equations.symbolic import substituted, symbols
-from ..graph.model import Edge, Model
-from ..graph.primitives import (
-    ARGUMENTS,
-    IDENTITY,
-    POWER,
-    Primitive,
-    builtin,
-    forms,
-    monomial,
-)
-from ..graph.search_space import SearchSpace, most_parallel
+from ..graph.model import Model
+from ..graph.primitives import IDENTITY, POWER, Primitive, builtin, monomial
+from ..graph.specification import SpaceBounds
+from ..graph.writer import GraphWriter, Piece, Unwritable
 from ..selection.criteria import complexity
-from .conversion import SpaceBounds
 
 #: Terms of an equation beyond which it is left alone, or not multiplied out.
 _MOST_TERMS = 60
@@ -42,10 +34,6 @@ _MOST_TERMS = 60
 _TRACE = 1e-12
 #: What terms leave that cancel, as a share of the largest.
 _CANCELLED = 1e-14
-
-
-class _Unwritable(Exception):
-    """The vocabulary, the nodes or their edges do not suffice."""
 
 
 class _Signs:
@@ -69,19 +57,7 @@ class _Signs:
         return expression.replace(sympy.Abs, plain)
 
 
-#: A primitive and its coefficients.
-_Form = tuple[Primitive, tuple[float, ...]]
-
-
-class _Piece(NamedTuple):
-    """An edge on its way into a node."""
-
-    source: int  #: inputs first
-    primitive: Primitive
-    coefs: tuple[float, ...] = ()
-
-
-class _Writer:
+class _Writer(GraphWriter):
     """Nodes, grown from the inputs on as expressions ask for them."""
 
     def __init__(
@@ -90,33 +66,33 @@ class _Writer:
         bounds: SpaceBounds,
         sign: Callable[[Any], int] = lambda expression: 0,
     ) -> None:
-        self.bounds, self.n_inputs, self.sign = bounds, len(symbols), sign
+        super().__init__(len(symbols), bounds)
+        self.sign = sign
         plain = dict.fromkeys(p.plain for p in bounds.primitives)
         self.functions = [(p, p.function) for p in plain if p.function is not None]
         self.known = {symbol: i for i, symbol in enumerate(symbols)}
-        self.nodes: list[tuple[str, list[_Piece]]] = []
 
     def source(self, expression: Any) -> int:
         """The input or node whose value the expression is."""
         if expression not in self.known:
             slope, inner = expression.as_coeff_Mul()
             if expression.is_Number:
-                raise _Unwritable
+                raise Unwritable
             if slope != 1:
-                node = "sum", [self._affine(self.source(inner), float(slope), 0.0)]
+                node = "sum", [self.affine(self.source(inner), float(slope), 0.0)]
             elif expression.is_Mul:
                 node = "product", [self.piece(f) for f in self._few(expression)]
             elif expression.is_Add:
                 node = "sum", self._terms(expression)
             else:
                 node = "sum", [self.piece(expression)]
-            self.known[expression] = self.n_inputs + self._added(*node)
+            self.known[expression] = self.n_inputs + self.added(*node)
         return self.known[expression]
 
     def node(self, expression: Any) -> int:
         """The number of the node whose value the expression is."""
         if expression.is_Symbol:
-            return self._added("sum", [self.piece(expression)])
+            return self.added("sum", [self.piece(expression)])
         return self.source(expression) - self.n_inputs
 
     def _few(self, whole: Any) -> list[Any]:
@@ -126,16 +102,7 @@ class _Writer:
             return parts
         return [*parts[: most - 1], whole.func(*parts[most - 1 :])]
 
-    def _added(self, aggregation: str, pieces: list[_Piece]) -> int:
-        fits = len(pieces) <= self.bounds.max_in_degree
-        if len(pieces) > 1:
-            fits &= aggregation in self.bounds.aggregations
-        if not fits or len(self.nodes) >= self.bounds.max_nodes:
-            raise _Unwritable
-        self.nodes.append((aggregation, pieces))
-        return len(self.nodes) - 1
-
-    def _terms(self, total: Any) -> list[_Piece]:
+    def _terms(self, total: Any) -> list[Piece]:
         """The terms of a sum; its constant goes along with one that may be shifted."""
         constant, rest = total.as_coeff_Add()
         pieces = [self.piece(t) for t in (self._few(rest) if rest.is_Add else [rest])]
@@ -144,45 +111,25 @@ class _Writer:
         for i, piece in enumerate(pieces):
             if piece.primitive.plain == IDENTITY and "shift" not in piece.primitive.params:
                 slope = piece.coefs[0] if piece.coefs else 1.0
-                pieces[i] = self._affine(piece.source, slope, float(constant))
+                pieces[i] = self.affine(piece.source, slope, float(constant))
                 return pieces
-        raise _Unwritable
+        raise Unwritable
 
-    def piece(self, expression: Any) -> _Piece:
+    def piece(self, expression: Any) -> Piece:
         """An edge that brings the expression's value."""
         slope, constant, inner = _affine_parts(expression)
         if constant != 0 or slope != 1:
-            return self._affine(self.source(inner), slope, constant)
+            return self.affine(self.source(inner), slope, constant)
         for plain, function in self.functions:
             if (argument := function.argument_of(expression)) is not None:
                 return self._applied(plain, argument)
         if expression.is_Pow and expression.exp.is_Number:
             return self._power(expression.base, float(expression.exp))
         if not (expression.is_Symbol or expression.is_Mul or expression.is_Add):
-            raise _Unwritable
-        return self._affine(self.source(expression), 1.0, 0.0)
+            raise Unwritable
+        return self.affine(self.source(expression), 1.0, 0.0)
 
-    def _affine(self, source: int, slope: float, shift: float) -> _Piece:
-        found = self._form(IDENTITY, slope, shift)
-        if slope == -1 and shift == 0:
-            found = self._form(monomial(1.0, -1.0), 1.0, 0.0) or found
-        if found is None:
-            raise _Unwritable
-        return _Piece(source, *found)
-
-    def _form(self, plain: Primitive | None, a: float, b: float) -> _Form | None:
-        """The primitive that applies a function to a·u + b, with a and b as it needs them.
-
-        It has as few coefficients as the vocabulary allows.
-        """
-        found, values = forms(plain, self.bounds.primitives), {"slope": a, "shift": b}
-        for argument, kinds in ARGUMENTS.items():
-            fits = ("slope" in kinds or a == 1) and ("shift" in kinds or b == 0)
-            if fits and argument in found:
-                return found[argument], tuple(values[kind] for kind in kinds)
-        return None
-
-    def _power(self, base: Any, exponent: float) -> _Piece:
+    def _power(self, base: Any, exponent: float) -> Piece:
         import sympy
 
         if isinstance(base, sympy.Abs) and exponent % 2 != 1:
@@ -190,7 +137,7 @@ class _Writer:
             if exponent == 0.5 and self.sign(base) <= 0:  # a square root is one of u
                 return self._applied(POWER, base, (exponent,))
         elif exponent % 1 and exponent != 0.5 and self.sign(base) <= 0:
-            raise _Unwritable  # a power of what may be negative: ours is one of |x|
+            raise Unwritable  # a power of what may be negative: ours is one of |x|
         own = monomial(exponent)
         if own is None or exponent == 1:
             return self._applied(POWER, base, (exponent,))
@@ -198,14 +145,13 @@ class _Writer:
 
     def _applied(
         self, plain: Primitive, argument: Any, tail: tuple[float, ...] = ()
-    ) -> _Piece:
+    ) -> Piece:
         """A function of an argument, by the variant that takes in most of it."""
         a, b, inner = _affine_parts(argument)
-        if (found := self._form(plain, a, b)) is not None:
-            return _Piece(self.source(inner), found[0], found[1] + tail)
-        if "plain" not in (there := forms(plain, self.bounds.primitives)):
-            raise _Unwritable
-        return _Piece(self.source(argument), there["plain"], tail)
+        if (found := self.form(plain, a, b)) is not None:
+            return Piece(self.source(inner), found[0], found[1] + tail)
+        there = self.plain_form(plain)
+        return Piece(self.source(argument), there, tail)
 
 
 def _affine_parts(expression: Any) -> tuple[float, float, Any]:
@@ -255,28 +201,6 @@ def _one_node(writer: _Writer, expression: Any) -> tuple[dict[int, float], float
     return {writer.node(inner): float(weight)}, float(constant)
 
 
-def _model(
-    writer: _Writer,
-    weights: dict[int, float],
-    bias: float,
-    like: Model,
-    bounds: SpaceBounds,
-) -> Model:
-    edges = [
-        Edge(piece.source, k, piece.primitive, piece.coefs)
-        for k, (_, pieces) in enumerate(writer.nodes)
-        for piece in pieces
-    ]
-    space = SearchSpace(
-        writer.n_inputs, len(writer.nodes), 1, bounds.primitives, bounds.aggregations,
-        bounds.max_in_degree, most_parallel((edge.source, edge.target) for edge in edges),
-    )  # fmt: skip
-    readout, shift = np.zeros((space.n_nodes, 1)), np.array([bias])
-    readout[list(weights), 0] = list(weights.values())
-    kinds = [bounds.aggregations.index(a) if len(p) > 1 else 0 for a, p in writer.nodes]
-    return Model.from_edges(space, like.objective, edges, readout, shift, kinds)
-
-
 def _multiplied_out(expression: Any) -> Any:
     """The expression as a sum, without the rounding errors of terms that cancel."""
     import sympy
@@ -317,8 +241,8 @@ def shorter(
         expression = with_whole_numbers(form)
         try:
             weights, bias = read(writer, expression)
-            found = _model(writer, weights, bias, model, bounds)
-        except _Unwritable:
+            found = writer.model(weights, bias, model.objective)
+        except Unwritable:
             continue
         if (size := complexity(found, train_readout)) < least:
             best, least = found, size

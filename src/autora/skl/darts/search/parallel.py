@@ -17,11 +17,12 @@ from ..fitting.problem import Problem
 from ..graph.model import Model, in_degrees
 from ..graph.objectives import Objective
 from ..graph.primitives import builtin
+from ..graph.specification import SpaceBounds
 from ..runtime.budget import Budget
 from ..runtime.checkpoint import Checkpoints
 from ..runtime.restarts import Restarts
 from .archive import Archive
-from .conversion import SpaceBounds, evaluator_for, graphs_of, model_of, space_for
+from .conversion import evaluator_for, graphs_of, model_of, space_for
 from .evaluator import Evaluator, Graphs
 from .loop import evolve
 from .proposals import Options

@@ -22,6 +22,7 @@ from ..graph.model import Model, same_graph
 from ..graph.objectives import OBJECTIVES, Objective
 from ..graph.observations import mean, spread
 from ..graph.search_space import SearchSpace
+from ..graph.specification import SpaceBounds
 from ..runtime.budget import Budget
 from ..runtime.restarts import Restarts
 from ..selection.candidates import (
@@ -36,7 +37,6 @@ from ..selection.criteria import complexity
 from ..selection.table import constant
 from .assembly import Part, assembled, space_for, whole, with_canonical_signs
 from .baselines import lines
-from .conversion import SpaceBounds
 from .forward_selection import (
     FEW_STEPS,
     fitted,

@@ -13,7 +13,8 @@ from joblib import cpu_count
 from ..fitting.problem import Problem
 from ..graph.objectives import OBJECTIVES
 from ..graph.primitives import lookup
-from .conversion import SpaceBounds, evaluator_for
+from ..graph.specification import SpaceBounds
+from .conversion import evaluator_for
 from .gradient import proposed
 from .random_edits import randomly_edited
 
