@@ -144,6 +144,11 @@ PARAMETERS: list[tuple[str, Any, type[Exception]]] = [
     ("init_weights_function", 3, TypeError),
     ("checkpoint", 3, TypeError),
     ("checkpoint", True, TypeError),
+    ("guesses", "a*x1", ValueError),
+    ("guesses", 3, ValueError),
+    ("guesses", [], ValueError),
+    ("equation", 3, ValueError),
+    ("equation", "", ValueError),
 ]
 
 

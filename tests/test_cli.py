@@ -441,7 +441,7 @@ def test_as_a_program(fitted: tuple[Path, str]) -> None:
 
 def test_every_option_is_documented(run: Run) -> None:
     page = (ROOT / "docs/command_line.md").read_text("utf-8")
-    for command in ("fit", "predict", "show"):
+    for command in ("fit", "compare", "predict", "show"):
         options = set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", run(command, "--help")))
         assert len(options) > 3
         unnamed = options - {"-h", "--help"}

@@ -1,4 +1,4 @@
-"""What the command line does: fit, predict, show.
+"""What the command line does: fit, compare, predict, show.
 
 Everything here is imported after the arguments have been understood, so that help and
 mistakes need not wait for it.
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..graph.grammar import parsed
 from ..graph.primitives import PRIMITIVES, resolve
 from ..persistence.fields import ModelFileError, read_text
 from ..runtime.files import write
@@ -29,6 +30,7 @@ from .report import (
     draw,
     draw_graph,
     note,
+    print_comparison,
     print_table,
     say,
     warnings_as_notes,
@@ -38,6 +40,7 @@ from .text_tables import DataFileError, Table, listing
 
 #: What a fit leaves in its folder, beside the pictures.
 MODEL, TABLE = "model.json", "equations.csv"
+_SHOWN = 60  #: characters of a theory that cannot be read
 INTERRUPTED = 130  #: the exit code after Ctrl-C
 
 
@@ -107,10 +110,20 @@ def _check(asked: argparse.Namespace) -> None:
     """What is wrong with the arguments, whatever the data are."""
     if asked.classify and len(asked.target) > 1:
         raise UsageError("--classify takes one --target")
+    for text in asked.guess or ():
+        _check_theory(text, "--guess")
     try:
         resolve(asked.primitives or PRIMITIVES)
     except (ValueError, TypeError) as error:
         raise UsageError(f"--primitives: {error}") from None
+
+
+def _check_theory(text: str, option: str) -> None:
+    try:
+        parsed(text, option)
+    except ValueError as error:
+        problem = str(error).splitlines()[0]
+        raise UsageError(f"{problem} (in {text[:_SHOWN]!r})") from None
 
 
 def _estimator(asked: argparse.Namespace) -> Any:
@@ -127,6 +140,7 @@ def _estimator(asked: argparse.Namespace) -> Any:
         n_jobs=asked.jobs,
         model_selection=asked.selection,
         random_state=asked.seed,
+        guesses=asked.guess,
         verbose=int(not asked.quiet and sys.stderr.isatty()),
     )
 
@@ -189,6 +203,35 @@ def _write(model: Any, folder: Path) -> list[str]:
 
 def _say_equation(model: Any, decimals: int = 2) -> None:
     say(model.model_repr(decimals_to_display=decimals).removeprefix("Model:\n"))
+
+
+# compare
+
+
+def compare(asked: argparse.Namespace) -> int:
+    """Theories beside the equation of a model file, or of a search."""
+    _check(asked)
+    for text in asked.theory:
+        _check_theory(text, "--theory")
+    if len(asked.target) > 1:
+        raise UsageError("compare takes one --target")
+    if asked.model == asked.data == "-":
+        raise UsageError("the model and the data cannot both come from standard input")
+    model = _load(asked.model) if asked.model else _estimator(asked)
+    with _about(asked.data):
+        X, y, notes = _columns(_read(asked, asked.data), asked)
+    for text in () if asked.quiet else notes:
+        note(text)
+    with warnings_as_notes(asked.quiet):
+        if not asked.model:
+            model.fit(X, y)
+        elif not hasattr(model, "feature_names_in_"):
+            X = X.to_numpy()
+        table = model.compare(asked.theory, X, y)
+    print_comparison(table)
+    if asked.output:
+        write(asked.output, table.to_csv(index=False, lineterminator="\n"))
+    return 0
 
 
 # predict

@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_fit(commands)
+    _add_compare(commands)
     _add_predict(commands)
     _add_show(commands)
     return parser
@@ -88,15 +89,16 @@ def _add_fit(commands: Any) -> None:
         usage="%(prog)s DATA --target NAME [options]",
     )
     parser.add_argument("data", metavar="DATA", help="a CSV file, - for standard input")
+    _add_columns(parser)
     add = parser.add_argument
-    add("-t", "--target", action="append", required=True, metavar="NAME",
-        help="the column to explain; again for more than one")  # fmt: skip
-    add("-i", "--inputs", nargs="+", action="extend", metavar="NAME",
-        help="the columns to explain it by (default: all others)")  # fmt: skip
-    add("--classify", action="store_true", help="the target names classes")
     add("-o", "--output", metavar="DIR", help="folder of the results (default: DATA-darts)")
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
     add("-q", "--quiet", action="store_true", help="print nothing but the equation")
+    _add_search(parser)
+    _add_form(parser)
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("search").add_argument
     add("--primitives", nargs="+", metavar="NAME",
         help="the vocabulary, such as none add mult exp ln sin")  # fmt: skip
@@ -113,7 +115,39 @@ def _add_fit(commands: Any) -> None:
     add("--jobs", type=_jobs, metavar="N", help="restarts at once, -1 for all cores")
     add("--selection", choices=SELECTIONS, default="auto",
         help="which candidate becomes the model (default: auto)")  # fmt: skip
+    add("--guess", action="append", metavar="THEORY",
+        help="an equation to search from, such as 'a*dose/(b + dose)'; again for more; "
+        "names that are no columns are constants")  # fmt: skip
+
+
+def _add_compare(commands: Any) -> None:
+    parser = commands.add_parser(
+        "compare",
+        help="weigh theories against what is found",
+        description="Fit theories to a column and weigh them beside the equation that is "
+        "found for it. In a theory names that are no columns are constants.",
+        usage="%(prog)s DATA --target NAME --theory THEORY [options]",
+    )
+    parser.add_argument("data", metavar="DATA", help="a CSV file, - for standard input")
+    add = parser.add_argument
+    _add_columns(parser)
+    add("--theory", action="append", required=True, metavar="THEORY",
+        help="such as 'Stevens: a*dose**b'; again for more")  # fmt: skip
+    add("--model", metavar="MODEL",
+        help="a model file, whose equation takes the place of a search")  # fmt: skip
+    add("-o", "--output", metavar="FILE", help="write the table as CSV, too")
+    add("-q", "--quiet", action="store_true", help="print nothing but the table")
+    _add_search(parser)
     _add_form(parser)
+
+
+def _add_columns(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("-t", "--target", action="append", required=True, metavar="NAME",
+        help="the column to explain; again for more than one")  # fmt: skip
+    add("-i", "--inputs", nargs="+", action="extend", metavar="NAME",
+        help="the columns to explain it by (default: all others)")  # fmt: skip
+    add("--classify", action="store_true", help="the target names classes")
 
 
 def _add_predict(commands: Any) -> None:

@@ -72,6 +72,20 @@ def print_table(model: Any) -> None:
         )
 
 
+def print_comparison(table: Any) -> None:
+    """Theories and what was found, the best first, and their constants."""
+    say(f"{'weight':>8} {'difference':>10} {'complexity':>10} {'loss':>9} {'R²':>8}  name")
+    for _, row in table.iterrows():
+        say(
+            f"{row['weight']:>8.2g} {row['difference']:>10.1f} {row['complexity']:>10.1f} "
+            f"{row['loss']:>9.3g} {row['r2']:>8.4f}  {row['name']}"
+        )
+    for _, row in table.iterrows():
+        say(f"\n{row['name']}\n    = {row['equation']}")
+        for name, value in row["constants"].items():
+            say(f"    {name} = {value:.6g} ± {row['standard_errors'][name]:.2g}")
+
+
 # Pictures
 
 

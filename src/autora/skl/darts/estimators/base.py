@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from html import escape
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -19,8 +19,7 @@ from ..equations.forms import rows_to_check
 from ..fitting.coefficients import Place, with_errors
 from ..fitting.problem import FEWEST_ROWS_TO_SPLIT, Problem
 from ..graph.model import Model
-from ..graph.objectives import Objective
-from ..graph.observations import Rows, canonical, mean, per_output
+from ..graph.observations import canonical, mean, per_output
 from ..graph.specification import Specification
 from ..relaxation import fit as relaxed_fit, vmapped
 from ..relaxation.history import Observer, Trained
@@ -28,13 +27,14 @@ from ..relaxation.preparation import Task, prepared
 from ..runtime.checkpoint import Checkpoints
 from ..runtime.restarts import Restarts
 from ..search import fit as open_fit
-from ..selection.criteria import TRIED, constant_loss
+from ..selection.criteria import constant_loss
 from ..selection.pareto import Row, chosen, elbow
 from ..selection.result import Result, warn_constant
 from ..selection.table import is_systematic, row_of, updated
 from . import diagnostics
 from .columns import named
 from .equation_mixin import EquationMixin
+from .observed import Observed, problem_of
 from .origin import Origin, origin_of
 from .progress import OpenProgress, Progress
 from .settings import (
@@ -45,39 +45,9 @@ from .settings import (
     specified,
     vocabulary,
 )
+from .theories import TheoryMixin
 from .units import units_of, with_units
 from .validation import check_parameters, plain
-
-
-class Observed(NamedTuple):
-    """Data as a fit sees them."""
-
-    x: np.ndarray  #: (n, inputs)
-    targets: np.ndarray  #: (n, outputs)
-    weight: np.ndarray  #: (n,), as it was given
-    error: np.ndarray | None  #: (n,), standard deviations of y that are known
-    objective: Objective
-    output_labels: list[str]
-
-
-def _problem(
-    data: Rows, what: Specification, tolerance: float | str, measured: bool
-) -> Problem:
-    """The rows, what may be fitted to them and what is good enough."""
-    one = what.objective.least_squares or data.y.shape[1] == 1
-    tried = what.searches_openly and one  # classes are not searched, but put together
-    return Problem(
-        data.x,
-        data.y,
-        data.weight,
-        what.train_readout,
-        what.train_bias,
-        distinct=data.distinct,
-        floor=tuple(data.floor.tolist()),
-        measured=measured,
-        tried=TRIED if tried else 0.0,
-        tolerance=0.0 if isinstance(tolerance, str) else float(tolerance),
-    )
 
 
 def _moved(
@@ -94,7 +64,7 @@ def _defaults(kind: type) -> dict[str, Any]:
     return {n: p.default for n, p in inspect.signature(kind).parameters.items()}
 
 
-class BaseDARTS(EquationMixin, BaseEstimator):
+class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
     """The fit; a subclass adds its parameters and how its model answers."""
 
     #: Ingredients that benchmarks switch off; see `proposals.Options`.
@@ -149,13 +119,13 @@ class BaseDARTS(EquationMixin, BaseEstimator):
         self._warn_if_outputs_are_equal(what)
         data = canonical(seen.x, seen.targets, seen.weight, seen.error)
         diagnostics.about_unused(params, _defaults(type(self)), what, stacklevel=3)
-        problem = _problem(data, what, params["tolerance"], seen.error is not None)
+        problem = problem_of(data, what, params["tolerance"], seen.error is not None)
         inputs = self._labels("input_labels")
         numbers = params.get("dimensionless_constants_only", False)
         self._units = units_of(*units, inputs, seen.output_labels, numbers, what)
         problem = with_units(problem, self._units)
         self._check_enough_rows(problem)
-        kept = self._kept(earlier, what)
+        kept = self._kept(earlier, what) if params["equation"] is None else None
         self._rows_to_check = rows_to_check(problem.x)
         self._input_ranges = np.stack([problem.x.min(axis=0), problem.x.max(axis=0)])
         diagnostics.about_data(problem, inputs, seen.output_labels, stacklevel=3)
@@ -167,7 +137,10 @@ class BaseDARTS(EquationMixin, BaseEstimator):
             warn_constant(stacklevel=3)
         elif result.interruption is None:
             names, model, rows = seen.output_labels, result.model, result.rows
-            diagnostics.about_model(problem, model, rows, names, stacklevel=3)
+            if params["equation"] is None:
+                diagnostics.about_model(problem, model, rows, names, stacklevel=3)
+            else:  # nobody searched for another one
+                diagnostics.about_outliers(problem, model, names, stacklevel=3)
         return result.interruption
 
     def _fitted(
@@ -178,13 +151,17 @@ class BaseDARTS(EquationMixin, BaseEstimator):
         kept: tuple[Any, Model] | None,
     ) -> Result:
         """Search where columns are counted from near them, store in terms of the data."""
+        if params["equation"] is not None:
+            return self._fitted_form(params["equation"], what, problem)
         before = [] if kept is None else self._rows
         earlier = None if kept is None else kept[1]
         origin = origin_of(problem, earlier, what.objective.least_squares)
-        problem = origin.problem(problem)
+        guesses = self._judged_guesses(params, what, problem)
+        seeds = self._seeds(guesses, what, origin)
+        given, problem = problem, origin.problem(problem)
         if kept is not None:
             kept = kept[0], origin.inward(kept[1])
-        result = self._run(params, what, problem, kept, origin)
+        result = self._run(params, what, problem, kept, (origin, seeds))
         rows = result.rows or origin.rows(before, inward=True)
         rows = [updated(row, result.model, problem) for row in rows]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -195,6 +172,8 @@ class BaseDARTS(EquationMixin, BaseEstimator):
         result = origin.result(result._replace(rows=rows))
         self._store(result, what, fresh=kept is None)
         self._y_mean = mean(problem.y, problem.weight) + origin.outputs
+        self._constants = []
+        self._keep_guesses(guesses, seeds, what.objective, given)
         return result
 
     def _check_enough_rows(self, problem: Problem) -> None:
@@ -210,8 +189,9 @@ class BaseDARTS(EquationMixin, BaseEstimator):
         what: Specification,
         problem: Problem,
         earlier: tuple[Any, Model] | None,
-        origin: Origin,
+        start: tuple[Origin, list[Model | None]],
     ) -> Result:
+        origin, seeds = start
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         rng = np.random.default_rng(seed)
 
@@ -221,7 +201,7 @@ class BaseDARTS(EquationMixin, BaseEstimator):
         if what.searches_openly:
             plan = open_plan(
                 params, what, choose, self._search_options, earlier is not None
-            )
+            )._replace(guesses=tuple(seed for seed in seeds if seed is not None))
             names = origin.names(self._labels("input_labels"))
             with OpenProgress(self.verbose, plan.budget, names) as watch:
                 return open_fit.run(plan, what.objective, problem, earlier, rng, watch)

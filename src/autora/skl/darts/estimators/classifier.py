@@ -20,8 +20,9 @@ from ..graph.observations import canonical, checked_weights
 from ..graph.primitives import Primitive
 from ..graph.specification import Specification
 from ..selection.result import Result
-from .base import BaseDARTS, Observed
+from .base import BaseDARTS
 from .columns import named
+from .observed import Observed
 
 #: Observations that are taken to be mislabelled, in all: even where the classes can be
 #: separated without an error, the likelihood then has a finite maximum.
@@ -168,6 +169,13 @@ or callable, default="auto"
         search space is the same.
     verbose : int, default=0
         1 shows a progress bar.
+    guesses : sequence of str or None, default=None
+        Equations that may be right, such as ``["a*x1/(b + x1)", "Fechner: k*log(x1/d)"]``:
+        names that are no columns are constants. They are fitted and take part in the
+        search over graphs of any size from its start; see ``guesses_``. For one output.
+    equation : str or None, default=None
+        The one equation whose constants are to be fitted; nothing is searched then. See
+        `from_equation`.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, which multiply those of the rows: a dict from label to
         weight, or "balanced" for weights that give every class the same total.
@@ -249,6 +257,8 @@ or callable, default="auto"
     random_state: int | np.random.RandomState | None = None
     warm_start: bool = False
     verbose: int = 0
+    guesses: Sequence[str] | None = None
+    equation: str | None = None
     class_weight: Any = None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

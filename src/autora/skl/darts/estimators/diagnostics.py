@@ -41,6 +41,10 @@ _OF_MIXTURES = (
     "grad_clip", "execution_monitor", "validation_fraction", "unrolled", "precondition",
     "darts_type",
 )  # fmt: skip
+#: Parameters that are of use where one equation is fitted and nothing is searched.
+_OF_ONE_FORM = frozenset(
+    {"equation", "output_type", "class_weight", "tolerance", "random_state", "verbose"}
+)
 
 
 class DataWarning(UserWarning):
@@ -84,12 +88,20 @@ def about_unused(
 
 def _unused(params: dict[str, Any], what: Specification) -> Iterator[tuple[str, str]]:
     """Parameters that do nothing here, and what would use them."""
+    if params["equation"] is not None:
+        for name in params:
+            # What a theory asks for is always trained: to be told so changes nothing.
+            always = name.startswith("train_classifier") and params[name] is True
+            if name not in _OF_ONE_FORM and not always:
+                yield name, "without equation a search would"
+        return
     if what.searches_openly:
         needs = "num_graph_nodes as a number, with sums alone, would train a mixture"
         for name in _OF_MIXTURES:
             if name not in ("max_epochs", "arch_updates_per_epoch") or params[name] > 0:
                 yield name, needs
     else:
+        yield "guesses", "num_graph_nodes='auto' would"
         if what.darts_type == "original":
             yield "fair_darts_loss_weight", "darts_type='fair' would"
         if not what.train_readout:
@@ -106,6 +118,14 @@ def _unused(params: dict[str, Any], what: Specification) -> Iterator[tuple[str, 
         yield "round_coefficients", "output_type='real' would"
 
 
+def about_outliers(
+    problem: Problem, model: Model, outputs: Sequence[str], stacklevel: int
+) -> None:
+    """Warn of rows far off an equation that all others obey."""
+    for message in _outlying(problem, model, outputs) if model.live_nodes() else ():
+        warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
+
+
 def about_model(
     problem: Problem,
     model: Model,
@@ -114,8 +134,7 @@ def about_model(
     stacklevel: int,
 ) -> None:
     """Warn of a model that says more than the data do, or nothing, and of outliers."""
-    for message in _outlying(problem, model, outputs) if model.live_nodes() else ():
-        warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
+    about_outliers(problem, model, outputs, stacklevel + 1)
     problem = problem._replace(sparse_readout=True)  # count what the read-out reads
     small = thinned(problem, _MOST_ROWS, np.random.default_rng(0))
     count = n_coefficients(model, problem)

@@ -208,11 +208,16 @@ class EquationMixin(ExportMixin):
         ``standard_error``, from the curvature of the squared error or the likelihood at
         the fit; infinite where the data do not determine a coefficient, NaN where squared
         errors of probabilities were fitted. They take the equation's structure as given.
-        Where the fit knew units, ``unit`` says which each coefficient has.
+        Where the fit knew units, ``unit`` says which each coefficient has. Of an
+        ``equation`` that was given the terms are its constants.
         """
         import pandas as pd
 
         check_is_fitted(self, "model_")
+        known = getattr(self, "_constants", [])
+        if known:
+            columns = ("term", "coefficient", "standard_error")
+            return pd.DataFrame(known, columns=columns)
         names = self._names()
         table = pd.DataFrame(
             {

@@ -13,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from ..equations.printing import distinct, numbered
 from ..equations.python_source import function_source
 from ..fitting.coefficients import places
+from ..graph.grammar import MOST_CONSTANTS
 from ..graph.model import Model
-from ..persistence.fields import Field, ModelFileError, parse, pretty, read_text
+from ..persistence.fields import Field, ModelFileError, listed, parse, pretty, read_text
 from ..persistence.model_file import class_read, restored, scalar_read, written
 from ..runtime.files import write
 
@@ -27,6 +28,8 @@ _LABELS: dict[str, tuple[tuple[type, ...], Any]] = {
     "U": ((str,), str),
     "O": ((bool, int, float, str), object),
 }
+#: Members of what a class needs beside its model.
+_MOST_ANSWERS = 10
 
 
 class ExportMixin:
@@ -174,18 +177,31 @@ class ExportMixin:
         A subclass with fitted state of its own adds it here and takes it in
         `_set_answers`.
         """
+        found: dict[str, Any] = {}
         if is_classifier(self):
-            return {"classes": [self.classes_.dtype.kind, self.classes_.tolist()]}
-        return {"dimensions": self._y_ndim}
+            found["classes"] = [self.classes_.dtype.kind, self.classes_.tolist()]
+        else:
+            found["dimensions"] = self._y_ndim
+        if known := getattr(self, "_constants", []):
+            found["constants"] = [[n, listed(v), listed(e)] for n, v, e in known]
+        return found
 
     def _set_answers(self, answers: Field) -> None:
         """Check and take what `_answers` returned; the other state is there already."""
-        if is_classifier(self):
-            (classes,) = answers.record("classes")
-            self.classes_ = _classes_read(classes, len(self.model_.bias))
+        known = "constants" in answers.mapping(_MOST_ANSWERS)
+        own = "classes" if is_classifier(self) else "dimensions"
+        found, *constants = answers.record(own, *(("constants",) if known else ()))
+        if own == "classes":
+            self.classes_ = _classes_read(found, len(self.model_.bias))
         else:
-            (dimensions,) = answers.record("dimensions")
-            self._y_ndim = dimensions.whole(min(2, len(self.model_.bias)), 2)
+            self._y_ndim = found.whole(min(2, len(self.model_.bias)), 2)
+        self._constants = [
+            (name.text(), value.number(), error.number(finite=False))
+            for field in constants
+            for name, value, error in (
+                part.each(3, 3) for part in field.each(MOST_CONSTANTS)
+            )
+        ]
 
     def _labels(self, name: str, labels: Sequence[str] | None = None) -> list[str]:
         inputs = getattr(self, "feature_names_in_", None)

@@ -15,8 +15,9 @@ from ..equations.printing import numbered
 from ..graph.objectives import OBJECTIVES
 from ..graph.observations import checked_errors, checked_weights
 from ..graph.primitives import Primitive
-from .base import BaseDARTS, Observed
+from .base import BaseDARTS
 from .columns import named, require_numbers
+from .observed import Observed
 from .validation import check_targets, plain
 
 
@@ -184,6 +185,13 @@ or callable, default="auto"
     dimensionless_constants_only : bool, default=False
         Whether fitted coefficients are pure numbers. Else they may have units, where `fit`
         is given units, which ``coefficients_`` tells.
+    guesses : sequence of str or None, default=None
+        Equations that may be right, such as ``["a*x1/(b + x1)", "Fechner: k*log(x1/d)"]``:
+        names that are no columns are constants. They are fitted and take part in the
+        search over graphs of any size from its start; see ``guesses_``. For one output.
+    equation : str or None, default=None
+        The one equation whose constants are to be fitted; nothing is searched then. See
+        `from_equation`.
 
     Attributes
     ----------
@@ -201,6 +209,9 @@ or callable, default="auto"
         The best distinct architectures found by the last search, best first.
     equations_ : DataFrame
         The best model per complexity (see `EquationMixin.equations_`).
+    guesses_ : DataFrame
+        The guesses beside what was found, as `compare` has them, and whether each of them
+        was ``searched`` from. Without ``guesses`` there is none.
     selected_ : int or None
         The label of the row of ``equations_`` that is the model.
     y_step_ : float or ndarray of shape (outputs,)
@@ -272,6 +283,8 @@ or callable, default="auto"
     warm_start: bool = False
     verbose: int = 0
     dimensionless_constants_only: bool = False
+    guesses: Sequence[str] | None = None
+    equation: str | None = None
 
     def fit(
         self,

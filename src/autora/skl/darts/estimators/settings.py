@@ -18,6 +18,7 @@ from ..graph.primitives import (
     PRIMITIVES,
     SCIENCE,
     Primitive,
+    builtin,
     is_registered,
     lookup,
     resolve,
@@ -66,6 +67,8 @@ def specified(
     params: dict[str, Any], objective: Objective, n_inputs: int, n_outputs: int
 ) -> Specification:
     """Decide every "auto" that concerns the search space."""
+    if params["equation"] is not None:
+        return _of_one_form(objective, n_inputs, n_outputs)
     opens = is_open(params, n_outputs)
     automatic = params["num_graph_nodes"] == "auto"
     n_nodes = None if opens else _decided(params["num_graph_nodes"], _FALLBACK_NODES)
@@ -89,6 +92,14 @@ def specified(
     return known
 
 
+def _of_one_form(objective: Objective, n_inputs: int, n_outputs: int) -> Specification:
+    """Where nothing is searched: what an equation is written with."""
+    both = ("sum", "product")
+    return Specification(
+        builtin(), n_inputs, n_outputs, objective, "original", None, both, None, True, True
+    )
+
+
 def _decided(value: Any, automatic: Any) -> Any:
     return automatic if isinstance(value, str) and value == "auto" else value
 
@@ -96,6 +107,17 @@ def _decided(value: Any, automatic: Any) -> Any:
 def keeps_weights(params: dict[str, Any]) -> bool:
     """Whether no architecture updates are asked for."""
     return params["max_epochs"] == 0 or params["arch_updates_per_epoch"] == 0
+
+
+def bounds_of(what: Specification) -> SpaceBounds:
+    """What the graphs of a search may consist of."""
+    return SpaceBounds(
+        what.primitives,
+        what.n_nodes or DEFAULT_NODES,
+        what.aggregations,
+        what.max_in_degree or DEFAULT_IN_DEGREE,
+        what.max_in_degree,
+    )
 
 
 def open_plan(
@@ -113,13 +135,7 @@ def open_plan(
         OPEN_STALL if automatic else np.inf,
     )
     return SearchPlan(
-        bounds=SpaceBounds(
-            what.primitives,
-            what.n_nodes or DEFAULT_NODES,
-            what.aggregations,
-            what.max_in_degree or DEFAULT_IN_DEGREE,
-            what.max_in_degree,
-        ),
+        bounds=bounds_of(what),
         budget=budget,
         options=Options(**options),
         sampling_strategy=params["sampling_strategy"],

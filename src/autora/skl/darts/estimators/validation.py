@@ -6,6 +6,7 @@ Every error names the argument, its value and the remedy.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -16,9 +17,12 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
+from ..graph.grammar import Parsed, parsed
 from ..graph.objectives import OBJECTIVES, Objective
 from ..graph.search_space import check_aggregations
 from ..selection import SELECTIONS
+
+FOUND = "found"  #: what tables of theories call the equation of the estimator itself
 
 
 class _Number(Interval):
@@ -102,6 +106,10 @@ def check_parameters(params: dict[str, Any], estimator: str) -> None:
             "'probability_distribution' for one-hot rows."
         )
     validate_parameter_constraints(_CONSTRAINTS, params, estimator)
+    if params["guesses"] is not None:
+        texts_of(params["guesses"], "guesses")
+    if params["equation"] is not None:
+        parsed(params["equation"], "equation")
     if not isinstance(params["aggregations"], str):
         check_aggregations(params["aggregations"])
     seed = params["random_state"]
@@ -112,6 +120,23 @@ def check_parameters(params: dict[str, Any], estimator: str) -> None:
             "checkpoint needs an integer as random_state, by which another process finds "
             f"the search that it goes on with; got {seed!r}"
         )
+
+
+def texts_of(texts: Any, argument: str) -> list[Parsed]:
+    """Theories that were given as a sequence of texts, each read."""
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
+        raise ValueError(
+            f"{argument} must be a sequence of texts such as ['a*x1**b'], got {texts!r}"
+        )
+    found = [parsed(text, f"{argument}[{i}]") for i, text in enumerate(texts)]
+    if not found:
+        raise ValueError(f"{argument} must hold one theory at least, got {texts!r}")
+    if any(theory.label == FOUND for theory in found):
+        raise ValueError(
+            f"{argument} has the label {FOUND!r}, which tables give to the equation of the "
+            "estimator itself; choose another"
+        )
+    return found
 
 
 def check_targets(y: np.ndarray, objective: Objective) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from ..graph.model import Model
+from ..graph.objectives import Objective
 from ..graph.observations import typical_size
 from ..graph.primitives import Primitive
 from .derivatives import (
@@ -129,13 +130,22 @@ def standard_errors(problem: Problem, model: Model) -> np.ndarray:
     if not len(where):
         return np.zeros(0)
     with np.errstate(all="ignore"):
-        information = sum(_information(part, model, where) for part in blocks(problem))
+        known = [_information(part, model, where) for part in blocks(problem)]
+    return errors_from(np.sum(known, axis=0), variance(problem, model, len(where)))
+
+
+def errors_from(information: np.ndarray, scale: float | None) -> np.ndarray:
+    """Standard errors of the parameters of a Fisher information.
+
+    ``scale`` is the variance that it lacks (see `variance`). Infinite where the data do
+    not determine a parameter.
+    """
+    with np.errstate(all="ignore"):
         size = np.sqrt(np.diag(information))
         unit = np.where((size > 0) & np.isfinite(size), size, 1.0)
         information = information / unit / unit[:, None]
-    scale = _variance(problem, model, len(where))
     if scale is None or not np.isfinite(information).all():
-        return np.full(len(where), np.inf)
+        return np.full(len(information), np.inf)
     values_, vectors = np.linalg.eigh(information)
     floor = 1e-12 * max(values_.max(), 1e-300)
     undetermined = (vectors[:, values_ < floor] ** 2).sum(axis=1) > 1e-6
@@ -145,7 +155,7 @@ def standard_errors(problem: Problem, model: Model) -> np.ndarray:
     return np.where(undetermined | (size == 0), np.inf, errors)
 
 
-def _variance(problem: Problem, model: Model, count: int) -> float | None:
+def variance(problem: Problem, model: Model, count: int) -> float | None:
     """What scales the inverse information: the residual variance, 1 of a likelihood.
 
     It is no less than that of an error of y that is known. None where there are not more
@@ -164,11 +174,26 @@ def _variance(problem: Problem, model: Model, count: int) -> float | None:
 
 def _information(problem: Problem, model: Model, where: Sequence[Place]) -> np.ndarray:
     """Fisher information of the rows, up to the variance of least squares."""
-    eta, weight = model.eta(problem.x), problem.weight[:, None]
     slopes = columns(model, where, *latent_nodes(model, problem.x, True))
-    found, _ = normal_equations(model.objective, eta, problem.y, slopes, weight)
+    return information(problem, model.objective, model.eta(problem.x), slopes)
+
+
+def information(
+    problem: Problem, objective: Objective, eta: np.ndarray, slopes: np.ndarray
+) -> np.ndarray:
+    """Fisher information of parameters, up to the variance of least squares.
+
+    Parameters
+    ----------
+    eta : ndarray of shape (n, outputs)
+        The read-out.
+    slopes : ndarray of shape (parameters, n, outputs)
+        Its derivatives.
+    """
+    weight = problem.weight[:, None]
+    found, _ = normal_equations(objective, eta, problem.y, slopes, weight)
     # The mean of squares over the outputs has twice that curvature.
-    return found if model.objective.likelihood else found * (eta.shape[1] / 2)
+    return found if objective.likelihood else found * (eta.shape[1] / 2)
 
 
 def refitted(

@@ -203,6 +203,8 @@ class EquationsDisplay(Display):
         Which one is the model.
     holdout : array-like of shape (n_equations,), default=None
         Loss on rows that the search did not see.
+    theories : sequence of (str, float, float), default=()
+        Names, complexities and losses of theories to be marked.
 
     Attributes
     ----------
@@ -219,17 +221,23 @@ class EquationsDisplay(Display):
     _: KW_ONLY
     selected: int | None = None
     holdout: Any = None
+    theories: Sequence[tuple[str, float, float]] = ()
 
     def __post_init__(self) -> None:
         self.complexity, self.loss = np.asarray(self.complexity), np.asarray(self.loss)
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> Self:
+    def from_estimator(
+        cls, estimator: Any, *, theories: Any = None, ax: Axes | None = None
+    ) -> Self:
         """Draw the ``equations_`` of a fitted estimator.
 
         Parameters
         ----------
         estimator : DARTSRegressor or DARTSClassifier
+        theories : DataFrame, default=None
+            What ``estimator.compare(…)`` or ``estimator.guesses_`` has of the same data:
+            theories are marked by name.
         ax : matplotlib.axes.Axes, default=None
             The equations take about half of its width. None draws on a new figure.
 
@@ -240,7 +248,7 @@ class EquationsDisplay(Display):
         Raises
         ------
         ValueError
-            If the fit has no table, as with ``n_candidates=0``.
+            If the fit has no table, as with ``n_candidates=0``, or ``theories`` is none.
         """
         fitted_darts(estimator)
         table = estimator.equations_
@@ -257,6 +265,7 @@ class EquationsDisplay(Display):
             [compact(equation, names) for equation in table["equation"]],
             selected=estimator.selected_,
             holdout=holdout if np.isfinite(holdout).any() else None,
+            theories=() if theories is None else _marked(theories),
         ).plot(ax)
 
     def _draw(self, ax: Axes) -> None:
@@ -279,13 +288,25 @@ class EquationsDisplay(Display):
                 self.complexity, self.holdout, "D", mfc="none", color=style.GREEN,
                 ls="", label="on rows kept from the search",
             )  # fmt: skip
+        self._mark(ax)
         if ax.get_legend_handles_labels()[0]:
             ax.legend(frameon=False, fontsize=style.TICK, handletextpad=0.2)
-        if style.spans_decades(loss):
+        if style.spans_decades([*loss, *(loss for _, _, loss in self.theories)]):
             style.log_scale(ax)
         style.whole_ticks(ax, 6)
         style.tidy(ax, "complexity", "training loss")
         self._list(ax)
+
+    def _mark(self, ax: Axes) -> None:
+        """The theories, each with its name."""
+        for i, (name, size, loss) in enumerate(self.theories):
+            place, label = (size, max(loss, _NO_ERROR)), "theories" if i == 0 else None
+            ax.plot(*place, "s", ms=7, mfc="none", color=style.PURPLE, label=label)
+            ax.annotate(
+                style.plain(style.shortened(name, _LONGEST // 2)), place, (8, 0),
+                textcoords="offset points", va="center", fontsize=style.SMALL,
+                color=style.PURPLE,
+            )  # fmt: skip
 
     def _list(self, ax: Axes) -> None:
         """The equations in a column beside the picture, from top to bottom."""
@@ -300,6 +321,19 @@ class EquationsDisplay(Display):
             )
             for i, equation in enumerate(self.equations)
         ]  # fmt: skip
+
+
+def _marked(table: Any) -> list[tuple[str, float, float]]:
+    """The theories of a comparison that have a finite fit."""
+    wanted = ["name", "complexity", "loss"]
+    columns = list(getattr(table, "columns", []))
+    if not {*wanted} <= {*columns}:
+        raise ValueError(
+            "theories must be a table as estimator.compare(…) returns it, with the columns "
+            f"{', '.join(wanted)}, got {type(table).__name__} with {columns}"
+        )
+    rows = zip(*(table[name] for name in wanted), strict=True)
+    return [row for row in rows if row[0] != "found" and np.isfinite(row[2])]
 
 
 def compact(equation: str, names: Sequence[str]) -> str:

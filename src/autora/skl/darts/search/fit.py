@@ -59,6 +59,7 @@ class SearchPlan(NamedTuple):
     restarts: Restarts = ONCE
     checkpoint: str | os.PathLike[str] | None = None
     rounds: bool | str = True  #: "exact": in exact fits alone
+    guesses: tuple[Model, ...] = ()  #: take part in the search from its start
 
 
 def _engine(problem: Problem) -> Any:
@@ -139,9 +140,9 @@ def run(
     if plan.search_architecture or network is None:
         train, held = split(problem, plan.holds_out, rng)
         engine = _engine(problem)
+        seeds = [*plan.guesses, *(known if plan.continues else [])]
         search = Search(
-            plan.bounds, objective, train, plan.budget, plan.options,
-            known if plan.continues else [], checkpoints,
+            plan.bounds, objective, train, plan.budget, plan.options, seeds, checkpoints,
         )  # fmt: skip
         found = engine.explore(search, plan.restarts, rng, recorder)
         found = _agreeing(found, train)
@@ -188,7 +189,8 @@ def _checkpoints(
     fit = (
         plan.bounds, plan.budget, plan.options, plan.restarts.count, objective.name, known,
     )  # fmt: skip
-    data = (problem.x, problem.y, problem.weight, generator_state(rng))
+    seeds = [part for m in plan.guesses for part in (m.architecture, m.edge)]
+    data = (problem.x, problem.y, problem.weight, generator_state(rng), *seeds)
     return Checkpoints.of(plan.checkpoint, repr(fit), data)
 
 

@@ -162,18 +162,39 @@ def judged(model: Model, loss: float, problem: Problem) -> float:
     return float(criterion(known, share, k, size) if size else misfit(known, share, k))
 
 
-def judged_beforehand(model: Model, loss: float, problem: Problem) -> float:
+def judged_beforehand(
+    model: Model,
+    loss: float,
+    problem: Problem,
+    constants: int | None = None,
+    intercepts: int | None = None,
+) -> float:
     """The criterion of an equation that was written down before the data were seen.
 
     It costs log n for each coefficient but the intercepts, and nothing for its form; one
     that is exact is compared with others that are by its complexity.
+
+    Parameters
+    ----------
+    constants : int, default=None
+        Coefficients that were fitted; None counts those of the model, of which several
+        may be one constant of a theory.
+    intercepts : int, default=None
+        Those of them that are intercepts.
     """
-    if fits_exactly(model, loss, problem):
-        return judged(model, loss, problem)
     known, share, k = _counted(model, loss, problem)
-    slopes = k - problem.train_bias * model.bias.size
+    if intercepts is None:
+        intercepts = problem.train_bias * model.bias.size
+    k = k if constants is None else constants
+    if not np.isfinite(loss):
+        return np.inf
+    if not known.likelihood and is_exact(known, share, k):
+        size = complexity(model, problem.train_readout)
+        return float(criterion(known, share, k, size))
     known = known._replace(tried=0.0)
-    return float(criterion(known, share, k, slopes))
+    if k == intercepts:
+        return float(misfit(known, share, k))
+    return float(criterion(known, share, k, k - intercepts))
 
 
 def fits_exactly(model: Model, loss: float, problem: Problem) -> bool:
