@@ -49,7 +49,7 @@ def test_slopes_are_derivatives(name: str) -> None:
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_facts(name: str) -> None:
-    """Domain, parity, period and inverses are true, and none that holds is left out."""
+    """Domain, parity, period, degree and inverses are true, none that holds is left out."""
     function, value = ELEMENTARY[name], getattr(NUMPY, name)
     one = len(function.slopes) == 1
     args, both = arguments(function), X if one else arguments(function)[0]
@@ -63,6 +63,10 @@ def test_facts(name: str) -> None:
             inner = [n for n in ELEMENTWISE if len(ELEMENTARY[n].slopes) == 1]
             undone = [n for n in inner if np.allclose(value(getattr(NUMPY, n)(X)), X)]
             assert undone == [function.undoes] * (function.undoes != "")
+    with np.errstate(all="ignore"):
+        growth = np.log(value(*(1.7 * a for a in args)) / value(*args)) / np.log(1.7)
+    found = growth[0] if np.allclose(growth, growth[0]) else None
+    assert function.degree == (found if found is None else pytest.approx(found))
     if function.period is not None:
         np.testing.assert_allclose(value(X + function.period), value(X), atol=1e-12)
         for part in (2, 3):

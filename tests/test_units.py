@@ -6,7 +6,9 @@ multiplied by what its own unit says, and a right equation still predicts.
 
 from __future__ import annotations
 
+import re
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -99,6 +101,145 @@ def test_coefficients_follow_the_units_of_a_column(prefix: str, size: float) -> 
     assert set(table.index) == set(slopes)
     for unit, value in slopes.items():
         assert table[unit] == pytest.approx(value)
+
+
+#: Theories of x1 in m, x2 in s, x3 of an unknown unit and y in m, with the units of their
+#: constants; None: they contradict.
+THEORIES: dict[str, list[str] | None] = {
+    "a*x1": [""],
+    "x1": [],
+    "a*x2 + b": ["m/s", "m"],
+    "a*(x1 + v*x2)": ["", "m/s"],
+    "k*log(x1/d)": ["m", "m"],
+    "a*exp(-x2/t) + c*sin(w*x2 + p)": ["m", "s", "m", "1/s", ""],
+    "a*2**(x2/h)": ["m", "s"],
+    "a*x1**3": ["1/m²"],
+    "a*abs(x2)**0.5": ["m/s**0.5"],
+    "sqrt(a*x1 + x1**2)": ["m"],
+    "a/(b + x1)": ["m²", "m"],
+    "max(x1, c)": ["m"],
+    "max(0, x1 - c)": ["m"],
+    "relu(x1 - c) + reciprocal(square(x1)/a)": ["m", "m³"],
+    "a*x3": ["[x3]^-1 m"],
+    "a*b*x1": ["?", "?"],
+    "a + x3*x1": ["m"],
+    "x1 + x2": None,
+    "x1 + 2": None,
+    "a*(x1 + x2)": None,
+    "k*log(x1) + c": None,
+    "a*exp(x2)": None,
+    "x1**2": None,
+    "a*x1**x2": None,
+    "a*x1**(b*x2)": None,
+    "power(x1, 2)": None,
+    "a*max(x1, x2)": None,
+    "a*abs(x1 - 1)": None,
+    "a*exp(x3) + x1*x3**2*log(x1*x3)": None,
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("theory", THEORIES)
+def test_units_of_theories(theory: str) -> None:
+    """Constants with their units make a theory true in other units, too."""
+    X, units = data(2), ["m", "s", None]
+    y = X[:, 0] + 0.3 * X[:, 1]
+    law = DARTSRegressor.from_equation(theory, random_state=0)
+    law.fit(X, y, X_units=units, y_units="m")
+    wanted, table = THEORIES[theory], law.coefficients_
+    assert law.equations_.units_agree.tolist() == [wanted is not None]
+    assert table.unit.tolist() == (["?"] * len(table) if wanted is None else wanted)
+    if wanted is None or not {*"[?"}.isdisjoint("".join(wanted)):
+        return
+    constants = dict(zip(table.term, table.coefficient, strict=True))
+    sizes = dict(zip(table.term, map(factor, wanted), strict=True))
+    there = theory
+    for name in constants:
+        there = re.sub(rf"\b{name}\b", f"({constants[name] * sizes[name]!r})", there)
+    moved = X * [factor("m"), factor("s"), 1.0]
+    fixed = DARTSRegressor.from_equation(there).fit(moved, y)
+    np.testing.assert_allclose(fixed.predict(moved), law.predict(X) * factor("m"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_exponents_of_theories_count_as_fitted() -> None:
+    X = data(3)
+    for power in (2.0, 1.5):
+        law = DARTSRegressor.from_equation("x1**b", random_state=0)
+        law.fit(X, X[:, 0] ** power, X_units=["m", "s", "s"], y_units="m**2")
+        assert law.equations_.units_agree.tolist() == [power == 2.0]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_theories_of_metres_and_kilometres() -> None:
+    X = data(3)
+    for theory, wanted in {"1000*x1 + x2": [], "a*x1 + x2": ["m/km"]}.items():
+        law = DARTSRegressor.from_equation(theory, random_state=0)
+        law.fit(X, 1000 * X[:, 0] + X[:, 1], X_units=["km", "m", None], y_units="m")
+        assert law.equations_.units_agree.tolist() == [bool(wanted)]
+        assert law.coefficients_.unit.tolist() == wanted
+
+
+def test_an_equation_whose_units_contradict_is_fitted_with_a_warning() -> None:
+    X = data(3)
+    law = DARTSRegressor.from_equation("k*log(x1) + c", random_state=0)
+    with pytest.warns(UserWarning, match=r"units of 'k\*log\(x1\) \+ c' do not agree"):
+        law.fit(X, np.log(X[:, 0]), X_units=["m", "s", "s"], y_units="V")
+    assert law.score(X, np.log(X[:, 0])) == pytest.approx(1)
+
+
+@pytest.mark.filterwarnings("ignore:not used in this fit")
+def test_theories_with_numbers_only() -> None:
+    X, units = data(4), ["m", "s", "m/s"]
+    for theory, agrees in {"a*x2*x3": True, "a*x1 + b": False}.items():
+        law = DARTSRegressor.from_equation(theory, dimensionless_constants_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore" if not agrees else "error")
+            law.fit(X, X[:, 1] * X[:, 2], X_units=units, y_units="m")
+        assert law.equations_.units_agree.tolist() == [agrees]
+        assert set(law.coefficients_.unit) == {"" if agrees else "?"}
+
+
+@pytest.mark.filterwarnings("ignore:the budget ended")
+def test_guesses_and_comparisons_say_whether_units_agree() -> None:
+    X = data(5)
+    y = 3 * X[:, 0] / (0.5 + X[:, 0])
+    guesses = {"a*x1/(b + x1)": True, "x1 + x2": False}
+    model = DARTSRegressor(guesses=[*guesses], n_candidates=500, random_state=0)
+    with pytest.warns(UserWarning, match="'x1 . x2' .* not searched from: its units"):
+        model.fit(X, y, X_units=["m", "s", None], y_units="V")
+    table = model.guesses_.set_index("name")
+    assert table.units_agree.to_dict() == guesses | {"found": True}
+    assert table.searched.to_dict() == guesses | {"found": True}
+    compared = model.compare([*guesses, "log(x1)"], X, y).set_index("name")
+    assert compared.units_agree.to_dict() == guesses | {"found": True, "log(x1)": False}
+    model.fit(X, y)
+    assert "units_agree" not in model.guesses_
+    assert "units_agree" not in model.compare([*guesses], X, y)
+
+
+@pytest.mark.filterwarnings("ignore:the budget ended")
+def test_a_guess_takes_part_in_a_search_among_groups() -> None:
+    X = np.random.default_rng(7).uniform(0.5, 3.0, (60, 4))
+    y = X[:, 0] * np.exp(-X[:, 1] / X[:, 2]) * np.tanh(X[:, 3] ** 2 / X[:, 0])
+    guess = "a*x1*exp(-x2/x3)*tanh(x4**2/x1)"
+    model = DARTSRegressor(
+        dimensionless_constants_only=True, guesses=[guess], n_candidates=1, random_state=0
+    )
+    model.fit(X, y, X_units=["m", "s", "s", "m**0.5"], y_units="m")
+    assert model.guesses_.set_index("name").loc[guess, ["units_agree", "searched"]].all()
+    assert model.equations_.loss.min() < 1e-20
+
+
+@pytest.mark.filterwarnings("ignore:the budget ended")
+def test_a_guess_whose_graph_moves_its_constants_is_only_scored() -> None:
+    X = data(6)
+    y = 2 * np.log(X[:, 0] / 0.3)
+    model = DARTSRegressor(guesses=["k*log(x1/d)"], n_candidates=500, random_state=0)
+    with pytest.warns(UserWarning, match="its units agree, but not those of its graph"):
+        model.fit(X, y, X_units=["m", "s", "s"], y_units="V")
+    row = model.guesses_.set_index("name").loc["k*log(x1/d)"]
+    assert row.units_agree and not row.searched
 
 
 def test_metres_are_not_added_to_kilometres() -> None:

@@ -172,7 +172,7 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
         result = origin.result(result._replace(rows=rows))
         self._store(result, what, fresh=kept is None)
         self._y_mean = mean(problem.y, problem.weight) + origin.outputs
-        self._constants = []
+        self._constants, self._form = [], None
         self._keep_guesses(guesses, seeds, what.objective, given)
         return result
 

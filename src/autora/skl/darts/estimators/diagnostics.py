@@ -43,8 +43,11 @@ _OF_MIXTURES = (
 )  # fmt: skip
 #: Parameters that are of use where one equation is fitted and nothing is searched.
 _OF_ONE_FORM = frozenset(
-    {"equation", "output_type", "class_weight", "tolerance", "random_state", "verbose"}
-)
+    {
+        "equation", "output_type", "class_weight", "tolerance", "random_state", "verbose",
+        "dimensionless_constants_only",
+    }
+)  # fmt: skip
 
 
 class DataWarning(UserWarning):

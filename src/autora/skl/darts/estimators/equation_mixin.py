@@ -180,13 +180,16 @@ class EquationMixin(ExportMixin):
         from the search, NaN unless ``model_selection="holdout"``), ``score`` (what the row
         gains over the one before: the fall of the logarithm of the loss per complexity),
         ``equation`` and ``architecture``; where the fit knew units, ``units_agree``, which
-        is true of every row.
+        is true of every row that a search has found.
         """
         check_is_fitted(self, "model_")
         table = self._table(self._rows)
         table.insert(0, "selected", [i == self.selected_ for i in range(len(table))])
         if self._units is not None:
-            table["units_agree"] = [self._units.agree(row.model) for row in self._rows]
+            agree = [self._units.agree(row.model) for row in self._rows]
+            if (form := self._form) is not None:  # in its graph numbers have moved
+                agree = [self._units.agree_in(form.theory, form.values)]
+            table["units_agree"] = agree
         return table
 
     @property
@@ -214,20 +217,16 @@ class EquationMixin(ExportMixin):
         import pandas as pd
 
         check_is_fitted(self, "model_")
+        names, where = self._names(), [place for place, _, _ in self._errors]
         known = getattr(self, "_constants", [])
-        if known:
-            columns = ("term", "coefficient", "standard_error")
-            return pd.DataFrame(known, columns=columns)
-        names = self._names()
-        table = pd.DataFrame(
-            {
-                "term": [term(self.model_, place, *names) for place, _, _ in self._errors],
-                "coefficient": [value for _, value, _ in self._errors],
-                "standard_error": [error for _, _, error in self._errors],
-            }
-        )
-        if self._units is not None:
-            where = [place for place, _, _ in self._errors]
+        rows = known or [
+            (term(self.model_, place, *names), value, error)
+            for place, value, error in self._errors
+        ]
+        table = pd.DataFrame(rows, columns=["term", "coefficient", "standard_error"])
+        if self._units is not None and (form := self._form) is not None:
+            table["unit"] = self._units.of_constants(form.theory, form.values, *names)
+        elif self._units is not None and not known:
             table["unit"] = self._units.of_coefficients(self.model_, where, *names)
         return table
 

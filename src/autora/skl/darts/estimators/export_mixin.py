@@ -18,6 +18,7 @@ from ..graph.model import Model
 from ..persistence.fields import Field, ModelFileError, listed, parse, pretty, read_text
 from ..persistence.model_file import class_read, restored, scalar_read, written
 from ..runtime.files import write
+from ..selection.theories import JudgedTheory
 
 #: Kinds of class labels: what a label is in the file, and the type of the array.
 _LABELS: dict[str, tuple[tuple[type, ...], Any]] = {
@@ -40,6 +41,7 @@ class ExportMixin:
     n_features_in_: int
     _output_labels: list[str]
     _y_ndim: int
+    _form: JudgedTheory | None = None  #: the equation that was given, as it was fitted
 
     def python(self, function_name: str = "predict") -> str:
         """The equation as the source text of a function that needs NumPy alone.
@@ -195,6 +197,7 @@ class ExportMixin:
             self.classes_ = _classes_read(found, len(self.model_.bias))
         else:
             self._y_ndim = found.whole(min(2, len(self.model_.bias)), 2)
+        self._form = None  # files hold no units, and without them nobody asks for it
         self._constants = [
             (name.text(), value.number(), error.number(finite=False))
             for field in constants

@@ -33,6 +33,7 @@ from .diagnostics import DataWarning
 from .observed import Observed, problem_of
 from .origin import Origin, origin_of
 from .settings import bounds_of
+from .units import Units, with_units
 from .validation import FOUND, texts_of
 
 #: Steps in which what was found is fitted to other data, and how nearly its loss is that
@@ -40,6 +41,20 @@ from .validation import FOUND, texts_of
 _STEPS, _SAME = 60, 1e-9
 #: Largest difference of a graph from its theory, as a share of the largest value.
 _AGREEMENT = 1e-9
+#: Why a guess is not searched from.
+_TOO_LARGE = (
+    "primitives, aggregations, num_graph_nodes and max_in_degree do not hold it; allow "
+    "more of them"
+)
+_NO_UNITS = (
+    "its units do not agree with X_units and y_units; write a named constant for a number "
+    "that has a unit"
+)
+_NO_UNITS_IN_A_GRAPH = (
+    "its units agree, but not those of its graph, in which constants have moved, as in "
+    "ln(x) and an intercept for ln(x/d); divide the column by a known size, so that it has "
+    "no unit"
+)
 
 
 class TheoryMixin:
@@ -50,6 +65,8 @@ class TheoryMixin:
     _rows: list[Row]
     _asked: Specification
     _constants: list[tuple[str, float, float]]
+    _form: JudgedTheory | None
+    _units: Units | None
     _errors: list[tuple[Place, float, float]]
     _row_errors: list[list[tuple[Place, float, float]]]
 
@@ -120,7 +137,11 @@ class TheoryMixin:
             ``complexity`` of its graph, ``loss``, ``criterion``, ``difference`` from the
             smallest, ``weight`` (exp(−difference/2) as a share of all), ``r2`` (the share
             of the constant's loss that it explains), ``constants`` and
-            ``standard_errors``, two dictionaries.
+            ``standard_errors``, two dictionaries. Where the fit knew units,
+            ``units_agree``: whether the named constants of a theory, or the coefficients
+            of what was found, can be given units with which it agrees. A number in the
+            text of a theory has no unit, but 0 may have any; exponents count as they are
+            fitted. It is only said, and no criterion depends on it.
 
         Raises
         ------
@@ -147,6 +168,7 @@ class TheoryMixin:
         data = canonical(seen.x, seen.targets, seen.weight, seen.error)
         tolerance = other._settings()["tolerance"]
         problem = problem_of(data, self._asked, tolerance, seen.error is not None)
+        problem = with_units(problem, self._units)
         own = self._own_form()
         judged = self._judged(own, seen.objective, problem, "equation")
         judged += self._judged(texts, seen.objective, problem)
@@ -199,6 +221,9 @@ class TheoryMixin:
         import pandas as pd
 
         entries = [_entry(theory) for theory in theories]
+        if (units := self._units) is not None:
+            for entry, judged in zip(entries, theories, strict=True):
+                entry["units_agree"] = units.agree_in(judged.theory, judged.values)
         if has_found:
             entries.insert(0, self._found_entry(objective, problem))
         table = pd.DataFrame(entries)
@@ -229,7 +254,7 @@ class TheoryMixin:
         terms = [term(model, place, inputs, outputs) for place, _, _ in places]
         points = self._points()  # type: ignore[attr-defined]
         shown = model.replace(objective=self.model_.objective)
-        return {
+        entry = {
             "name": FOUND,
             "equation": in_one_line(shown, inputs, outputs, points),
             "complexity": complexity(model, problem.train_readout),
@@ -238,6 +263,8 @@ class TheoryMixin:
             "constants": dict(zip(terms, (v for _, v, _ in places), strict=True)),
             "standard_errors": dict(zip(terms, (e for _, _, e in places), strict=True)),
         }
+        agree = {} if self._units is None else {"units_agree": self._units.agree(model)}
+        return entry | agree
 
     def _judged_guesses(
         self, params: dict[str, Any], what: Specification, problem: Problem
@@ -252,30 +279,38 @@ class TheoryMixin:
     def _seeds(
         self, guesses: Sequence[JudgedTheory], what: Specification, origin: Origin
     ) -> list[Model | None]:
-        """The guesses as graphs of the search; None where its bounds do not hold one."""
-        bounds = bounds_of(what)
+        """The guesses as graphs of the search; None where it cannot hold one."""
         found: list[Model | None] = []
         for guess in guesses:
-            if guess.model is None:
-                found.append(None)
-                continue
-            try:
-                model = graph_of(
-                    guess.theory, guess.values, origin.inputs, bounds, what.objective,
-                    what.train_readout and what.train_bias,
-                )  # fmt: skip
-            except Unwritable:
-                found.append(None)
+            model, why = None, ""
+            if guess.model is not None:
+                model, why = self._seed(guess, what, origin)
+            if why:
                 warnings.warn(
                     f"the guess {guess.theory.name!r} is scored in guesses_, but not "
-                    "searched from: primitives, aggregations, num_graph_nodes and "
-                    "max_in_degree do not hold it; allow more of them",
+                    f"searched from: {why}",
                     UserWarning,
                     stacklevel=5,
                 )
-            else:
-                found.append(origin.inward(model))
+            found.append(model)
         return found
+
+    def _seed(
+        self, guess: JudgedTheory, what: Specification, origin: Origin
+    ) -> tuple[Model | None, str]:
+        """A guess as a graph of the search, or why there is none."""
+        units = self._units
+        try:
+            model = graph_of(
+                guess.theory, guess.values, origin.inputs, bounds_of(what), what.objective,
+                what.train_readout and what.train_bias,
+            )  # fmt: skip
+        except Unwritable:
+            return None, _TOO_LARGE
+        if units is None or units.agree(model):
+            return origin.inward(model), ""
+        own = units.agree_in(guess.theory, guess.values)
+        return None, _NO_UNITS_IN_A_GRAPH if own else _NO_UNITS
 
     def _keep_guesses(
         self,
@@ -311,12 +346,14 @@ class TheoryMixin:
             )
         model = found.model
         _warn_if_cancelling(found, problem)
+        _warn_if_units_contradict(found, self._units)
         row = Row(model, found.complexity, found.loss, found.criterion)
         candidate = Candidate(Fit(model, found.loss, 0), found.criterion)
         network = EquationDistribution.of(model.space, what.objective, model, [])
         history = SearchHistory(np.zeros(0, int), np.zeros(0), np.zeros(0))
         result = Result(network, model, history, [candidate], True, [row])
         self._constants, self._errors, self._row_errors = found.constants, [], [[]]
+        self._form = found
         self._store(result, what, fresh=True)  # type: ignore[attr-defined]
         self._y_mean = mean(problem.y, problem.weight)
         vars(self).pop("guesses_", None)
@@ -350,6 +387,17 @@ def _warn_if_cancelling(judged: JudgedTheory, problem: Problem) -> None:
             f"in double precision the graph of {judged.theory.name!r} differs from it by "
             f"up to {error:.1g}, as its numbers cancel; measure X in other units, or write "
             "it so that no two large numbers are subtracted",
+            UserWarning,
+            stacklevel=6,
+        )
+
+
+def _warn_if_units_contradict(judged: JudgedTheory, units: Units | None) -> None:
+    if units is not None and not units.agree_in(judged.theory, judged.values):
+        warnings.warn(
+            f"the units of {judged.theory.name!r} do not agree with X_units and y_units, "
+            "whatever units its constants have; it is fitted as it is. Write a named "
+            "constant for a number that has a unit, as ln(x/d) for ln(x)",
             UserWarning,
             stacklevel=6,
         )

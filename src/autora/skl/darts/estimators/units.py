@@ -16,6 +16,8 @@ import numpy as np
 from ..fitting.derivatives import Place
 from ..fitting.problem import Problem
 from ..graph.dimensions import Dimensions
+from ..graph.formula_dimensions import constant_units
+from ..graph.grammar import Theory
 from ..graph.model import Model
 from ..graph.specification import Specification
 from ..search.dimensions import agrees, coefficient_units
@@ -87,6 +89,28 @@ class Units:
         columns = [*names, *outputs]
         rows = coefficient_units(model, self.dimensions, where)
         return [self.text(row, columns, latex) for row in rows]
+
+    def agree_in(self, theory: Theory, constants: np.ndarray) -> bool:
+        """Whether the named constants of a theory can be given units.
+
+        It is asked of the theory as it is written, not of its graph, in which numbers
+        have moved: ln(x/d) holds for any unit of x, ln(x) does not.
+        """
+        return constant_units(theory, constants, self.dimensions) is not None
+
+    def of_constants(
+        self,
+        theory: Theory,
+        constants: np.ndarray,
+        names: Sequence[str],
+        outputs: Sequence[str],
+    ) -> list[str]:
+        """The units of a theory's constants as text; "?" where it leaves them open, or
+        contradicts itself."""
+        rows = constant_units(theory, constants, self.dimensions)
+        if rows is None:
+            return ["?"] * len(constants)
+        return [self.text(row, [*names, *outputs]) for row in rows]
 
 
 def _rational(exponent: float) -> float | int:

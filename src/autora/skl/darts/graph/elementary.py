@@ -100,6 +100,8 @@ class Elementary:
     parity : {1, -1, 0}, default=0
         1 where f(−x) = f(x), −1 where f(−x) = −f(x).
     period : float, default=None
+    degree : float, default=None
+        p where f(λ·u, λ·v) = λ^p·f(u, v) for λ > 0.
     inverse : Inverse, default=None
     undoes : str, default=""
         Name of the function whose inverse it is.
@@ -124,6 +126,7 @@ class Elementary:
     smooth: bool = False
     parity: int = 0
     period: float | None = None
+    degree: float | None = None
     inverse: Inverse | None = None
     undoes: str = ""
     argument: Callable[[Any], Any] | None = None
@@ -327,6 +330,7 @@ _FUNCTIONS = (
         "sqrt",
         (lambda m, x, y: 0.5 / y,),
         domain=lambda x: x >= 0,
+        degree=0.5,
         inverse=Inverse(np.square, lambda y: 1 / y, homogeneous=True, positive=True),
     ),
     Elementary(
@@ -379,18 +383,21 @@ _FUNCTIONS = (
         sympy="Abs",
         compiled="abs({})",
         parity=1,
+        degree=1.0,
     ),
     Elementary(
         "maximum",
         (lambda m, a, b, y: 1.0 * (a > b), lambda m, a, b, y: 1.0 * (a <= b)),
         sympy="Max",
         compiled="{0} if {0} > {1} else {1}",
+        degree=1.0,
     ),
     Elementary(
         "minimum",
         (lambda m, a, b, y: 1.0 * (a < b), lambda m, a, b, y: 1.0 * (a >= b)),
         sympy="Min",
         compiled="{0} if {0} < {1} else {1}",
+        degree=1.0,
     ),
     Elementary(
         "expit",

@@ -356,7 +356,7 @@ def explore(
             for limit in search.budget
         )
     )
-    candidates, runs = list[Candidate](), list[Found]()
+    candidates, runs = _known(search), list[Found]()
 
     def watch(seen: SearchStatus) -> None:
         progress(seen._replace(fitted=sum(run.fitted for run in runs) + seen.fitted))
@@ -393,6 +393,17 @@ def explore(
     candidates = sorted(candidates, key=_by_criterion)
     candidates += _shorter(search, candidates[:_SHORTENED])
     return _joined(search, runs, candidates)
+
+
+def _known(search: Search) -> list[Candidate]:
+    """Models that take part from the start, as they are: groups cannot hold all of them."""
+    columns, found = search.problem, list[Candidate]()
+    for model in search.known:
+        loss = mean_loss(model, columns)
+        if np.isfinite(loss) and agrees(model, columns.dimensions):
+            value = criteria.judged(model, loss, columns._replace(sparse_readout=True))
+            found.append(Candidate(Fit(model, loss, 0), value))
+    return found
 
 
 def _shorter(search: Search, candidates: Sequence[Candidate]) -> list[Candidate]:
