@@ -89,6 +89,7 @@ FLAGS = (
     "unrolled",
     "precondition",
     "warm_start",
+    "dimensionless_constants_only",
 )
 OR_NONE = ("batch_size", "max_in_degree")
 CHOICES = ("output_type", "darts_type", "sampling_strategy")

@@ -154,6 +154,7 @@ def test_estimators_share_their_parameters() -> None:
         "output_type",
         "tolerance",
         "round_coefficients",
+        "dimensionless_constants_only",
     }
     assert set(classifier) - set(regressor) == {"class_weight"}
     shared = set(regressor) & set(classifier)
