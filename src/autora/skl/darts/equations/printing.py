@@ -122,7 +122,8 @@ def text(
     return re.sub(r"\(\(([^()]* - [\d.e+-]+)\)\)", r"(\1)", shown) if starts else shown
 
 
-def _shown(value: Any, decimals: int) -> str:
+def number_text(value: Any, decimals: int) -> str:
+    """A number as equations have it: round ones are written out."""
     number = float(value)
     if (nearest := constants.whole(number)) is not None:
         return str(nearest)
@@ -141,7 +142,7 @@ def _console() -> Any:
         starts: ClassVar[Mapping[str, float]] = {}
 
         def _print_Float(self, expr: Any) -> str:
-            return _shown(expr, self.decimals)
+            return number_text(expr, self.decimals)
 
         def _print_Symbol(self, expr: Any) -> str:
             name, start = console_name(expr.name), self.starts.get(expr.name)
@@ -170,7 +171,7 @@ def _latex() -> Any:
         starts: ClassVar[Mapping[str, float]] = {}
 
         def _print_Float(self, expr: Any) -> str:
-            number = _shown(expr, self.decimals)
+            number = number_text(expr, self.decimals)
             if "e" not in number:
                 return number
             mantissa, exponent = number.split("e")

@@ -13,7 +13,7 @@ from ..graph.model import same_equation
 from ..selection.pareto import Row, scores
 from ..selection.result import EquationDistribution, Network
 from .export_mixin import ExportMixin
-from .units import Units
+from .unit_lines import coefficient_lines, unit_lines
 
 
 class EquationMixin(ExportMixin):
@@ -21,7 +21,6 @@ class EquationMixin(ExportMixin):
 
     network_: Network | EquationDistribution
     _rows: list[Row]
-    _units: Units | None = None
     _errors: list[tuple[Place, float, float]]
     _row_errors: list[list[tuple[Place, float, float]]]
     _rows_to_check: np.ndarray
@@ -39,7 +38,9 @@ class EquationMixin(ExportMixin):
         """The equations of the model as text, one line per output.
 
         Names that are no plain words stand in backticks. Numbers that are known to the
-        last digit, such as 2 or π/2, are written so, others with decimals.
+        last digit, such as 2 or π/2, are written so, others with decimals. Where the fit
+        knew units, lines below say which the columns of the equation have, and which of
+        ``coefficients_`` have one.
 
         Parameters
         ----------
@@ -72,15 +73,22 @@ class EquationMixin(ExportMixin):
             raise ValueError(
                 f"latent_nodes must be True, False or 'auto', got {latent_nodes!r}"
             )
+        names = self._names(input_labels, output_labels)
         lines = headline(
             self.model_,
-            *self._names(input_labels, output_labels),
+            *names,
             self._points(),
             output_function_label,
             decimals_to_display,
             output_format,
             latent_nodes,
         )
+        if self._units is not None:
+            latex = output_format == "latex"
+            used = {edge.source for edge in self.model_.live_edges()}
+            table = self._coefficients(names, latex)
+            lines += unit_lines(self._units, used, names, latex)
+            lines += coefficient_lines(table, decimals_to_display, latex)
         return "\n".join(["Model:", *lines])
 
     def sympy(self, simplify: bool = False) -> Any:
@@ -214,20 +222,25 @@ class EquationMixin(ExportMixin):
         Where the fit knew units, ``unit`` says which each coefficient has. Of an
         ``equation`` that was given the terms are its constants.
         """
+        check_is_fitted(self, "model_")
+        return self._coefficients(self._names())
+
+    def _coefficients(self, names: tuple[list[str], list[str]], latex: bool = False) -> Any:
+        """``coefficients_`` under these names, with units as text or for siunitx."""
         import pandas as pd
 
-        check_is_fitted(self, "model_")
-        names, where = self._names(), [place for place, _, _ in self._errors]
+        where = [place for place, _, _ in self._errors]
         known = getattr(self, "_constants", [])
         rows = known or [
             (term(self.model_, place, *names), value, error)
             for place, value, error in self._errors
         ]
         table = pd.DataFrame(rows, columns=["term", "coefficient", "standard_error"])
-        if self._units is not None and (form := self._form) is not None:
-            table["unit"] = self._units.of_constants(form.theory, form.values, *names)
-        elif self._units is not None and not known:
-            table["unit"] = self._units.of_coefficients(self.model_, where, *names)
+        units, form = self._units, self._form
+        if units is not None and form is not None:
+            table["unit"] = units.of_constants(form.theory, form.values, *names, latex)
+        elif units is not None and not known:
+            table["unit"] = units.of_coefficients(self.model_, where, *names, latex)
         return table
 
     def select_equation(self, row: int) -> Self:

@@ -13,12 +13,14 @@ from sklearn.utils.validation import check_is_fitted
 from ..equations.printing import distinct, numbered
 from ..equations.python_source import function_source
 from ..fitting.coefficients import places
-from ..graph.grammar import MOST_CONSTANTS
+from ..graph.grammar import MOST_CONSTANTS, about, parsed
 from ..graph.model import Model
 from ..persistence.fields import Field, ModelFileError, listed, parse, pretty, read_text
 from ..persistence.model_file import class_read, restored, scalar_read, written
 from ..runtime.files import write
 from ..selection.theories import JudgedTheory
+from .unit_documents import units_read, units_written
+from .units import Units
 
 #: Kinds of class labels: what a label is in the file, and the type of the array.
 _LABELS: dict[str, tuple[tuple[type, ...], Any]] = {
@@ -31,6 +33,8 @@ _LABELS: dict[str, tuple[tuple[type, ...], Any]] = {
 }
 #: Members of what a class needs beside its model.
 _MOST_ANSWERS = 10
+#: What only some of them have.
+_OPTIONAL_ANSWERS = ("constants", "units", "theory")
 
 
 class ExportMixin:
@@ -41,7 +45,10 @@ class ExportMixin:
     n_features_in_: int
     _output_labels: list[str]
     _y_ndim: int
+    _constants: list[tuple[str, float, float]]
+    _units: Units | None = None
     _form: JudgedTheory | None = None  #: the equation that was given, as it was fitted
+    _form_text: str  #: and as it was given
 
     def python(self, function_name: str = "predict") -> str:
         """The equation as the source text of a function that needs NumPy alone.
@@ -186,25 +193,49 @@ class ExportMixin:
             found["dimensions"] = self._y_ndim
         if known := getattr(self, "_constants", []):
             found["constants"] = [[n, listed(v), listed(e)] for n, v, e in known]
+        if self._units is not None:
+            found["units"] = units_written(self._units)
+            if self._form is not None:  # a constant's place in it tells its unit
+                found["theory"] = self._form_text
         return found
 
     def _set_answers(self, answers: Field) -> None:
         """Check and take what `_answers` returned; the other state is there already."""
-        known = "constants" in answers.mapping(_MOST_ANSWERS)
         own = "classes" if is_classifier(self) else "dimensions"
-        found, *constants = answers.record(own, *(("constants",) if known else ()))
+        given = answers.mapping(_MOST_ANSWERS)
+        names = [own, *(name for name in _OPTIONAL_ANSWERS if name in given)]
+        part = dict(zip(names, answers.record(*names), strict=True))
         if own == "classes":
-            self.classes_ = _classes_read(found, len(self.model_.bias))
+            self.classes_ = _classes_read(part[own], len(self.model_.bias))
         else:
-            self._y_ndim = found.whole(min(2, len(self.model_.bias)), 2)
-        self._form = None  # files hold no units, and without them nobody asks for it
+            self._y_ndim = part[own].whole(min(2, len(self.model_.bias)), 2)
         self._constants = [
             (name.text(), value.number(), error.number(finite=False))
-            for field in constants
             for name, value, error in (
-                part.each(3, 3) for part in field.each(MOST_CONSTANTS)
+                each.each(3, 3)
+                for each in part.get("constants", Field([])).each(MOST_CONSTANTS)
             )
         ]
+        self._units = self._form = None
+        if "units" in part:
+            shape = self.n_features_in_, len(self.model_.bias)
+            self._units = units_read(part["units"], *shape)
+        if "theory" in part:
+            self._form = self._form_read(part["theory"])
+
+    def _form_read(self, field: Field) -> JudgedTheory:
+        """The equation that was given, with the constants of the file."""
+        try:
+            self._form_text = field.text()
+            found = parsed(self._form_text, "the equation")
+            numbered_columns = not hasattr(self, "feature_names_in_")
+            inputs = self._labels("input_labels")
+            theory = about(found, inputs, "the equation", numbered_columns)
+        except ValueError as error:
+            field.fail(str(error))
+        if theory.constants != tuple(name for name, _, _ in self._constants):
+            field.fail(f"has the constants {list(theory.constants)}, 'constants' others")
+        return JudgedTheory(theory, self._constants, self.model_)
 
     def _labels(self, name: str, labels: Sequence[str] | None = None) -> list[str]:
         inputs = getattr(self, "feature_names_in_", None)

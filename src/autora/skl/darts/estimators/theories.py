@@ -66,6 +66,7 @@ class TheoryMixin:
     _asked: Specification
     _constants: list[tuple[str, float, float]]
     _form: JudgedTheory | None
+    _form_text: str
     _units: Units | None
     _errors: list[tuple[Place, float, float]]
     _row_errors: list[list[tuple[Place, float, float]]]
@@ -353,7 +354,7 @@ class TheoryMixin:
         history = SearchHistory(np.zeros(0, int), np.zeros(0), np.zeros(0))
         result = Result(network, model, history, [candidate], True, [row])
         self._constants, self._errors, self._row_errors = found.constants, [], [[]]
-        self._form = found
+        self._form, self._form_text = found, equation
         self._store(result, what, fresh=True)  # type: ignore[attr-defined]
         self._y_mean = mean(problem.y, problem.weight)
         vars(self).pop("guesses_", None)

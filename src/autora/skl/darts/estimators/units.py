@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..equations.printing import latex_name
 from ..fitting.derivatives import Place
 from ..fitting.problem import Problem
 from ..graph.dimensions import Dimensions
@@ -22,6 +23,8 @@ from ..graph.model import Model
 from ..graph.specification import Specification
 from ..search.dimensions import agrees, coefficient_units
 
+#: The unit of a coefficient that units leave open.
+UNKNOWN = "?"
 #: Where units stand in the names of columns, as in "distance (m)" and "time [s]".
 FROM_NAMES = "from_names"
 _IN_A_NAME = re.compile(r".*\S\s*[(\[]([^()\[\]]*)[)\]]\s*$")
@@ -29,6 +32,11 @@ _IN_A_NAME = re.compile(r".*\S\s*[(\[]([^()\[\]]*)[)\]]\s*$")
 _LONGEST = 200
 #: How many times smaller the largest denominator of an exponent may be to be written out.
 _LARGEST_DENOMINATOR = 12
+#: How pint writes units without blanks, and one of their factors.
+_POWER = r"(?:\*\*(-?[0-9]{1,9}(?:\.[0-9]{1,17})?(?:e[+-]?[0-9]{1,3})?))?"
+_NAME = r"[^\W\d]\w{0,99}"
+_PRODUCT = re.compile(rf"(?:1|{_NAME}{_POWER})(?:[*/]{_NAME}{_POWER}){{0,100}}")
+_FACTOR = re.compile(rf"([*/])({_NAME}){_POWER}")
 
 
 @dataclass(frozen=True)
@@ -55,23 +63,37 @@ class Units:
         names : sequence of str
             Of the columns; that of one without a unit stands for its unit, in brackets.
         latex : bool, default=False
-            In the form of siunitx, else as in "m/s²".
+            For the second argument of siunitx's ``\\qty``, else as in "m/s²".
         """
         if not np.isfinite(exponents).all():
-            return "?"
-        unit = _registry().Unit("")
-        unknown = []
+            return UNKNOWN
+        powers: dict[str, float] = {}
+        unknown: dict[str, float] = {}
         columns = zip(exponents.tolist(), self.inputs + self.outputs, names, strict=True)
         for exponent, known, name in columns:
             power = _rational(exponent)
-            if power and known is not None:
-                unit = unit * _registry().Unit(known) ** power
-            elif power:
-                unknown.append(f"[{name}]" if power == 1 else f"[{name}]^{power:g}")
-        whole = all(power == int(power) for _, power in (1 * unit).unit_items())
-        # Superscripts of fractions could not be read again.
-        found = f"{unit:Lx}" if latex else f"{unit:~P}" if whole else f"{unit:~C}"
-        return " ".join([*unknown, *([found] if not unit.dimensionless or found else [])])
+            if known is None:
+                unknown[name] = power
+            for unit, own in factors(known or "").items():
+                powers[unit] = powers.get(unit, 0) + own * power
+        powers = {unit: exact for unit in powers if (exact := _rational(powers[unit]))}
+        unknown = {name: power for name, power in unknown.items() if power}
+        if latex:
+            return _in_latex(powers, unknown)
+        own_units = [_raised(f"[{name}]", power) for name, power in unknown.items()]
+        return " ".join([*own_units, *([_as_text(powers)] if powers else [])])
+
+    def of_columns(self, names: Sequence[str], latex: bool = False) -> list[str]:
+        """The units of the inputs and then of the outputs, as `text` writes them.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Of the columns, inputs first.
+        latex : bool, default=False
+        """
+        rows = np.eye(len(self.inputs) + len(self.outputs))
+        return [self.text(row, names, latex) for row in rows]
 
     def agree(self, model: Model) -> bool:
         """Whether the coefficients of a model can be given units."""
@@ -104,13 +126,14 @@ class Units:
         constants: np.ndarray,
         names: Sequence[str],
         outputs: Sequence[str],
+        latex: bool = False,
     ) -> list[str]:
         """The units of a theory's constants as text; "?" where it leaves them open, or
         contradicts itself."""
         rows = constant_units(theory, constants, self.dimensions)
         if rows is None:
-            return ["?"] * len(constants)
-        return [self.text(row, [*names, *outputs]) for row in rows]
+            return [UNKNOWN] * len(constants)
+        return [self.text(row, [*names, *outputs], latex) for row in rows]
 
 
 def _rational(exponent: float) -> float | int:
@@ -120,7 +143,80 @@ def _rational(exponent: float) -> float | int:
     return int(value) if value == int(value) else value
 
 
-def _registry() -> Any:
+def factors(text: str) -> dict[str, float]:
+    """Units and their powers in a text such as "meter/second**2", as `Units` keeps them.
+
+    Raises
+    ------
+    ValueError
+        If the text has another form; nothing in it is evaluated.
+    """
+    if not text:
+        return {}
+    if not _PRODUCT.fullmatch(text):
+        raise ValueError(f"must be a product of powers of units, got {text[:_LONGEST]!r}")
+    found: dict[str, float] = {}
+    for sign, name, power in _FACTOR.findall(text if text[0] == "1" else f"*{text}"):
+        exponent = float(power or 1) * (-1 if sign == "/" else 1)
+        found[name] = found.get(name, 0) + exponent
+    return found
+
+
+def _as_text(powers: Mapping[str, float]) -> str:
+    """A product of powers of units as "m/s²"; names in full where pint knows no others."""
+    unit = _unit_of(powers)
+    if unit is None:
+        return _spelled(powers)
+    # Superscripts of fractions could not be read again.
+    whole = all(power == int(power) for power in powers.values())
+    return f"{unit:~P}" if whole else f"{unit:~C}"
+
+
+def _in_latex(powers: Mapping[str, float], unknown: Mapping[str, float]) -> str:
+    """A unit as siunitx takes it: macros, or literal where it has none for a part."""
+    unit = _unit_of(powers)
+    if unit is not None and not unknown:
+        macros = f"{unit:Lx}".removeprefix(r"\si[]{").removesuffix("}")
+        return macros.replace("delta_", "").replace("_", "")  # siunitx: \electronvolt
+    parts = {f"[{latex_name(name)}]": power for name, power in unknown.items()}
+    parts |= {latex_name(name): power for name, power in powers.items()}
+    return ".".join(
+        part if power == 1 else f"{part}^{{{power:g}}}" for part, power in parts.items()
+    )
+
+
+def _unit_of(powers: Mapping[str, float]) -> Any:
+    """The unit of pint; None without pint, or where its registry lacks a unit.
+
+    A file may have been written with a registry that has units of its own.
+    """
+    try:
+        registry = registry_of_units()
+    except ImportError:
+        return None
+    if not all(name in registry for name in powers):
+        return None
+    return registry.Unit(registry.UnitsContainer(powers))
+
+
+def _spelled(powers: Mapping[str, float]) -> str:
+    above = [_raised(name, power, "**") for name, power in powers.items() if power > 0]
+    below = [_raised(name, -power, "**") for name, power in powers.items() if power < 0]
+    return "/".join(["*".join(above) or "1", *below])
+
+
+def _raised(name: str, power: float, sign: str = "^") -> str:
+    return name if power == 1 else f"{name}{sign}{power:g}"
+
+
+def registry_of_units() -> Any:
+    """The registry of pint that the application uses.
+
+    Raises
+    ------
+    ImportError
+        If pint is not installed.
+    """
     try:
         import pint
     except ImportError:
@@ -178,6 +274,8 @@ def units_of(
     exponents = _exponents(parsed)
     texts = [None if unit is None else f"{unit:C}" for unit in parsed]
     texts = ["" if text == "dimensionless" else text for text in texts]
+    for text in texts:
+        factors(text or "")  # raises for names that could not be written again
     count = len(names)
     fixed = numbers or not what.train_readout
     dimensions = Dimensions(exponents[:count], exponents[count:], numbers, fixed)
@@ -229,7 +327,7 @@ def _of_outputs(units: Any, outputs: Sequence[str]) -> list[Any]:
 
 def _parsed(argument: str, unit: Any, name: str) -> Any:
     """A unit of pint."""
-    registry = _registry()
+    registry = registry_of_units()
     if hasattr(unit, "dimensionality") and hasattr(unit, "_REGISTRY"):
         return unit
     if not isinstance(unit, str):

@@ -1,0 +1,180 @@
+"""Units around the search: model files, text, pictures, the command line, tables."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.persistence.fields import ModelFileError
+
+pint = pytest.importorskip("pint")
+
+
+def decay() -> tuple[pd.DataFrame, pd.Series]:
+    """A length that decays with time, beside a mass that has no part in it."""
+    x = np.random.default_rng(0).uniform(0.5, 3.0, (60, 3))
+    X = pd.DataFrame(x, columns=["length", "time", "mass"])
+    return X, pd.Series(2.0 * x[:, 0] * np.exp(-0.7 * x[:, 1]), name="rest")
+
+
+UNITS = {"length": "m", "time": "hour"}
+
+
+@pytest.fixture(scope="module")
+def model() -> DARTSRegressor:
+    X, y = decay()
+    return DARTSRegressor(random_state=0).fit(X, y, X_units=UNITS, y_units="m")
+
+
+@pytest.fixture(scope="module")
+def law() -> DARTSRegressor:
+    X, y = decay()
+    law = DARTSRegressor.from_equation("Decay: a*length*exp(-time/t)", random_state=0)
+    return law.fit(X, y, X_units=UNITS, y_units="m")
+
+
+# Model files
+
+
+@pytest.mark.parametrize("kind", ["model", "law"])
+def test_files_and_pickles_keep_units(kind: str, request: pytest.FixtureRequest) -> None:
+    fitted = request.getfixturevalue(kind)
+    for copy in (
+        DARTSRegressor.from_json(fitted.to_json()),
+        pickle.loads(pickle.dumps(fitted)),
+    ):
+        assert copy.coefficients_.unit.tolist() == fitted.coefficients_.unit.tolist()
+        assert "h" in "".join(copy.coefficients_.unit)
+        assert copy.equations_.equals(fitted.equations_)
+        assert copy.equations_.units_agree.all()
+        assert copy.to_json() == fitted.to_json()
+
+
+def test_files_keep_what_is_known_of_the_search() -> None:
+    X = np.random.default_rng(0).uniform(0.5, 3.0, (60, 2))
+    y = 2 * np.pi * np.sqrt(X[:, 0] / X[:, 1])
+    model = DARTSRegressor(random_state=0, dimensionless_constants_only=True)
+    model.fit(X, y, X_units=["m", "m/s**2"], y_units="s")
+    copy = DARTSRegressor.from_json(model.to_json())
+    assert set(copy.coefficients_.unit) == {""}
+    compared = copy.compare(["a*sqrt(x1/x2)", "a*x1"], X, y).set_index("name")
+    agree = {"found": True, "a*sqrt(x1/x2)": True, "a*x1": False}
+    assert compared.units_agree.to_dict() == agree
+
+
+def test_a_file_without_units_has_none(model: DARTSRegressor) -> None:
+    document = json.loads(model.to_json())
+    del document["answers"]["units"]
+    copy = DARTSRegressor.from_json(json.dumps(document))
+    assert "unit" not in copy.coefficients_
+    assert copy.equations_.equals(model.equations_.drop(columns="units_agree"))
+
+
+def test_without_pint_units_have_their_names_in_full(
+    model: DARTSRegressor, law: DARTSRegressor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pint", None)
+    copy = DARTSRegressor.from_json(model.to_json())
+    assert set(copy.coefficients_.unit) == {"", "1/hour"}
+    assert "time in hour" in copy.model_repr()
+    copy = DARTSRegressor.from_json(law.to_json())
+    assert copy.coefficients_.unit.tolist() == ["", "hour"]
+
+
+@pytest.mark.parametrize(
+    "name, value, said",
+    [
+        ("inputs", ["meter", "hour"], "must have 3 members"),
+        ("inputs", ["meter", None, None], "must be null where the unit is null"),
+        ("inputs", ["meter", "hour; print()", None], "must be a product of powers"),
+        ("inputs", ["meter", "9**9**9**9", None], "must be a product of powers"),
+        ("outputs", [3], "must be a text"),
+        ("input_exponents", [[1, 0], [0, 1], None], "the same number of exponents"),
+        ("input_exponents", [[], [], None], "must have 1 to 100 members"),
+        ("output_exponents", [[1, 0, 1e300]], "exponents up to"),
+        ("numbers_only", 1, "must be true or false"),
+    ],
+)
+def test_bad_files(model: DARTSRegressor, name: str, value: Any, said: str) -> None:
+    document = json.loads(model.to_json())
+    document["answers"]["units"][name] = value
+    with pytest.raises(ModelFileError, match=r"answers\.units") as error:
+        DARTSRegressor.from_json(json.dumps(document))
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "theory, said", [("a*", "the equation"), ("a*b*length", "has the constants")]
+)
+def test_bad_theories_in_files(law: DARTSRegressor, theory: str, said: str) -> None:
+    document = json.loads(law.to_json())
+    document["answers"]["theory"] = theory
+    with pytest.raises(ModelFileError, match=said):
+        DARTSRegressor.from_json(json.dumps(document))
+
+
+# Text
+
+
+def test_equations_say_units(model: DARTSRegressor) -> None:
+    assert model.model_repr().splitlines() == [
+        "Model:",
+        "rest = 2*length*exp(-0.7*time)",
+        "Units: rest in m, length in m, time in h",
+        "slope of scaled_exp(time) in k_1 = -0.7 1/h",
+    ]
+    renamed = model.model_repr(["l", "t", "m"], ["r"], output_format="latex").splitlines()
+    assert renamed[2:] == [
+        r"\text{Units: } r \text{ in } \unit{\meter}, l \text{ in } \unit{\meter}, "
+        r"t \text{ in } \unit{\hour}",
+        r"\text{slope of scaled}\_\text{exp(t) in k}\_\text{1} = \qty{-0.7}{\per\hour}",
+    ]
+    assert json.loads(model.to_json())["equation"] == model.model_repr().splitlines()[1:]
+
+
+def test_constants_of_an_equation_say_units(law: DARTSRegressor) -> None:
+    assert law.model_repr(decimals_to_display=1).splitlines()[2:] == [
+        "Units: rest in m, length in m, time in h",
+        "t = 1.4 h",
+    ]
+
+
+def test_columns_without_a_unit_in_text() -> None:
+    X, _ = decay()
+    law = DARTSRegressor.from_equation("a*length*time + b*mass", random_state=0)
+    y = 3 * X["length"] * X["time"] + 0.25 * X["mass"]
+    law.fit(X, y, X_units=["m", "", None], y_units="delta_degC*m**0.5")
+    assert law.model_repr().splitlines()[2:] == [
+        "Units: y in Δ°C*m**0.5, length in m, time a number, mass in [mass]",
+        "a = 3 Δ°C/m**0.5",
+        "b = 0.25 [mass]^-1 Δ°C*m**0.5",
+    ]
+    latex = law.model_repr(output_format="latex").splitlines()
+    assert latex[3] == r"a = \qty{3}{\degreeCelsius\per\meter\tothe{0.500}}"
+    assert latex[4].startswith(r"b = \qty{0.25}{[\text{mass}]^{-1}.")
+
+
+def test_units_of_a_registry_of_ones_own_are_spelled_out() -> None:
+    registry = pint.UnitRegistry()
+    registry.define("doubloon = [treasure]")
+    X, _ = decay()
+    law = DARTSRegressor.from_equation("a*length + b", random_state=0)
+    units = [registry.Unit("doubloon/kg"), None, None]
+    law.fit(X, 3 * X["length"] + 2, X_units=units, y_units=registry.doubloon)
+    assert law.coefficients_.unit.tolist() == ["kg", "doubloon"]
+    assert "length in doubloon/kilogram" in law.model_repr()
+    assert r"\unit{\text{doubloon}}" in law.model_repr(output_format="latex")
+
+
+def test_nothing_is_said_without_units() -> None:
+    X, y = decay()
+    law = DARTSRegressor.from_equation("a*length*exp(-time/t)", random_state=0).fit(X, y)
+    assert len(law.model_repr().splitlines()) == 2
+    assert "units" not in json.loads(law.to_json())["answers"]
