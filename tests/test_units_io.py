@@ -178,3 +178,29 @@ def test_nothing_is_said_without_units() -> None:
     law = DARTSRegressor.from_equation("a*length*exp(-time/t)", random_state=0).fit(X, y)
     assert len(law.model_repr().splitlines()) == 2
     assert "units" not in json.loads(law.to_json())["answers"]
+
+
+# Pictures
+
+
+def test_pictures_show_units_under_names_and_coefficients(model: DARTSRegressor) -> None:
+    source = model.visualize_model(["l", "t", "m <g>"], ["r\\n"]).source
+    assert r'input0 [label="l\nm"' in source
+    assert r'input1 [label="t\nh"' in source
+    assert 'input2 [label="m <g>"' in source
+    assert r'output0 [label="r\\n\nm"' in source
+    assert r'input1 -> node0 [label="exp(-0.7*t)\n1/h"]' in source
+    assert "[label=l]" in source.split("input0 -> node0")[1].splitlines()[0]
+
+
+def test_pictures_say_which_coefficient_of_an_arrow_has_the_unit() -> None:
+    X, _ = decay()
+    law = DARTSRegressor.from_equation("a*sin(w*time + p) + b", random_state=0)
+    law.fit(X, 2 * np.sin(1.5 * X["time"] + 0.4) + 3, X_units=UNITS, y_units="V")
+    source = law.visualize_model().source
+    assert r"\nslope 1/h" in source and r"*k_1\nV" in source
+    assert r'label="y\nV\nsum + 3"' in source
+    law = DARTSRegressor.from_equation("exp(length)", random_state=0)
+    with pytest.warns(UserWarning, match="do not agree"):
+        law.fit(X, np.exp(X["length"]), X_units=UNITS, y_units="s")
+    assert r'label="exp(length)"' in law.visualize_model().source

@@ -8,12 +8,13 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..fitting.coefficients import Place, term
+from ..fitting.coefficients import Place, places, term
 from ..graph.model import same_equation
+from ..graph.specification import Specification
 from ..selection.pareto import Row, scores
 from ..selection.result import EquationDistribution, Network
 from .export_mixin import ExportMixin
-from .unit_lines import coefficient_lines, unit_lines
+from .unit_lines import coefficient_lines, unit_lines, units_of_arrows
 
 
 class EquationMixin(ExportMixin):
@@ -21,6 +22,7 @@ class EquationMixin(ExportMixin):
 
     network_: Network | EquationDistribution
     _rows: list[Row]
+    _asked: Specification
     _errors: list[tuple[Place, float, float]]
     _row_errors: list[list[tuple[Place, float, float]]]
     _rows_to_check: np.ndarray
@@ -157,6 +159,9 @@ class EquationMixin(ExportMixin):
     ) -> Any:
         """The model as a graph that shows itself in a notebook.
 
+        Where the fit knew units, they stand under the names of columns, and under what
+        arrows bring those of their coefficients.
+
         Parameters
         ----------
         input_labels, output_labels : sequence of str, default=None
@@ -172,11 +177,31 @@ class EquationMixin(ExportMixin):
         from ..plotting.graph_drawing import model_graph
 
         check_is_fitted(self, "model_")
-        return model_graph(
-            self.model_,
-            *self._names(input_labels, output_labels),
-            decimals_to_display,
-        )
+        names = self._names(input_labels, output_labels)
+        units = self._drawn_units(*names)
+        return model_graph(self.model_, *names, decimals_to_display, units)
+
+    def _drawn_units(self, inputs: list[str], outputs: list[str]) -> Any:
+        """Units for the boxes and arrows of `visualize_model`; None without units."""
+        from ..plotting.graph_drawing import DrawnUnits
+
+        units, form = self._units, self._form
+        if units is None:
+            return None
+        agree = form is None or units.agree_in(form.theory, form.values)
+        where = places(self.model_, self._asked) if agree else []
+        found = units.of_coefficients(self.model_, where, inputs, outputs)
+        arrows, readout = units_of_arrows(self.model_, where, found)
+        columns = [
+            "" if known is None else unit
+            for known, unit in zip(
+                (*units.inputs, *units.outputs),
+                units.of_columns([*inputs, *outputs]),
+                strict=True,
+            )
+        ]
+        count = len(inputs)
+        return DrawnUnits(columns[:count], columns[count:], arrows, readout)
 
     @property
     def equations_(self) -> Any:

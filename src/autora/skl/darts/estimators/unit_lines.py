@@ -1,4 +1,4 @@
-"""Units below an equation: of its columns, and of the coefficients that have one."""
+"""Where units are shown: below an equation, and at the arrows of its graph."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..equations.printing import console_name, latex_name, number_text
+from ..fitting.coefficients import Place
+from ..graph.model import Model
 from .units import UNKNOWN, Units
 
 
@@ -66,3 +68,31 @@ def coefficient_lines(table: Any, decimals: int, latex: bool) -> list[str]:
     if latex:
         return [rf"{latex_name(n)} = \qty{{{value}}}{{{unit}}}" for n, value, unit in known]
     return [f"{name} = {value} {unit}" for name, value, unit in known]
+
+
+def units_of_arrows(
+    model: Model, where: Sequence[Place], found: Sequence[str]
+) -> tuple[dict[int, str], dict[tuple[int, int], str]]:
+    """Units of coefficients by the edges, and by the read-outs, that they belong to.
+
+    Parameters
+    ----------
+    model : Model
+    where : sequence of Place
+        Where the coefficients are.
+    found : sequence of str
+        Their units; of an edge with several coefficients they say which is whose.
+    """
+    edges: dict[int, list[str]] = {}
+    readout: dict[tuple[int, int], str] = {}
+    for place, unit in zip(where, found, strict=True):
+        if unit in ("", UNKNOWN):
+            continue
+        if place.kind == "readout":
+            readout[place.row, place.column] = unit
+        elif place.kind == "edge":
+            primitive = model.space.primitives[model.architecture[place.row]]
+            several = primitive.n_params > 1
+            name = f"{primitive.params[place.column]} " if several else ""
+            edges.setdefault(place.row, []).append(name + unit)
+    return {edge: ", ".join(units) for edge, units in edges.items()}, readout

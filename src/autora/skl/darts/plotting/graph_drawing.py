@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import graphviz
 
@@ -37,18 +37,28 @@ _STYLES = {
 }
 
 
+class DrawnUnits(NamedTuple):
+    """Units as text for the boxes and arrows of a drawing; "" draws none."""
+
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    edges: Mapping[int, str]  #: by the number of an edge
+    readout: Mapping[tuple[int, int], str]  #: by latent node and output
+
+
 def model_graph(
     model: Model,
     input_labels: Sequence[str],
     output_labels: Sequence[str],
     decimals: int = 2,
+    units: DrawnUnits | None = None,
 ) -> ModelGraph:
     """Draw a model from left to right: inputs, latent nodes, outputs.
 
     An arrow carries what it brings to its target, such as ``2.00*x1``; without a label
     that is its source. Targets add up what they are brought; where latent nodes may
     multiply, those with several arrows say which they do. Unused inputs are grey; nodes
-    that reach no output are left out.
+    that reach no output are left out. Units stand in a second line.
 
     Raises
     ------
@@ -62,18 +72,28 @@ def model_graph(
     ):
         if len(labels) != n:
             raise ValueError(f"{name} has {len(labels)} names, the model needs {n}")
+    none = [""] * n_inputs, [""] * n_outputs
+    units = DrawnUnits(*none, {}, {}) if units is None else units
     graph, edges = _canvas(), model.live_edges()
     used, plain = {edge.source for edge in edges}, _STYLES["input"]
     looks = [plain if i in used else plain | _STYLES["unused"] for i in range(n_inputs)]
-    _add_column(graph, "input", [*map(_escape, input_labels)], looks)
+    shown = [*map(_under, map(_escape, input_labels), units.inputs)]
+    _add_column(graph, "input", shown, looks)
     fed = Counter(edge.target for edge in edges)
     latent = node_symbols(model, [*input_labels, *output_labels])
     for k in sorted(model.live_nodes()):
         label = _latent_label(model, k, latent[k].name, fed[k])
         graph.node(f"node{k}", label, **_STYLES["latent"])
     starts = starts_of(model, input_labels)
-    _add_edges(graph, model, edges, symbols(input_labels) + latent, decimals, starts)
-    shown = [_output_label(model, *pair, decimals) for pair in enumerate(output_labels)]
+    sources = symbols(input_labels) + latent
+    for edge in edges:
+        formula = _edge_formula(edge, sources[edge.source], decimals, starts)
+        _add_edge(graph, edge, n_inputs, _label(formula, units.edges.get(edge.index, "")))
+    _add_readout(graph, model, latent, decimals, units.readout)
+    shown = [
+        _output_label(model, q, _under(_escape(name), units.outputs[q]), decimals)
+        for q, name in enumerate(output_labels)
+    ]
     _add_column(graph, "output", shown, [_STYLES["output"]] * len(shown))
     return graph
 
@@ -124,39 +144,47 @@ def _latent_label(model: Model, k: int, name: str, n_edges: int) -> str:
     return rf"{name}\n{'×' if model.products[k] else '+'}"
 
 
-def _add_edges(
-    graph: ModelGraph,
-    model: Model,
-    edges: Sequence[Edge],
-    sources: Sequence[Any],
-    decimals: int,
-    starts: dict[str, float],
-) -> None:
-    """The chosen primitives and the read-out."""
+def _edge_formula(
+    edge: Edge, source: Any, decimals: int, starts: Mapping[str, float]
+) -> str:
+    """What an edge brings to its target."""
     import sympy
 
-    d = model.space.n_inputs
-    for edge in edges:
-        tail = f"input{edge.source}" if edge.source < d else f"node{edge.source - d}"
-        # As written: SymPy would turn exp(5*x + 0.1) into 1.11*exp(5*x), whose numbers
-        # are not the coefficients. Without a shift its tidying is welcome.
-        as_it_is = "shift" in edge.primitive.params
-        with sympy.evaluate(not as_it_is):
-            expression = edge_expression(edge, sources[edge.source])
-        shown = text(expression, decimals, starts=starts, as_it_is=as_it_is)
-        graph.edge(tail, f"node{edge.target}", _label(shown))
+    # As written: SymPy would turn exp(5*x + 0.1) into 1.11*exp(5*x), whose numbers
+    # are not the coefficients. Without a shift its tidying is welcome.
+    as_it_is = "shift" in edge.primitive.params
+    with sympy.evaluate(not as_it_is):
+        expression = edge_expression(edge, source)
+    return text(expression, decimals, starts=starts, as_it_is=as_it_is)
+
+
+def _add_edge(graph: ModelGraph, edge: Edge, n_inputs: int, label: str | None) -> None:
+    inside = edge.source >= n_inputs
+    tail = f"node{edge.source - n_inputs}" if inside else f"input{edge.source}"
+    graph.edge(tail, f"node{edge.target}", label)
+
+
+def _add_readout(
+    graph: ModelGraph,
+    model: Model,
+    nodes: Sequence[Any],
+    decimals: int,
+    units: Mapping[tuple[int, int], str],
+) -> None:
     for k, q in zip(*model.readout.nonzero(), strict=True):
         weight = float(model.readout[k, q])
-        label = "" if weight == 1 else text(floats([weight])[0] * sources[d + k], decimals)
-        graph.edge(f"node{k}", f"output{q}", _label(label))
+        formula = "" if weight == 1 else text(floats([weight])[0] * nodes[k], decimals)
+        label = _label(formula, units.get((int(k), int(q)), ""))
+        graph.edge(f"node{k}", f"output{q}", label)
 
 
 def _output_label(model: Model, q: int, name: str, decimals: int) -> str:
-    """An output's name and what it does with its arrows, unless it only adds up."""
+    """An output's name, escaped, and what it does with its arrows, unless it only adds
+    up."""
     bias = float(model.bias[q])
     fed = bool(model.readout[:, q].any())
     if model.objective.name == "real" and fed and bias == 0:
-        return _escape(name)
+        return name
     size = text(floats([abs(bias)])[0], decimals)
     if not fed:
         total = f"-{size}" if bias < 0 else size
@@ -164,7 +192,7 @@ def _output_label(model: Model, q: int, name: str, decimals: int) -> str:
         total = "sum"
     else:
         total = f"sum {'-' if bias < 0 else '+'} {size}"
-    return rf"{_escape(name)}\n{link_text(model, total, 'console')}"
+    return rf"{name}\n{link_text(model, total, 'console')}"
 
 
 def _escape(label: str) -> str:
@@ -177,5 +205,11 @@ def _escape(label: str) -> str:
     return graphviz.nohtml(escaped)
 
 
-def _label(formula: str) -> str | None:
-    return _escape(" ".join(formula.split())) if formula else None
+def _under(label: str, unit: str) -> str:
+    """A label, escaped, with its unit in a second line."""
+    return rf"{label}\n{_escape(unit)}" if unit else label
+
+
+def _label(formula: str, unit: str = "") -> str | None:
+    label = _escape(" ".join(formula.split()))
+    return _under(label, unit) if formula else _escape(unit) or None
