@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from autora.skl.darts import DARTSRegressor
+from autora.skl.darts.cli.main import main
 from autora.skl.darts.persistence.fields import ModelFileError
 
 pint = pytest.importorskip("pint")
@@ -204,3 +206,111 @@ def test_pictures_say_which_coefficient_of_an_arrow_has_the_unit() -> None:
     with pytest.warns(UserWarning, match="do not agree"):
         law.fit(X, np.exp(X["length"]), X_units=UNITS, y_units="s")
     assert r'label="exp(length)"' in law.visualize_model().source
+
+
+# The command line
+
+FEW = ["--primitives", "none", "add", "mult", "scaled_exp"]
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    monkeypatch.chdir(tmp_path)
+    X, y = decay()
+    found = X.assign(rest=y)
+    found.to_csv("decay.csv", index=False)
+    return found
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> str:
+    """The one line on standard error of a command that is refused."""
+    assert main(list(arguments)) == code
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1, err
+    return err
+
+
+FIT = ["fit", "decay.csv", "--target", "rest"]
+
+
+def test_units_on_the_command_line(
+    table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*FEW, "--units", "length=m, time=hour", "--units=mass=kg", "--y-units", "m"]
+    assert main([*FIT, *options]) == 0
+    assert "Units: rest in m, length in m, time in h" in capsys.readouterr().out
+    model = DARTSRegressor.load("decay-darts/model.json")
+    assert "1/h" in set(model.coefficients_.unit)
+    assert main(["show", "decay-darts/model.json"]) == 0
+    assert "= -0.7 1/h" in capsys.readouterr().out
+
+
+def test_units_from_names_and_numbers_only(
+    table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {"length": "s, b=a (m)", "time": "t (s)"}
+    table = table.rename(columns=names).drop(columns="mass")
+    table["rest"] = table["s, b=a (m)"] / table["t (s)"]
+    table.to_csv("decay.csv", index=False)
+    options = ["--units", "from_names", "--y-units", "m/s", "--numbers-only", *FEW[:3]]
+    assert main([*FIT, *options, "reciprocal"]) == 0
+    out = capsys.readouterr().out
+    assert "Units: rest in m/s, `s, b=a (m)` in m" in out and "k_1 = " not in out
+    options = ["--units", "s, b=a (m)=m", "--units", "t (s)=s"]
+    assert main([*FIT, *options, *FEW, "-q"]) == 0
+    assert "`s, b=a (m)` in m" in capsys.readouterr().out
+
+
+def test_comparisons_on_the_command_line_say_whether_units_agree(
+    table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--units", "length=m,time=hour", "--y-units", "m", *FEW]
+    theories = ["--theory", "a*length*exp(-time/t)", "--theory", "length + time"]
+    arguments = ["compare", "decay.csv", "--target", "rest", *theories]
+    assert main([*arguments, *options]) == 0
+    out = capsys.readouterr().out
+    assert out.count("its units do not agree") == 1
+    assert "length + time\n    = length + time\n    its units do not agree" in out
+    assert main([*FIT, *FEW, "-q"]) == 0
+    capsys.readouterr()
+    known = ["--model", "decay-darts/model.json", "--y-units", "m"]
+    assert "--model has the units" in refused(capsys, *arguments, *known)
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        (["--units", "length"], "--units must be written as NAME=UNIT"),
+        (["--units", "size=m"], "--units: 'size' in 'size=m' is none of the columns"),
+        (["--units", "length=m", "--units", "length=s"], "'length' two units"),
+        (["--units", "length=foo"], "--units of 'length' is no unit: 'foo'"),
+        (["--units", "from_names"], "--units='from_names' needs names of columns"),
+        (["--units", "time=degC"], "--units of 'time': the unit degree_Celsius does not"),
+        (["--y-units", "x y z"], "--y-units of 'rest' is no unit"),
+        (["--units", "length=m", "--nodes", "2"], "--units needs the search"),
+        (["--y-units", "m", "--classify"], "--y-units does not go with --classify"),
+        (["--numbers-only"], "--numbers-only needs to know the units"),
+        (
+            ["--numbers-only", "--y-units", "A", "--units", "length=m,time=s,mass=kg"],
+            "pure numbers only; leave out --numbers-only, add the column",
+        ),
+    ],
+)
+def test_bad_units_on_the_command_line(
+    table: pd.DataFrame,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    said: str,
+) -> None:
+    assert said in refused(capsys, *FIT, *options)
+
+
+def test_the_command_line_without_pint(
+    table: pd.DataFrame,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pint", None)
+    assert "--units: units need the package pint" in refused(
+        capsys, *FIT, "--units", "length=m"
+    )

@@ -37,6 +37,7 @@ from .report import (
 )
 from .text_files import Form, read_content, read_table
 from .text_tables import DataFileError, Table, listing
+from .units import check_units, in_terms_of_options, units_asked
 
 #: What a fit leaves in its folder, beside the pictures.
 MODEL, TABLE = "model.json", "equations.csv"
@@ -86,7 +87,7 @@ def fit(asked: argparse.Namespace) -> int:
     model, interrupted = _estimator(asked), False
     with warnings_as_notes(asked.quiet):
         try:
-            model.fit(X, y)
+            _fit(model, X, y, asked)
         except KeyboardInterrupt:
             interrupted = True
             if not hasattr(model, "model_"):
@@ -112,6 +113,7 @@ def _check(asked: argparse.Namespace) -> None:
         raise UsageError("--classify takes one --target")
     for text in asked.guess or ():
         _check_theory(text, "--guess")
+    check_units(asked)
     try:
         resolve(asked.primitives or PRIMITIVES)
     except (ValueError, TypeError) as error:
@@ -130,6 +132,9 @@ def _estimator(asked: argparse.Namespace) -> Any:
     from ..estimators.classifier import DARTSClassifier
     from ..estimators.regressor import DARTSRegressor
 
+    units: dict[str, Any] = {}
+    if asked.numbers_only:
+        units["dimensionless_constants_only"] = True
     return (DARTSClassifier if asked.classify else DARTSRegressor)(
         num_graph_nodes=asked.nodes,
         train_classifier_coefficients=asked.train_readout or "auto",
@@ -142,7 +147,18 @@ def _estimator(asked: argparse.Namespace) -> Any:
         random_state=asked.seed,
         guesses=asked.guess,
         verbose=int(not asked.quiet and sys.stderr.isatty()),
+        **units,
     )
+
+
+def _fit(model: Any, X: Any, y: Any, asked: argparse.Namespace) -> None:
+    targets = [y.name] if y.ndim == 1 else list(y.columns)
+    units = units_asked(asked, list(X.columns), targets)
+    if not units:
+        model.fit(X, y)
+        return
+    with in_terms_of_options():
+        model.fit(X, y, **units)
 
 
 def _columns(
@@ -217,6 +233,11 @@ def compare(asked: argparse.Namespace) -> int:
         raise UsageError("compare takes one --target")
     if asked.model == asked.data == "-":
         raise UsageError("the model and the data cannot both come from standard input")
+    if asked.model and (asked.units or asked.y_units or asked.numbers_only):
+        raise UsageError(
+            "--units, --y-units and --numbers-only are for a search; the file "
+            "of --model has the units of its own fit; leave them out"
+        )
     model = _load(asked.model) if asked.model else _estimator(asked)
     with _about(asked.data):
         X, y, notes = _columns(_read(asked, asked.data), asked)
@@ -224,7 +245,7 @@ def compare(asked: argparse.Namespace) -> int:
         note(text)
     with warnings_as_notes(asked.quiet):
         if not asked.model:
-            model.fit(X, y)
+            _fit(model, X, y, asked)
         elif not hasattr(model, "feature_names_in_"):
             X = X.to_numpy()
         table = model.compare(asked.theory, X, y)

@@ -95,6 +95,7 @@ def _add_fit(commands: Any) -> None:
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
     add("-q", "--quiet", action="store_true", help="print nothing but the equation")
     _add_search(parser)
+    _add_units(parser)
     _add_form(parser)
 
 
@@ -120,6 +121,18 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
         "names that are no columns are constants")  # fmt: skip
 
 
+def _add_units(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("units (need the package pint)").add_argument
+    add("--units", action="append", metavar="UNITS",
+        help="of the inputs, such as 'distance=m,time=s', with nothing behind the = for a "
+        "pure number; again for more; from_names for names such as 'distance (m)'"
+        )  # fmt: skip
+    add("--y-units", metavar="UNIT",
+        help="of the target, such as m/s; of several targets as --units")  # fmt: skip
+    add("--numbers-only", action="store_true",
+        help="fitted coefficients are pure numbers")  # fmt: skip
+
+
 def _add_compare(commands: Any) -> None:
     parser = commands.add_parser(
         "compare",
@@ -138,6 +151,7 @@ def _add_compare(commands: Any) -> None:
     add("-o", "--output", metavar="FILE", help="write the table as CSV, too")
     add("-q", "--quiet", action="store_true", help="print nothing but the table")
     _add_search(parser)
+    _add_units(parser)
     _add_form(parser)
 
 

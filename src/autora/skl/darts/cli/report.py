@@ -82,6 +82,8 @@ def print_comparison(table: Any) -> None:
         )
     for _, row in table.iterrows():
         say(f"\n{row['name']}\n    = {row['equation']}")
+        if not row.get("units_agree", True):
+            say("    its units do not agree")
         for name, value in row["constants"].items():
             say(f"    {name} = {value:.6g} ± {row['standard_errors'][name]:.2g}")
 

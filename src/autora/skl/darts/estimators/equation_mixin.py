@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..fitting.coefficients import Place, places, term
 from ..graph.model import same_equation
-from ..graph.specification import Specification
 from ..selection.pareto import Row, scores
 from ..selection.result import EquationDistribution, Network
 from .export_mixin import ExportMixin
@@ -22,7 +21,7 @@ class EquationMixin(ExportMixin):
 
     network_: Network | EquationDistribution
     _rows: list[Row]
-    _asked: Specification
+    _asked: Any
     _errors: list[tuple[Place, float, float]]
     _row_errors: list[list[tuple[Place, float, float]]]
     _rows_to_check: np.ndarray
@@ -87,7 +86,8 @@ class EquationMixin(ExportMixin):
         )
         if self._units is not None:
             latex = output_format == "latex"
-            used = {edge.source for edge in self.model_.live_edges()}
+            count = self.model_.space.n_inputs
+            used = {e.source for e in self.model_.live_edges() if e.source < count}
             table = self._coefficients(names, latex)
             lines += unit_lines(self._units, used, names, latex)
             lines += coefficient_lines(table, decimals_to_display, latex)

@@ -329,7 +329,7 @@ def _parsed(argument: str, unit: Any, name: str) -> Any:
     """A unit of pint."""
     registry = registry_of_units()
     if hasattr(unit, "dimensionality") and hasattr(unit, "_REGISTRY"):
-        return unit
+        return _beginning_at_zero(argument, unit, name)
     if not isinstance(unit, str):
         raise TypeError(
             f"{argument} of {name!r} must be text such as 'm/s', a unit of pint or None, "
@@ -345,12 +345,26 @@ def _parsed(argument: str, unit: Any, name: str) -> Any:
             f"{remedy}"
         )
     try:
-        return registry.Unit(unit)
+        found = registry.Unit(unit)
     except Exception as error:  # pint raises many kinds, assertions among them
         reason = f" ({error})" if str(error) else ""
         raise ValueError(
             f"{argument} of {name!r} is no unit: {unit!r}{reason}; {remedy}"
         ) from error
+    return _beginning_at_zero(argument, found, name)
+
+
+def _beginning_at_zero(argument: str, unit: Any, name: str) -> Any:
+    """The unit; degrees Celsius and decibels are refused."""
+    registry = unit._REGISTRY
+    _, base = registry.get_base_units(unit)
+    if registry.convert(0.0, unit, base) != 0:
+        raise ValueError(
+            f"{argument} of {name!r}: the unit {unit} does not begin at zero, so that its "
+            "values cannot be multiplied; convert the column, as from degC to kelvin, or "
+            "give delta_degC if it holds differences"
+        )
+    return unit
 
 
 def _exponents(units: Sequence[Any]) -> np.ndarray:
@@ -371,13 +385,7 @@ _TEN = "10"
 
 def _dimensions(unit: Any) -> dict[str, float]:
     registry = unit._REGISTRY
-    factor, base = registry.get_base_units(unit)
-    if registry.convert(0.0, unit, base) != 0:
-        raise ValueError(
-            f"the unit {unit} does not begin at zero, so that its values cannot be "
-            "multiplied; convert the column, as from degC to kelvin, or give delta_degC if "
-            "it holds differences"
-        )
+    factor, _ = registry.get_base_units(unit)
     exponents = {name: float(value) for name, value in unit.dimensionality.items()}
     size = float(np.round(np.log10(float(factor)), 9))
     return exponents | ({_TEN: size} if size else {})

@@ -1,0 +1,117 @@
+"""Units on the command line: how they are written, and what is wrong with them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from .report import UsageError
+
+#: What messages of a fit call its arguments, and what they are called here.
+_NAMES = {
+    "set dimensionless_constants_only=False": "leave out --numbers-only",
+    "dimensionless_constants_only=True": "--numbers-only",
+    "X_units": "--units",
+    "y_units": "--y-units",
+}
+
+
+def check_units(asked: argparse.Namespace) -> None:
+    """Raise a `UsageError` where units do not go with the other options, or need pint."""
+    given = bool(asked.units or asked.y_units is not None)
+    if asked.numbers_only and not given:
+        raise UsageError("--numbers-only needs to know the units; give --units, --y-units")
+    if not given:
+        return
+    option = "--units" if asked.units else "--y-units"
+    if asked.classify:
+        raise UsageError(f"{option} does not go with --classify: classes have no unit")
+    if asked.nodes != "auto":
+        raise UsageError(
+            f"{option} needs the search over graphs of any size; leave out --nodes "
+            f"{asked.nodes}"
+        )
+    from ..estimators.units import registry_of_units
+
+    try:
+        registry_of_units()
+    except ImportError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
+def units_asked(
+    asked: argparse.Namespace, inputs: Sequence[str], targets: Sequence[str]
+) -> dict[str, Any]:
+    """Units as arguments of a fit; empty where none are given.
+
+    Parameters
+    ----------
+    asked : argparse.Namespace
+    inputs, targets : sequence of str
+        Names of the columns.
+
+    Raises
+    ------
+    UsageError
+        If a unit is given to no column, or to one twice.
+    """
+    found: dict[str, Any] = {}
+    if asked.units:
+        found["X_units"] = _of_columns("--units", asked.units, inputs)
+    if asked.y_units is not None:
+        several = "=" in asked.y_units and asked.y_units != "="
+        given = [asked.y_units]
+        found["y_units"] = (
+            _of_columns("--y-units", given, targets) if several else asked.y_units
+        )
+    return found
+
+
+@contextmanager
+def in_terms_of_options() -> Iterator[None]:
+    """Errors about units name the options of the command line."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        text = str(error)
+        if not any(name in text for name in _NAMES):
+            raise
+        for name, option in _NAMES.items():
+            text = text.replace(name, option)
+        raise UsageError(text) from None
+
+
+def _of_columns(option: str, texts: Sequence[str], names: Sequence[str]) -> Any:
+    """A dict from names to units, or "from_names"."""
+    from ..estimators.units import FROM_NAMES
+
+    if list(texts) == [FROM_NAMES]:
+        return FROM_NAMES
+    found: dict[str, str] = {}
+    for text in texts:
+        for name, unit in _pairs(option, text, names):
+            if name not in names:
+                raise UsageError(
+                    f"{option}: {name!r} in {text!r} is none of the columns "
+                    f"{', '.join(names)}"
+                )
+            if name in found:
+                raise UsageError(f"{option} gives column {name!r} two units; leave one out")
+            found[name] = unit
+    return found
+
+
+def _pairs(option: str, text: str, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Names and units in a text; a name with a comma or = stands in one of its own."""
+    whole, _, unit = text.rpartition("=")
+    parts = [text] if whole in names else text.split(",")
+    for part in parts:
+        name, sign, unit = part.rpartition("=")
+        if not sign:
+            raise UsageError(
+                f"{option} must be written as NAME=UNIT,NAME=UNIT or from_names, got "
+                f"{text!r}"
+            )
+        yield (name if name in names else name.strip()), unit.strip()
