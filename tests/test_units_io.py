@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autora.skl.darts import DARTSRegressor
+from autora.skl.darts import DARTSClassifier, DARTSRegressor
 from autora.skl.darts.cli.main import main
 from autora.skl.darts.persistence.fields import ModelFileError
 
@@ -314,3 +314,82 @@ def test_the_command_line_without_pint(
     assert "--units: units need the package pint" in refused(
         capsys, *FIT, "--units", "length=m"
     )
+
+
+# Columns that bring their unit along
+
+
+def quantities(**units: str) -> tuple[pd.DataFrame, pd.Series]:
+    """The decay, with columns in units of pint-pandas."""
+    pytest.importorskip("pint_pandas")
+    X, y = decay()
+    for name, unit in units.items():
+        X[name] = X[name].astype(f"pint[{unit}]")
+    return X, y.astype("pint[m]")
+
+
+def test_columns_bring_their_units_along(model: DARTSRegressor) -> None:
+    X, y = quantities(length="m", time="hour")
+    found = DARTSRegressor(random_state=0).fit(X, y)
+    assert found.model_repr() == model.model_repr()
+    assert found.coefficients_.equals(model.coefficients_)
+    assert found.feature_names_in_.tolist() == list(X)
+    plain, target = decay()
+    assert np.array_equal(found.predict(X), model.predict(plain))
+    assert np.array_equal(found.predict(plain), model.predict(plain))
+    elsewhere = X.assign(length=X["length"].pint.to("km"), time=X["time"].pint.to("second"))
+    np.testing.assert_allclose(found.predict(elsewhere), model.predict(plain))
+    assert found.score(elsewhere, y.pint.to("km")) == pytest.approx(1)
+    assert found.score(plain, target) == pytest.approx(1)
+    table = found.compare(["a*length"], elsewhere, y.pint.to("mm")).set_index("name")
+    assert table.loc["found", "loss"] < 1e-20
+
+
+@pytest.mark.filterwarnings("ignore:the budget ended")
+def test_errors_of_y_bring_their_unit_along() -> None:
+    X, y = quantities(length="m", time="hour")
+    found = []
+    for unit, error in {"m": 0.1, "cm": 10.0}.items():
+        errors = pd.Series(np.full(len(y), error), dtype=f"pint[{unit}]")
+        model = DARTSRegressor(n_candidates=300, random_state=0)
+        found.append(model.fit(X, y, y_error=errors).noise_floor_)
+    assert found == [pytest.approx(0.1)] * 2
+
+
+@pytest.mark.parametrize(
+    "units, said",
+    [
+        ({"length": "s"}, "'length' of X is in second, which cannot be converted to meter"),
+        ({"mass": "kg"}, "'mass' of X is in kilogram, but the fit knew no unit of it"),
+    ],
+)
+def test_columns_in_units_that_cannot_be(
+    model: DARTSRegressor, units: dict[str, str], said: str
+) -> None:
+    X, _ = quantities(**units)
+    with pytest.raises(ValueError, match="plain numbers|give it in that") as error:
+        model.predict(X)
+    assert said in str(error.value)
+
+
+def test_units_are_given_once() -> None:
+    X, y = quantities(length="m")
+    with pytest.raises(ValueError, match="X_units=.* leave X_units out"):
+        DARTSRegressor().fit(X, y, X_units=UNITS)
+    with pytest.raises(ValueError, match="y_units='m'.* leave y_units out"):
+        DARTSRegressor().fit(X, y, y_units="m")
+    with pytest.raises(ValueError, match="'length' of X is in meter, but DARTSClassifier"):
+        DARTSClassifier().fit(X, np.arange(len(X)) % 2)
+    with pytest.raises(ValueError, match="X_units of 'time': the unit degree_Celsius"):
+        DARTSRegressor().fit(quantities(time="degC")[0], y)
+
+
+@pytest.mark.filterwarnings("ignore:the budget ended")
+def test_columns_of_polars_take_units() -> None:
+    pl = pytest.importorskip("polars")
+    X, y = decay()
+    model = DARTSRegressor(n_candidates=300, random_state=0)
+    frame = pl.DataFrame({name: X[name].to_numpy() for name in X})
+    model.fit(frame, y.to_numpy(), X_units=UNITS, y_units="m")
+    assert "length in m" in model.model_repr() or "time in h" in model.model_repr()
+    assert np.isfinite(model.predict(frame)).all()

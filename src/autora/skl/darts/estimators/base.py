@@ -367,7 +367,8 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         """What the equation says, shape (n, outputs), finite everywhere."""
         check_is_fitted(self, "model_")
-        X = validate_data(self, named(X), dtype=np.float64, reset=False)
+        X = named(self._plain_inputs(X))
+        X = validate_data(self, X, dtype=np.float64, reset=False)
         prediction = self._read(X)
         undefined = ~np.isfinite(prediction).all(axis=1)
         if undefined.any():

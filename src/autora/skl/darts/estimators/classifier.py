@@ -23,6 +23,7 @@ from ..selection.result import Result
 from .base import BaseDARTS
 from .columns import named
 from .observed import Observed
+from .unit_columns import require_plain
 
 #: Observations that are taken to be mislabelled, in all: even where the classes can be
 #: separated without an error, the likelihood then has a finite maximum.
@@ -302,6 +303,7 @@ or callable, default="auto"
         return params
 
     def _observed(self, X: Any, y: Any, sample_weight: Any, y_error: Any) -> Observed:
+        require_plain(X, type(self).__name__)
         X, y = validate_data(self, named(X), y, dtype=np.float64)
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..equations.printing import numbered
 from ..graph.objectives import OBJECTIVES
@@ -18,6 +18,7 @@ from ..graph.primitives import Primitive
 from .base import BaseDARTS
 from .columns import named, require_numbers
 from .observed import Observed
+from .unit_columns import in_units_of_the_fit, magnitudes
 from .validation import check_targets, plain
 
 
@@ -323,7 +324,9 @@ or callable, default="auto"
             "distance (m)". Only equations whose units agree are then searched: terms of a
             sum have the same unit, arguments of functions such as exp are numbers. Units
             are not converted: metres are added to kilometres with a coefficient. Predict
-            takes X in the same units. Needs pint, and the search over graphs of any size.
+            takes X in the same units. Columns of pint-pandas, with a dtype such as
+            "pint[m]", bring theirs along, and predict converts them. Needs pint, and the
+            search over graphs of any size.
         y_units : str, or sequence of str for several outputs, default=None
             The same of y.
 
@@ -338,6 +341,10 @@ or callable, default="auto"
             fit stays as it was.
         """
         with self._all_or_nothing():
+            X, X_units = magnitudes(X, "X", X_units)
+            y, y_units = magnitudes(y, "y", y_units)
+            of_y = y_units[0] if isinstance(y_units, list) else y_units
+            y_error = in_units_of_the_fit(y_error, "y_error", [of_y], ["y_error"])
             units = (X_units, y_units)
             interruption = self._fit(X, y, sample_weight, y_error, units)
         if interruption is not None:
@@ -381,6 +388,22 @@ or callable, default="auto"
         """
         prediction = self._outputs(X)
         return prediction[:, 0] if self._y_ndim == 1 else prediction
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R², the share of the variance of y that is explained.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, inputs)
+        y : array-like of shape (n,) or (n, outputs)
+        sample_weight : array-like of shape (n,), default=None
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self, "model_")
+        return super().score(X, self._plain_outputs(y), sample_weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -33,6 +33,7 @@ from .diagnostics import DataWarning
 from .observed import Observed, problem_of
 from .origin import Origin, origin_of
 from .settings import bounds_of
+from .unit_columns import in_units_of_the_fit
 from .units import Units, with_units
 from .validation import FOUND, texts_of
 
@@ -151,6 +152,7 @@ class TheoryMixin:
         """
         check_is_fitted(self, "model_")
         texts = texts_of(theories, "theories")
+        X, y = self._plain_inputs(X), self._plain_outputs(y)
         validate_data(self, named(X), dtype=np.float64, reset=False)
         other: Any = clone(self)
         seen: Observed = other._observed(X, y, sample_weight, y_error)
@@ -174,6 +176,18 @@ class TheoryMixin:
         judged = self._judged(own, seen.objective, problem, "equation")
         judged += self._judged(texts, seen.objective, problem)
         return self._comparison(judged, seen.objective, problem, not own)
+
+    def _plain_inputs(self, X: Any) -> Any:
+        """X with columns that have a unit converted to the units of the fit."""
+        names: list[str] = self._labels("input_labels")  # type: ignore[attr-defined]
+        known = [None] * len(names) if self._units is None else self._units.inputs
+        return in_units_of_the_fit(X, "X", known, names)
+
+    def _plain_outputs(self, y: Any) -> Any:
+        """The same of y."""
+        names: list[str] = self._output_labels  # type: ignore[attr-defined]
+        known = [None] * len(names) if self._units is None else self._units.outputs
+        return in_units_of_the_fit(y, "y", known, names)
 
     def _own_form(self) -> list[Parsed]:
         """The estimator's equation where it is one that was given."""
