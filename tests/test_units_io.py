@@ -367,16 +367,16 @@ def test_columns_in_units_that_cannot_be(
     model: DARTSRegressor, units: dict[str, str], said: str
 ) -> None:
     X, _ = quantities(**units)
-    with pytest.raises(ValueError, match="plain numbers|give it in that") as error:
+    with pytest.raises(ValueError, match=r"plain numbers|give it in that") as error:
         model.predict(X)
     assert said in str(error.value)
 
 
 def test_units_are_given_once() -> None:
     X, y = quantities(length="m")
-    with pytest.raises(ValueError, match="X_units=.* leave X_units out"):
+    with pytest.raises(ValueError, match=r"X_units=.* leave X_units out"):
         DARTSRegressor().fit(X, y, X_units=UNITS)
-    with pytest.raises(ValueError, match="y_units='m'.* leave y_units out"):
+    with pytest.raises(ValueError, match=r"y_units='m'.* leave y_units out"):
         DARTSRegressor().fit(X, y, y_units="m")
     with pytest.raises(ValueError, match="'length' of X is in meter, but DARTSClassifier"):
         DARTSClassifier().fit(X, np.arange(len(X)) % 2)
