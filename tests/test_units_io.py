@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 
-from autora.skl.darts import DARTSClassifier, DARTSRegressor
+from autora.skl.darts import DARTSClassifier, DARTSRegressor, ResidualDisplay
 from autora.skl.darts.cli.main import main
 from autora.skl.darts.persistence.fields import ModelFileError
 
@@ -343,6 +344,9 @@ def test_columns_bring_their_units_along(model: DARTSRegressor) -> None:
     assert found.score(plain, target) == pytest.approx(1)
     table = found.compare(["a*length"], elsewhere, y.pint.to("mm")).set_index("name")
     assert table.loc["found", "loss"] < 1e-20
+    display = ResidualDisplay.from_estimator(found, elsewhere, y.pint.to("km"))
+    plt.close(display.figure_)
+    assert max(abs(values).max() for values in display.residuals.T) < 1e-9
 
 
 @pytest.mark.filterwarnings("ignore:the budget ended")

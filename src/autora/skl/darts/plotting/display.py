@@ -98,6 +98,8 @@ class FitData:
     def __init__(self, estimator: Any, X: Any, y: Any, output: str | int | None) -> None:
         check_is_fitted(estimator)
         check_consistent_length(X, y)
+        if hasattr(estimator, "_plain_inputs"):  # columns may have units of their own
+            X, y = estimator._plain_inputs(X), estimator._plain_outputs(y)
         self.estimator, self.classes = estimator, is_classifier(estimator)
         self.X = np.asarray(X, float).reshape(len(X), -1)
         self.inputs = input_names(estimator, self.X.shape[1])
