@@ -82,7 +82,7 @@ def places(y: np.ndarray, names: tuple[str, ...] = SCIENCE) -> list[inversion.Un
 def test_factors_leave_the_search() -> None:
     """Under every function the same factors are gone, and one place undoes only them."""
     there = places(LAWS["two factors"][0](X))
-    assert [place.outer.base for place in there][:2] == ["add", "sqrt"]
+    assert [place.outer.plain.name for place in there][:2] == ["add", "sqrt"]
     for place in there:
         assert place.inputs.tolist() == [1, 3]
         assert place.evaluator.n_inputs == 2
