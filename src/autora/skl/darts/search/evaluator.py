@@ -304,9 +304,13 @@ class Evaluator:
         """
         rules = Rules(self.basic, self.form, self.train_readout)
         self.kernels.children(
-            edits.rows, edits.coefs, edits.amplitude, rules, self.units, self.n_inputs,
+            edits.rows, edits.coefs, edits.amplitude, rules, self.n_inputs,
             graphs.structure, graphs.theta, graphs.key,
         )  # fmt: skip
+        if self.units.n_bases:  # compiled where units are given, and nowhere else
+            from .kernels.dimensions import drop_contradictions
+
+            drop_contradictions(*graphs.structure, self.units, graphs.key)
 
     def size(self, graphs: Graphs) -> np.ndarray:
         """Complexity: coefficients, half an edge, half a bend."""

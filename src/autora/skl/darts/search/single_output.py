@@ -62,7 +62,7 @@ def explore(
     its seconds.
     """
     bounds, objective, problem = search.bounds, search.objective, search.problem
-    warm_up(bounds)
+    warm_up(bounds, problem)
     small = thinned(problem, MOST_ROWS, rng)
     runs, interruption = run_all(replace(search, problem=small), restarts, rng, progress)
     fitted, out_of_budget = sum(h.fitted for h in runs), runs[-1].out_of_budget

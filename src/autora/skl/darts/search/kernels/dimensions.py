@@ -150,3 +150,12 @@ def assigned(agg, src, op, use, units):
     for k in range(rooms.rows.shape[0]):
         reduce_row(rooms.rows[k], max(count, 0), rooms, units.n_constants)
     return rooms.rows, count >= 0
+
+
+@entry
+def drop_contradictions(agg, src, op, use, units, keys):
+    """Set the keys (B,) of graphs to 0 whose units contradict one another."""
+    rooms = rooms_for(op.shape[1], units)
+    for b in range(keys.shape[0]):
+        if keys[b] != 0 and solve(Graph(agg[b], src[b], op[b], use[b]), rooms, units) < 0:
+            keys[b] = 0

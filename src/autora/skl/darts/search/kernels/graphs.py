@@ -34,7 +34,6 @@ from .arrays import (
     Graph,
 )
 from .compilation import compiled, entry, inlined
-from .dimensions import rooms_for, solve
 
 #: More than there are sources.
 SOURCES = 1 << 24
@@ -341,17 +340,15 @@ def apply_edit(edit, coefs, amplitude, rules, n_inputs, graph, theta):
 
 
 @entry
-def children(edits, coefs, amplitude, rules, units, n_inputs, graphs, theta, keys):
+def children(edits, coefs, amplitude, rules, n_inputs, graphs, theta, keys):
     """Apply one edit to every graph of a batch, in place, and tidy it.
 
-    ``keys`` (B,) receives the hash of each structure, 0 where the edit is void or units
-    do not agree.
+    ``keys`` (B,) receives the hash of each structure, 0 where the edit is void.
     """
-    rooms = rooms_for(graphs.op.shape[1], units)
     for b in range(edits.shape[0]):
         keys[b] = 0
         graph = Graph(graphs.agg[b], graphs.src[b], graphs.op[b], graphs.use[b])
         if apply_edit(edits[b], coefs[b], amplitude[b], rules, n_inputs, graph, theta[b]):
             count = tidy(n_inputs, rules, graph, theta[b])
-            if count > 0 and (units.n_bases == 0 or solve(graph, rooms, units) >= 0):
+            if count > 0:
                 keys[b] = structure_hash(count, graph)
