@@ -91,9 +91,9 @@ def numpy_rate(where: Any, problem: Any) -> float:
 def start_up(cache: str) -> float:
     """Wall-clock seconds of a fresh process that makes the compiled refit ready."""
     code = (
-        "from autora.skl.darts.search.warm_up import Frame, warm_up\n"
+        "from autora.skl.darts.search.warm_up import SpaceBounds, compile_search\n"
         "from autora.skl.darts.graph.primitives import SCIENCE, resolve\n"
-        "warm_up(Frame(resolve(SCIENCE)))"
+        "compile_search(SpaceBounds(resolve(SCIENCE)))"
     )
     begin = time.perf_counter()
     subprocess.run(

@@ -25,14 +25,14 @@ _PROPOSALS = (
 
 def warm_up(bounds: SpaceBounds, problem: Problem) -> None:
     """Compile the search, and what units need where these are given."""
-    _warm_up(bounds)
+    compile_search(bounds)
     if problem.dimensions is not None:
         evaluator = evaluator_for(bounds, problem, OBJECTIVES["real"])
         randomly_edited(evaluator, evaluator.empty(1), np.random.default_rng(0))
 
 
 @lru_cache(maxsize=64)
-def _warm_up(bounds: SpaceBounds) -> None:
+def compile_search(bounds: SpaceBounds) -> None:
     """Compile the search, or load it from the cache.
 
     Proposals are half of the work, which another process does meanwhile.
