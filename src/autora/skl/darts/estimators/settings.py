@@ -137,7 +137,7 @@ def open_plan(
     return SearchPlan(
         bounds=bounds_of(what),
         budget=budget,
-        options=Options(**options),
+        options=Options(**{"groups": _groups(what)} | options),
         sampling_strategy=params["sampling_strategy"],
         choose=choose,
         holds_out=params["model_selection"] == "holdout",
@@ -147,6 +147,17 @@ def open_plan(
         checkpoint=params["checkpoint"],
         rounds=_decided(params["round_coefficients"], True),
     )
+
+
+def _groups(what: Specification) -> int:
+    """How many choices of dimensionless groups may be searched.
+
+    What is written in the columns again keeps to no bounds, has a read-out, and its
+    criterion is that of squared errors.
+    """
+    free = what.n_nodes is None and what.max_in_degree is None and what.train_readout
+    able = free and "product" in what.aggregations and what.objective.least_squares
+    return int(able)
 
 
 def restarts_of(params: dict[str, Any]) -> Restarts:

@@ -31,8 +31,9 @@ from .groups import Groups, groups_of, in_columns, products, tied
 from .parallel import Search, SearchStatus
 from .single_output import Found, explore as explore_columns, refit as refit
 
-#: Steps of refits from nearby; how much worse a shorter form may fit.
-_STEPS, _AS_GOOD = 40, 1e-6
+#: Steps of refits from nearby, and on all rows after a sample; how much worse a shorter
+#: form may fit.
+_STEPS, _LAST_STEPS, _AS_GOOD = 40, 2, 1e-6
 #: Complexity of an intercept: a coefficient, for which no form was tried; and what it is
 #: less where weights are one.
 _INTERCEPT, _TIE = 0.5, 0.5
@@ -58,7 +59,8 @@ class _Reduced(NamedTuple):
             x=x,
             y=problem.y / scale[:, None],
             weight=weight * unit,
-            train_bias=True,
+            # What is added to f is a term of y, an intercept only where y has no unit.
+            train_bias=problem.train_bias or bool(groups.scale.any()),
             distinct=min(known, len(np.unique(x, axis=0))),
             floor=tuple(floor * unit for floor in problem.floor),
             dimensions=None,
@@ -78,7 +80,7 @@ class _Reduced(NamedTuple):
             forms = [model]
             if model.readout.any():
                 blank = model.replace(bias=np.zeros(1))
-                forms.append(levenberg_marquardt(free, blank, _STEPS).model)
+                forms.append(_refitted(free, blank).model)
             for one in forms:
                 written = in_columns(one, self.groups)
                 if written is None:
@@ -86,7 +88,7 @@ class _Reduced(NamedTuple):
                 found.append(self._judged(one, written, columns))
                 if (together := tied(written)) is not None:
                     fixed = columns._replace(sparse_readout=True)
-                    together = levenberg_marquardt(fixed, together, _STEPS).model
+                    together = _refitted(fixed, together).model
                     before, after = (
                         int(np.count_nonzero(m.readout)) for m in (written, together)
                     )
@@ -110,6 +112,15 @@ class _Reduced(NamedTuple):
             size += _INTERCEPT * intercept - _TIE * ties
             value = criteria.criterion(known, share, k - ties, size)
         return Candidate(Fit(written, loss, 0), float(value))
+
+
+def _refitted(problem: Problem, start: Model) -> Fit:
+    """A model fitted from nearby; of very many rows first on a sample."""
+    sample = thinned(problem, MOST_ROWS, np.random.default_rng(0))
+    fit = levenberg_marquardt(sample, start, _STEPS)
+    if sample is problem:
+        return fit
+    return levenberg_marquardt(problem, fit.model, _LAST_STEPS)
 
 
 def _by_criterion(candidate: Candidate) -> float:
@@ -224,8 +235,7 @@ def _shorter(search: Search, candidates: Sequence[Candidate]) -> list[Candidate]
         short = shorter(model, bounds, True, sample.x)
         if short is None or not agrees(short, columns.dimensions):
             continue
-        free = columns._replace(sparse_readout=True)
-        fit = levenberg_marquardt(free, short, _STEPS)
+        fit = _refitted(columns._replace(sparse_readout=True), short)
         if fit.loss <= candidate.fit.loss * (1 + _AS_GOOD):
             found.append(candidate._replace(fit=fit))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations, combinations_with_replacement
+from itertools import combinations, combinations_with_replacement, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ from ..graph.search_space import SearchSpace, most_parallel
 
 #: Most edges that a power of a column is written with.
 _MOST_EDGES = 6
+#: Sets of columns that are tried as repeating variables.
+_MOST_TRIED = 2000
 #: Exponents are multiples of this.
 _PART = 0.5
 #: How much sizes of weights that may be one may differ.
@@ -46,12 +48,15 @@ def groups_of(dimensions: Dimensions, positive: np.ndarray) -> list[Groups]:
     """Ways to make dimensionless groups, those with small whole exponents first.
 
     Some columns, all ``positive`` and of independent units, take the units away from every
-    other column and from y (the repeating variables of dimensional analysis).
+    other column and from y (the repeating variables of dimensional analysis). Of columns
+    with the same unit the first serves.
     """
     units, output = dimensions.inputs, dimensions.outputs[0]
     rank = int(np.linalg.matrix_rank(units)) if units.size else 0
     found: list[tuple[float, Groups]] = []
-    for repeated in combinations(np.flatnonzero(positive).tolist(), rank):
+    _, first = np.unique(units[positive], axis=0, return_index=True)
+    able = np.flatnonzero(positive)[np.sort(first)].tolist()
+    for repeated in islice(combinations(able, rank), _MOST_TRIED):
         basis = units[list(repeated)]
         if np.linalg.matrix_rank(basis) < rank:
             continue
