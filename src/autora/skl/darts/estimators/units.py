@@ -28,6 +28,8 @@ UNKNOWN = "?"
 #: Where units stand in the names of columns, as in "distance (m)" and "time [s]".
 FROM_NAMES = "from_names"
 _IN_A_NAME = re.compile(r".*\S\s*[(\[]([^()\[\]]*)[)\]]\s*$")
+#: The size of a unit as a power of ten, in coherent units.
+_TEN = "10"
 #: Longer texts are no units.
 _LONGEST = 200
 #: How many times smaller the largest denominator of an exponent may be to be written out.
@@ -368,19 +370,13 @@ def _beginning_at_zero(argument: str, unit: Any, name: str) -> Any:
 
 
 def _exponents(units: Sequence[Any]) -> np.ndarray:
-    """Rows of exponents of base dimensions and of ten; NaN for those that are not known."""
-    found: list[dict[str, float] | None] = []
-    for unit in units:
-        found.append(None if unit is None else _dimensions(unit))
-    bases = sorted({base for one in found if one is not None for base in one})
-    bases = bases or [_TEN]
+    """Rows of exponents, of ten first, then of base dimensions; NaN for unknown units."""
+    found = [None if unit is None else _dimensions(unit) for unit in units]
+    others = {base for one in found if one is not None for base in one} - {_TEN}
+    bases = [_TEN, *sorted(others)]
     return np.array(
         [[np.nan if one is None else one.get(base, 0.0) for base in bases] for one in found]
     )
-
-
-#: The size of a unit as a power of ten, in coherent units.
-_TEN = "10"
 
 
 def _dimensions(unit: Any) -> dict[str, float]:
@@ -388,14 +384,26 @@ def _dimensions(unit: Any) -> dict[str, float]:
     factor, _ = registry.get_base_units(unit)
     exponents = {name: float(value) for name, value in unit.dimensionality.items()}
     size = float(np.round(np.log10(float(factor)), 9))
-    return exponents | ({_TEN: size} if size else {})
+    return exponents | {_TEN: size}
 
 
 def _check_numbers(units: Units, names: Sequence[str]) -> None:
-    """Raise where no product of powers of the columns has the unit of an output."""
+    """Raise where no product of powers of the columns has the unit of an output.
+
+    Raise, too, where units of one kind differ in size, as km and m: the factor between
+    them is no number of the equation.
+    """
     inputs, outputs = units.dimensions.inputs, units.dimensions.outputs
     if not units.dimensions.complete:
         return
+    given = np.concatenate([inputs, outputs])
+    if np.linalg.matrix_rank(given) > np.linalg.matrix_rank(given[:, 1:]):
+        texts = ", ".join(sorted({u for u in units.inputs + units.outputs if u}))
+        raise ValueError(
+            "with dimensionless_constants_only=True units must go together without "
+            f"factors, as m, s and m/s do, which {texts} do not; convert columns of one "
+            "kind to one unit, as km to m"
+        )
     powers = np.linalg.lstsq(inputs.T, outputs.T, rcond=None)[0]
     if not np.allclose(inputs.T @ powers, outputs.T, atol=1e-6):
         pairs = zip(names, units.inputs, strict=True)
