@@ -18,7 +18,7 @@ from autora.skl.darts.estimators.diagnostics import DataWarning
 from autora.skl.darts.graph.observations import canonical, common_unit, grid_step
 from autora.skl.darts.selection import SELECTIONS
 from autora.skl.darts.selection.criteria import Evidence, criterion, is_exact, misfit
-from autora.skl.darts.selection.pareto import are_alike
+from autora.skl.darts.selection.pareto import Row, are_alike, scores
 
 Law = Callable[[np.ndarray], np.ndarray]
 
@@ -86,6 +86,11 @@ def test_the_misfit_is_the_evidence_with_the_noise_integrated_out() -> None:
             )
         (exact, ours), (other_exact, other) = change
         assert other - ours == pytest.approx(other_exact - exact, abs=1e-4)
+
+
+def test_equations_without_any_error_have_finite_scores() -> None:
+    rows: Any = [Row(None, size, 0.0, -100.0) for size in (2.0, 4.0)]
+    assert scores(rows).tolist() == [0.0, 0.0]
 
 
 def test_an_equation_with_a_coefficient_for_every_row_gains_nothing() -> None:

@@ -57,7 +57,7 @@ def scores(rows: Sequence[Row]) -> np.ndarray:
     The score of PySR (Cranmer 2023, arXiv 2305.01582, section 3); 0 of the first row.
     """
     loss = np.array([row.loss for row in rows])
-    loss = loss + FLOOR * max(loss.max(initial=0.0), 1e-300)
+    loss = loss + max(FLOOR * loss.max(initial=0.0), 1e-300)
     size = np.array([row.complexity for row in rows])
     gained = np.zeros(len(rows))
     gained[1:] = -np.diff(np.log(loss)) / np.maximum(np.diff(size), 1e-9)
