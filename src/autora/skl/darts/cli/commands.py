@@ -37,7 +37,7 @@ from .report import (
 )
 from .text_files import Form, read_content, read_table
 from .text_tables import DataFileError, Table, listing
-from .units import check_units, in_terms_of_options, units_asked
+from .units import check_units, constants_asked, in_terms_of_options, units_asked
 
 #: What a fit leaves in its folder, beside the pictures.
 MODEL, TABLE = "model.json", "equations.csv"
@@ -135,6 +135,8 @@ def _estimator(asked: argparse.Namespace) -> Any:
     units: dict[str, Any] = {}
     if asked.numbers_only:
         units["dimensionless_constants_only"] = True
+    if asked.constants:
+        units["constants"] = constants_asked(asked)
     return (DARTSClassifier if asked.classify else DARTSRegressor)(
         num_graph_nodes=asked.nodes,
         train_classifier_coefficients=asked.train_readout or "auto",
@@ -233,9 +235,10 @@ def compare(asked: argparse.Namespace) -> int:
         raise UsageError("compare takes one --target")
     if asked.model == asked.data == "-":
         raise UsageError("the model and the data cannot both come from standard input")
-    if asked.model and (asked.units or asked.y_units or asked.numbers_only):
+    units = (asked.units, asked.y_units, asked.numbers_only, asked.constants)
+    if asked.model and any(units):
         raise UsageError(
-            "--units, --y-units and --numbers-only are for a search; the file "
+            "--units, --y-units, --numbers-only and --constants are for a search; the file "
             "of --model has the units of its own fit; leave them out"
         )
     model = _load(asked.model) if asked.model else _estimator(asked)
@@ -355,7 +358,7 @@ def _sympy_text(model: Any, simplify: bool) -> str:
     import sympy
 
     found = model.sympy(simplify=simplify)
-    names = model._labels("input_labels", None)
+    names, _ = model._names()
     safe = all(n.isidentifier() and n.isascii() and _is_free(n, sympy) for n in names)
     return str(found) if safe else sympy.srepr(found)
 

@@ -131,6 +131,9 @@ def _add_units(parser: argparse.ArgumentParser) -> None:
         help="of the target, such as m/s; of several targets as --units")  # fmt: skip
     add("--numbers-only", action="store_true",
         help="fitted coefficients are pure numbers")  # fmt: skip
+    add("--constants", action="append", metavar="NAMES",
+        help="physical constants that the equation may contain, such as 'c,k_B', or with "
+        "their values, as 'mu=1.2 kg'; again for more")  # fmt: skip
 
 
 def _add_compare(commands: Any) -> None:

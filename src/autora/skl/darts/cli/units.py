@@ -15,14 +15,22 @@ _NAMES = {
     "dimensionless_constants_only=True": "--numbers-only",
     "X_units": "--units",
     "y_units": "--y-units",
-}
+    **{
+        text: text.replace("constants", "--constants")
+        for text in (
+            "constants names", "constants must", "constants has", "constants: ",
+            "constants=", "name in constants",
+        )
+    },
+}  # fmt: skip
 
 
 def check_units(asked: argparse.Namespace) -> None:
     """Raise a `UsageError` where units do not go with the other options, or need pint."""
     given = bool(asked.units or asked.y_units is not None)
-    if asked.numbers_only and not given:
-        raise UsageError("--numbers-only needs to know the units; give --units, --y-units")
+    for name in ("--numbers-only", "--constants"):
+        if getattr(asked, name[2:].replace("-", "_")) and not given:
+            raise UsageError(f"{name} needs to know the units; give --units, --y-units")
     if not given:
         return
     option = "--units" if asked.units else "--y-units"
@@ -39,6 +47,27 @@ def check_units(asked: argparse.Namespace) -> None:
         registry_of_units()
     except ImportError as error:
         raise UsageError(f"{option}: {error}") from None
+    from ..estimators.physical_constants import constants_given
+
+    with in_terms_of_options():
+        constants_given(constants_asked(asked), [])
+
+
+def constants_asked(asked: argparse.Namespace) -> dict[str, str | None] | None:
+    """Physical constants as a parameter of the estimator; None where there are none.
+
+    Raises
+    ------
+    UsageError
+        If one is named twice.
+    """
+    found: dict[str, str | None] = {}
+    for part in ",".join(asked.constants or ()).split(",") if asked.constants else ():
+        name, sign, value = (piece.strip() for piece in part.partition("="))
+        if name in found:
+            raise UsageError(f"--constants names {name!r} twice; leave one out")
+        found[name] = value if sign else None
+    return found or None
 
 
 def units_asked(

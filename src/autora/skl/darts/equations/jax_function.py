@@ -37,10 +37,12 @@ def jax_function(
     where: Sequence[Place],
     columns: Sequence[str],
     outputs: Sequence[str],
+    fixed: Sequence[float] = (),
 ) -> tuple[Callable[[Coefficients, Any], Any], Coefficients]:
     """A pure function and its coefficients; see `ExportMixin.jax`.
 
-    ``where`` names the coefficients that are free; the others are constants.
+    ``where`` names the coefficients that are free; the others are constants. ``fixed`` are
+    values of the last inputs, which X does not have.
     """
     kept = model.live_edges()
     used = {edge.index for edge in kept}
@@ -68,7 +70,8 @@ def jax_function(
     def function(coefficients: Coefficients, X: Any) -> Any:
         x = jnp.asarray(X, float)
         edges = [with_coefficients(coefficients, edge) for edge in kept]
-        nodes = model.evaluate(JAX, list(x.T), jnp.zeros(x.shape[0], x.dtype), edges)
+        inputs = [*x.T, *(jnp.full(x.shape[0], value, x.dtype) for value in fixed)]
+        nodes = model.evaluate(JAX, inputs, jnp.zeros(x.shape[0], x.dtype), edges)
         readout = filled(coefficients, "readout", model.readout)
         eta = filled(coefficients, "bias", model.bias)
         for k in sorted(model.live_nodes()):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -154,9 +154,15 @@ def _docstring(
 
 
 def function_source(
-    model: Model, columns: Sequence[str], outputs: Sequence[str], name: str = "predict"
+    model: Model,
+    columns: Sequence[str],
+    outputs: Sequence[str],
+    name: str = "predict",
+    fixed: Sequence[tuple[str, float, str]] = (),
 ) -> str:
-    """A module with one function of the model's inputs; see `ExportMixin.python`.
+    """A module with one function of the columns; see `ExportMixin.python`.
+
+    ``fixed`` are names, values and units of the model's inputs after the columns.
 
     Raises
     ------
@@ -164,28 +170,25 @@ def function_source(
         If ``name`` is no identifier, or the formula of a user's own primitive cannot be
         written as text.
     """
-    reserved = {*_RESERVED, *_helpers()}
-    usable = name.isidentifier() and name.isascii() and name not in reserved
-    if not usable or keyword.iskeyword(name):
-        raise ValueError(
-            f"function_name must be a Python identifier such as 'predict', got {name!r}"
-        )
-    inputs = identifiers(columns, {*reserved, name})
+    reserved = _reserved(name)
+    known = identifiers([*columns, *(part[0] for part in fixed)], reserved)
+    inputs = known[: len(columns)]
     letters = [f"k{k + 1}" for k in range(model.space.n_nodes)]
     etas = [f"y{q + 1}" for q in range(len(outputs))]
-    local = identifiers([*letters, *etas], {*reserved, name, *inputs})
+    local = identifiers([*letters, *etas], {*reserved, *known})
     nodes, etas = local[: len(letters)], local[len(letters) :]
     broadcast = f"np.broadcast_arrays({', '.join(inputs)})"
     unpacked = f"{inputs[0]}," if len(inputs) == 1 else ", ".join(inputs)
     eta = etas[0] if len(etas) == 1 else f"np.stack([{', '.join(etas)}], axis=-1)"
     link = text(model.objective.link(_SOURCE, Text(eta))).code
-    starts = zip(inputs, model.origin.tolist(), strict=True)
+    starts = zip(known, model.origin.tolist(), strict=True)
     body = [
         *_docstring(model, inputs, columns, outputs),
         f"{unpacked} = (np.asarray(column, dtype=float) for column in {broadcast})",
+        *_definitions(model, known, fixed),
         *(f"{name} = {name} - {start!r}" for name, start in starts if start),
         'with np.errstate(all="ignore"):',
-        *("    " + line for line in _nodes(model, inputs, nodes)),
+        *("    " + line for line in _nodes(model, known, nodes)),
         *(
             f"    {target} = {_readout(model, q, inputs, nodes)}"
             for q, target in enumerate(etas)
@@ -196,3 +199,25 @@ def function_source(
         [f"def {name}({', '.join(inputs)}):", *("    " + b if b else "" for b in body)]
     )
     return "\n".join(["import numpy as np\n", *_called(function), f"\n{function}\n"])
+
+
+def _reserved(name: str) -> set[str]:
+    """Names that no argument may have; raises where the function's own is none."""
+    reserved = {*_RESERVED, *_helpers()}
+    usable = name.isidentifier() and name.isascii() and name not in reserved
+    if not usable or keyword.iskeyword(name):
+        raise ValueError(
+            f"function_name must be a Python identifier such as 'predict', got {name!r}"
+        )
+    return {*reserved, name}
+
+
+def _definitions(
+    model: Model, inputs: Sequence[str], fixed: Sequence[tuple[str, float, str]]
+) -> Iterator[str]:
+    """The inputs after the columns that the model uses, with their values and units."""
+    used = {edge.source for edge in model.live_edges()}
+    for i, (_, value, unit) in enumerate(fixed, len(inputs) - len(fixed)):
+        if i in used:
+            comment = f"  # {unit}" if unit else ""
+            yield f"{inputs[i]} = np.full({inputs[0]}.shape, {value!r}){comment}"

@@ -5,7 +5,7 @@ SymPy is imported when the first equation is asked for, not with the package.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import count
 from typing import Any
@@ -116,6 +116,14 @@ def symbols(names: Sequence[str]) -> list[Any]:
     import sympy
 
     return [sympy.Symbol(str(name), real=True) for name in names]
+
+
+def with_values(expression: Any, known: Mapping[str, float]) -> Any:
+    """An expression with numbers in place of some of its symbols."""
+    import sympy
+
+    numbers = [sympy.Float(value) for value in known.values()]
+    return expression.xreplace(dict(zip(symbols([*known]), numbers, strict=True)))
 
 
 def node_symbols(model: Model, taken: Sequence[str] = ()) -> list[Any]:

@@ -20,6 +20,7 @@ from ..fitting.coefficients import Place, with_errors
 from ..fitting.problem import FEWEST_ROWS_TO_SPLIT, Problem
 from ..graph.model import Model
 from ..graph.observations import canonical, mean, per_output
+from ..graph.physical_constants import with_constants
 from ..graph.specification import Specification
 from ..relaxation import fit as relaxed_fit, vmapped
 from ..relaxation.history import Observer, Trained
@@ -36,6 +37,7 @@ from .columns import named
 from .equation_mixin import EquationMixin
 from .observed import Observed, problem_of
 from .origin import Origin, origin_of
+from .physical_constants import constants_given
 from .progress import OpenProgress, Progress
 from .settings import (
     closed_plan,
@@ -115,20 +117,20 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
         earlier = self._earlier()
         seen = self._observed(X, y, sample_weight, y_error)
         self._output_labels = seen.output_labels
-        what = specified(params, seen.objective, seen.x.shape[1], seen.targets.shape[1])
+        what = self._specified(params, seen, units)
         self._warn_if_outputs_are_equal(what)
-        data = canonical(seen.x, seen.targets, seen.weight, seen.error)
+        x = with_constants(seen.x, self._physical)
+        data = canonical(x, seen.targets, seen.weight, seen.error)
         diagnostics.about_unused(params, _defaults(type(self)), what, stacklevel=3)
         problem = problem_of(data, what, params["tolerance"], seen.error is not None)
-        inputs = self._labels("input_labels")
-        numbers = params.get("dimensionless_constants_only", False)
-        self._units = units_of(*units, inputs, seen.output_labels, numbers, what)
         problem = with_units(problem, self._units)
         self._check_enough_rows(problem)
         kept = self._kept(earlier, what) if params["equation"] is None else None
         self._rows_to_check = rows_to_check(problem.x)
         self._input_ranges = np.stack([problem.x.min(axis=0), problem.x.max(axis=0)])
-        diagnostics.about_data(problem, inputs, seen.output_labels, stacklevel=3)
+        columns = problem._replace(x=problem.x[:, : seen.x.shape[1]])
+        inputs = self._labels("input_labels")
+        diagnostics.about_data(columns, inputs, seen.output_labels, stacklevel=3)
         result = self._fitted(params, what, problem, kept)
         real = not seen.objective.likelihood
         self.y_step_ = per_output(data.step * real)
@@ -142,6 +144,20 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
             else:  # nobody searched for another one
                 diagnostics.about_outliers(problem, model, names, stacklevel=3)
         return result.interruption
+
+    def _specified(
+        self, params: dict[str, Any], seen: Observed, units: tuple[Any, Any]
+    ) -> Specification:
+        """What is fitted; also the units of the columns, and physical constants."""
+        inputs = self._labels("input_labels")
+        given = constants_given(params.get("constants"), inputs)
+        counts = seen.x.shape[1] + len(given), seen.targets.shape[1]
+        what = specified(params, seen.objective, *counts)
+        numbers = params.get("dimensionless_constants_only", False)
+        self._units, self._physical = units_of(
+            *units, inputs, seen.output_labels, numbers, what, given
+        )
+        return what
 
     def _fitted(
         self,
@@ -202,7 +218,7 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
             plan = open_plan(
                 params, what, choose, self._search_options, earlier is not None
             )._replace(guesses=tuple(seed for seed in seeds if seed is not None))
-            names = origin.names(self._labels("input_labels"))
+            names = origin.names(self._names()[0])
             with OpenProgress(self.verbose, plan.budget, names) as watch:
                 return open_fit.run(plan, what.objective, problem, earlier, rng, watch)
         counted = closed_plan(params, what, choose, earlier is not None)
@@ -384,7 +400,7 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
 
     def _read(self, X: np.ndarray) -> np.ndarray:
         """Outputs of shape (n, outputs), not finite where the equation is undefined."""
-        return self.model_.predict(X)
+        return self.model_.predict(with_constants(X, self._physical))
 
     def _stand_in(self) -> np.ndarray:
         """Outputs, shape (outputs,), where the equation is undefined."""

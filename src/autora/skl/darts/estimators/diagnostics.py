@@ -45,7 +45,7 @@ _OF_MIXTURES = (
 _OF_ONE_FORM = frozenset(
     {
         "equation", "output_type", "class_weight", "tolerance", "random_state", "verbose",
-        "dimensionless_constants_only",
+        "dimensionless_constants_only", "constants",
     }
 )  # fmt: skip
 

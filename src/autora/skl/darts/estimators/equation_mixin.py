@@ -10,10 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..fitting.coefficients import Place, places, term
 from ..graph.model import same_equation
+from ..graph.physical_constants import PhysicalConstant
 from ..selection.pareto import Row, scores
 from ..selection.result import EquationDistribution, Network
 from .export_mixin import ExportMixin
-from .unit_lines import coefficient_lines, unit_lines, units_of_arrows
+from .unit_lines import coefficient_lines, constant_lines, unit_lines, units_of_arrows
 
 
 class EquationMixin(ExportMixin):
@@ -40,8 +41,8 @@ class EquationMixin(ExportMixin):
 
         Names that are no plain words stand in backticks. Numbers that are known to the
         last digit, such as 2 or π/2, are written so, others with decimals. Where the fit
-        knew units, lines below say which the columns of the equation have, and which of
-        ``coefficients_`` have one.
+        knew units, lines below say which the columns of the equation have, what physical
+        constants are in it, and which of ``coefficients_`` have one.
 
         Parameters
         ----------
@@ -86,14 +87,14 @@ class EquationMixin(ExportMixin):
         )
         if self._units is not None:
             latex = output_format == "latex"
-            count = self.model_.space.n_inputs
-            used = {e.source for e in self.model_.live_edges() if e.source < count}
+            columns = self._used_inputs() & {*range(self.n_features_in_)}
             table = self._coefficients(names, latex)
-            lines += unit_lines(self._units, used, names, latex)
+            lines += unit_lines(self._units, columns, names, latex)
+            lines += constant_lines(self._used_constants(latex), latex)
             lines += coefficient_lines(table, decimals_to_display, latex)
         return "\n".join(["Model:", *lines])
 
-    def sympy(self, simplify: bool = False) -> Any:
+    def sympy(self, simplify: bool = False, constants: bool = True) -> Any:
         """The equation as a SymPy expression at full precision.
 
         2.0 is 2, and a number that was rounded to π/2 or 1/3 is that.
@@ -103,16 +104,21 @@ class EquationMixin(ExportMixin):
         simplify : bool, default=False
             Rewrite it in a shorter form, with cheap steps only; long equations stay as
             they are. Predictions are not affected.
+        constants : bool, default=True
+            Whether physical constants are symbols, as columns are; False puts the values
+            of ``constants_`` in their place, so that columns alone are left.
 
         Returns
         -------
         sympy.Expr, or a list of them for several outputs
         """
-        from ..equations.symbolic import from_origin
+        from ..equations.symbolic import from_origin, with_values
 
         found = self._expressions(simplify)
-        names = self._labels("input_labels")
+        names, _ = self._names()
         found = [from_origin(self.model_, expression, names) for expression in found]
+        if not constants:
+            found = [with_values(expression, self.constants_) for expression in found]
         return found[0] if len(found) == 1 else found
 
     def latex(self, decimals_to_display: int = 2, simplify: bool = False) -> str:
@@ -139,7 +145,7 @@ class EquationMixin(ExportMixin):
         from ..equations.forms import checked
 
         check_is_fitted(self, "model_")
-        names = self._labels("input_labels")
+        names, _ = self._names()
         return checked(self.model_, names, self._points(), simplify)
 
     def _points(self) -> np.ndarray:
@@ -149,7 +155,19 @@ class EquationMixin(ExportMixin):
         known = getattr(self, "_rows_to_check", None)  # a file has their ranges alone
         if known is not None:
             return known
-        return points_between(getattr(self, "_input_ranges", None), self.n_features_in_)
+        n_inputs = self.model_.space.n_inputs
+        return points_between(getattr(self, "_input_ranges", None), n_inputs)
+
+    def _used_inputs(self) -> set[int]:
+        """Numbers of the inputs that stand in the equation."""
+        count = self.model_.space.n_inputs
+        return {e.source for e in self.model_.live_edges() if e.source < count}
+
+    def _used_constants(self, latex: bool = False) -> list[tuple[PhysicalConstant, str]]:
+        """Physical constants that stand in the equation, with their units in the model."""
+        used, first = self._used_inputs(), self.n_features_in_
+        found = enumerate(self._physical_units(latex), first)
+        return [known for i, known in found if i in used]
 
     def visualize_model(
         self,
@@ -179,7 +197,9 @@ class EquationMixin(ExportMixin):
         check_is_fitted(self, "model_")
         names = self._names(input_labels, output_labels)
         units = self._drawn_units(*names)
-        return model_graph(self.model_, *names, decimals_to_display, units)
+        constants = range(self.n_features_in_, self.model_.space.n_inputs)
+        hidden = {*constants} - self._used_inputs()
+        return model_graph(self.model_, *names, decimals_to_display, units, hidden)
 
     def _drawn_units(self, inputs: list[str], outputs: list[str]) -> Any:
         """Units for the boxes and arrows of `visualize_model`; None without units."""
@@ -202,6 +222,15 @@ class EquationMixin(ExportMixin):
         ]
         count = len(inputs)
         return DrawnUnits(columns[:count], columns[count:], arrows, readout)
+
+    @property
+    def constants_(self) -> dict[str, float]:
+        """Values of the physical constants that ``constants`` named, by name.
+
+        In the units in which `model_repr` prints them.
+        """
+        check_is_fitted(self, "model_")
+        return {constant.name: constant.value for constant in self._physical}
 
     @property
     def equations_(self) -> Any:

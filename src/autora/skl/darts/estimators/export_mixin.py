@@ -15,12 +15,14 @@ from ..equations.python_source import function_source
 from ..fitting.coefficients import places
 from ..graph.grammar import MOST_CONSTANTS, about, parsed
 from ..graph.model import Model
+from ..graph.physical_constants import PhysicalConstant
 from ..persistence.fields import Field, ModelFileError, listed, parse, pretty, read_text
 from ..persistence.model_file import class_read, restored, scalar_read, written
 from ..runtime.files import write
 from ..selection.theories import JudgedTheory
-from .unit_documents import units_read, units_written
-from .units import Units
+from .physical_constants import MOST_NAMED
+from .unit_documents import text_read, units_read, units_written
+from .units import Units, shown_unit
 
 #: Kinds of class labels: what a label is in the file, and the type of the array.
 _LABELS: dict[str, tuple[tuple[type, ...], Any]] = {
@@ -47,6 +49,7 @@ class ExportMixin:
     _y_ndim: int
     _constants: list[tuple[str, float, float]]
     _units: Units | None = None
+    _physical: tuple[PhysicalConstant, ...] = ()  #: inputs of the model after the columns
     _form: JudgedTheory | None = None  #: the equation that was given, as it was fitted
     _form_text: str  #: and as it was given
 
@@ -76,7 +79,9 @@ class ExportMixin:
             is more than arithmetic and functions of its ``m``.
         """
         check_is_fitted(self, "model_")
-        return function_source(self.model_, *self._names(), function_name)
+        fixed = [(c.name, c.value, unit) for c, unit in self._physical_units()]
+        columns, outputs = self._labels("input_labels"), self._labels("output_labels")
+        return function_source(self.model_, columns, outputs, function_name, fixed)
 
     def jax(self) -> tuple[Callable[[dict[str, Any], Any], Any], dict[str, Any]]:
         """The equation as a JAX function and its coefficients as a pytree.
@@ -100,7 +105,8 @@ class ExportMixin:
         check_is_fitted(self, "model_")
         asked: Any = getattr(self, "_asked", _AllTrained)
         where = places(self.model_, asked)
-        return jax_function(self.model_, where, *self._names())
+        fixed = [constant.value for constant in self._physical]
+        return jax_function(self.model_, where, *self._names(), fixed)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a JSON file, whole or not at all.
@@ -199,6 +205,24 @@ class ExportMixin:
                 found["theory"] = self._form_text
         return found
 
+    def _constants_written(self) -> list[list[Any]]:
+        """Physical constants as plain data that JSON can hold."""
+        return [
+            [name, listed(value), listed(amount), unit]
+            for name, value, amount, unit in self._physical
+        ]
+
+    def _set_constants(self, field: Field) -> None:
+        """Check and take what `_constants_written` returned."""
+        found = [part.each(4, 4) for part in field.each(MOST_NAMED)]
+        self._physical = tuple(
+            PhysicalConstant(name.text(), value.number(), amount.number(), text_read(unit))
+            for name, value, amount, unit in found
+        )
+        names = [*self._labels("input_labels"), *(c.name for c in self._physical)]
+        if len({*names}) < len(names):
+            field.fail("has a name twice, or that of an input")
+
     def _set_answers(self, answers: Field) -> None:
         """Check and take what `_answers` returned; the other state is there already."""
         own = "classes" if is_classifier(self) else "dimensions"
@@ -218,8 +242,10 @@ class ExportMixin:
         ]
         self._units = self._form = None
         if "units" in part:
-            shape = self.n_features_in_, len(self.model_.bias)
+            shape = self.model_.space.n_inputs, len(self.model_.bias)
             self._units = units_read(part["units"], *shape)
+        elif self._physical:
+            answers.fail("lacks 'units', which those of constants are part of")
         if "theory" in part:
             self._form = self._form_read(part["theory"])
 
@@ -229,8 +255,7 @@ class ExportMixin:
             self._form_text = field.text()
             found = parsed(self._form_text, "the equation")
             numbered_columns = not hasattr(self, "feature_names_in_")
-            inputs = self._labels("input_labels")
-            theory = about(found, inputs, "the equation", numbered_columns)
+            theory = about(found, self._names()[0], "the equation", numbered_columns)
         except ValueError as error:
             field.fail(str(error))
         if theory.constants != tuple(name for name, _, _ in self._constants):
@@ -243,7 +268,8 @@ class ExportMixin:
             inputs = numbered("x", self.n_features_in_)
         known = [str(label) for label in inputs]
         if name == "output_labels":
-            known = distinct(self._output_labels, known, "y")
+            taken = [*known, *(constant.name for constant in self._physical)]
+            known = distinct(self._output_labels, taken, "y")
         if labels is None:
             return known
         if isinstance(labels, str) or len(labels) != len(known):
@@ -260,11 +286,28 @@ class ExportMixin:
         input_labels: Sequence[str] | None = None,
         output_labels: Sequence[str] | None = None,
     ) -> tuple[list[str], list[str]]:
-        """Names of the inputs and the outputs: those given, else those of the data."""
-        return (
-            self._labels("input_labels", input_labels),
-            self._labels("output_labels", output_labels),
-        )
+        """Names of the model's inputs and the outputs: those given, else those of the data.
+
+        Physical constants follow the columns of X and keep their names.
+        """
+        columns = self._labels("input_labels", input_labels)
+        constants = [constant.name for constant in self._physical]
+        if both := {*columns} & {*constants}:
+            raise ValueError(
+                f"input_labels has {min(both)!r}, which is the name of a constant, too; "
+                "choose another"
+            )
+        return [*columns, *constants], self._labels("output_labels", output_labels)
+
+    def _physical_units(self, latex: bool = False) -> list[tuple[PhysicalConstant, str]]:
+        """Physical constants with the units that their values have in the model."""
+        if self._units is None:
+            return []
+        texts = self._units.inputs[len(self._units.inputs) - len(self._physical) :]
+        return [
+            (constant, shown_unit(text or "", latex))
+            for constant, text in zip(self._physical, texts, strict=True)
+        ]
 
 
 class _AllTrained:

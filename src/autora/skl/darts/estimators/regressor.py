@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
@@ -193,6 +193,13 @@ or callable, default="auto"
     equation : str or None, default=None
         The one equation whose constants are to be fitted; nothing is searched then. See
         `from_equation`.
+    constants : sequence of str, dict from names to values, or None, default=None
+        Physical constants that equations may contain beside the columns of X, such as
+        ``("c", "k_B")``, with the values of pint's registry. A dict gives constants of
+        one's own: ``{"mu": "1.2 kg"}``, a quantity of pint, a number for a pure one, or
+        None for the value of the registry. `fit` raises an error without units, for a name
+        that is unknown or that of a column, and for a value that is zero, infinite or no
+        quantity. See ``constants_``.
 
     Attributes
     ----------
@@ -221,6 +228,8 @@ or callable, default="auto"
         Standard deviation below which errors of y do not count, in units of y: that of
         ``y_error``, of the rounding of y, or what repeated rows of X show at least; 0
         where nothing is known.
+    constants_ : dict of str to float
+        Values of ``constants`` in the units in which `model_repr` prints them.
     converged_ : bool
         False when no architecture was finite and the model is a constant.
     n_features_in_, feature_names_in_
@@ -286,6 +295,7 @@ or callable, default="auto"
     dimensionless_constants_only: bool = False
     guesses: Sequence[str] | None = None
     equation: str | None = None
+    constants: Sequence[str] | Mapping[str, Any] | None = None
 
     def fit(
         self,

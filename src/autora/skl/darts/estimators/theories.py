@@ -20,6 +20,7 @@ from ..graph.grammar import Parsed, Theory, about, parsed
 from ..graph.model import Model
 from ..graph.objectives import Objective
 from ..graph.observations import canonical, mean
+from ..graph.physical_constants import PhysicalConstant, with_constants
 from ..graph.specification import Specification
 from ..graph.writer import Unwritable
 from ..selection.candidates import Candidate
@@ -69,6 +70,7 @@ class TheoryMixin:
     _form: JudgedTheory | None
     _form_text: str
     _units: Units | None
+    _physical: tuple[PhysicalConstant, ...]
     _errors: list[tuple[Place, float, float]]
     _row_errors: list[list[tuple[Place, float, float]]]
 
@@ -168,7 +170,8 @@ class TheoryMixin:
                 f"fitted to {known.tolist()}; compare theories on the same classes"
             )
         _require_one_output("theories", seen.objective, seen.targets.shape[1])
-        data = canonical(seen.x, seen.targets, seen.weight, seen.error)
+        x = with_constants(seen.x, self._physical)
+        data = canonical(x, seen.targets, seen.weight, seen.error)
         tolerance = other._settings()["tolerance"]
         problem = problem_of(data, self._asked, tolerance, seen.error is not None)
         problem = with_units(problem, self._units)
@@ -180,7 +183,8 @@ class TheoryMixin:
     def _plain_inputs(self, X: Any) -> Any:
         """X with columns that have a unit converted to the units of the fit."""
         names: list[str] = self._labels("input_labels")  # type: ignore[attr-defined]
-        known = [None] * len(names) if self._units is None else self._units.inputs
+        units = None if self._units is None else self._units.inputs[: len(names)]
+        known = [None] * len(names) if units is None else units
         return in_units_of_the_fit(X, "X", known, names)
 
     def _plain_outputs(self, y: Any) -> Any:
@@ -195,7 +199,7 @@ class TheoryMixin:
         return [] if given is None else [parsed(given, "equation")]
 
     def _theory(self, found: Parsed, argument: str) -> Theory:
-        inputs: list[str] = self._labels("input_labels")  # type: ignore[attr-defined]
+        inputs, _ = self._names()  # type: ignore[attr-defined]
         return about(found, inputs, argument, not hasattr(self, "feature_names_in_"))
 
     def _judged(

@@ -62,10 +62,11 @@ def _rows_written(exponents: np.ndarray) -> list[Any]:
 
 
 def _texts_read(field: Field, count: int) -> tuple[str | None, ...]:
-    return tuple(part.optional(_text_read) for part in field.each(count, count))
+    return tuple(part.optional(text_read) for part in field.each(count, count))
 
 
-def _text_read(field: Field) -> str:
+def text_read(field: Field) -> str:
+    """A unit as `Units` keeps it."""
     text = field.text()
     try:
         factors(text)

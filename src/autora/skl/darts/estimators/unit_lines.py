@@ -8,7 +8,8 @@ from typing import Any
 from ..equations.printing import console_name, latex_name, number_text
 from ..fitting.coefficients import Place
 from ..graph.model import Model
-from .units import UNKNOWN, Units
+from ..graph.physical_constants import PhysicalConstant
+from .units import UNKNOWN, Units, shown_unit
 
 
 def unit_lines(
@@ -46,6 +47,33 @@ def unit_lines(
         for name, unit in columns
     ]
     return ["Units: " + ", ".join(texts)]
+
+
+def constant_lines(
+    constants: Sequence[tuple[PhysicalConstant, str]], latex: bool
+) -> list[str]:
+    """One line for each physical constant, as it was given and as it predicts.
+
+    Parameters
+    ----------
+    constants : sequence of (PhysicalConstant, str)
+        With the units that their values have in the model.
+    latex : bool
+    """
+    lines = []
+    for known, unit in constants:
+        forms = [(known.amount, shown_unit(known.unit, latex)), (known.value, unit)]
+        texts = [_quantity(*form, latex) for form in dict.fromkeys(forms)]
+        name = latex_name(known.name) if latex else console_name(known.name)
+        lines.append(" = ".join([name, *texts]))
+    return lines
+
+
+def _quantity(value: float, unit: str, latex: bool) -> str:
+    number = repr(value).removesuffix(".0")
+    if latex:
+        return rf"\qty{{{number}}}{{{unit}}}" if unit else number
+    return f"{number} {unit}".rstrip()
 
 
 def coefficient_lines(table: Any, decimals: int, latex: bool) -> list[str]:

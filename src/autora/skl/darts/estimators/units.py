@@ -20,8 +20,10 @@ from ..graph.dimensions import Dimensions
 from ..graph.formula_dimensions import constant_units
 from ..graph.grammar import Theory
 from ..graph.model import Model
+from ..graph.physical_constants import PhysicalConstant
 from ..graph.specification import Specification
 from ..search.dimensions import agrees, coefficient_units
+from .unit_systems import GivenConstant, SizedUnit, placed, spelled
 
 #: The unit of a coefficient that units leave open.
 UNKNOWN = "?"
@@ -48,7 +50,8 @@ class Units:
     Parameters
     ----------
     inputs, outputs : tuple of (str or None)
-        As pint writes them; "" is a number, None an unknown unit.
+        As pint writes them; "" is a number, None an unknown unit. Physical constants that
+        equations may contain follow the columns of X.
     dimensions : Dimensions
     """
 
@@ -168,10 +171,18 @@ def _as_text(powers: Mapping[str, float]) -> str:
     """A product of powers of units as "m/s²"; names in full where pint knows no others."""
     unit = _unit_of(powers)
     if unit is None:
-        return _spelled(powers)
+        return spelled(powers)
     # Superscripts of fractions could not be read again.
     whole = all(power == int(power) for power in powers.values())
     return f"{unit:~P}" if whole else f"{unit:~C}"
+
+
+def shown_unit(text: str, latex: bool) -> str:
+    """A unit as `Units` keeps it, such as "meter/second", in the form of `Units.text`."""
+    powers = {name: _rational(power) for name, power in factors(text).items()}
+    if latex:
+        return _in_latex(powers, {})
+    return _as_text(powers) if powers else ""
 
 
 def _in_latex(powers: Mapping[str, float], unknown: Mapping[str, float]) -> str:
@@ -201,14 +212,8 @@ def _unit_of(powers: Mapping[str, float]) -> Any:
     return registry.Unit(registry.UnitsContainer(powers))
 
 
-def _spelled(powers: Mapping[str, float]) -> str:
-    above = [_raised(name, power, "**") for name, power in powers.items() if power > 0]
-    below = [_raised(name, -power, "**") for name, power in powers.items() if power < 0]
-    return "/".join(["*".join(above) or "1", *below])
-
-
-def _raised(name: str, power: float, sign: str = "^") -> str:
-    return name if power == 1 else f"{name}{sign}{power:g}"
+def _raised(name: str, power: float) -> str:
+    return name if power == 1 else f"{name}^{power:g}"
 
 
 def registry_of_units() -> Any:
@@ -235,8 +240,9 @@ def units_of(
     outputs: Sequence[str],
     numbers: bool,
     what: Specification,
-) -> Units | None:
-    """The units that were given; None where there are none.
+    constants: Sequence[GivenConstant] = (),
+) -> tuple[Units | None, tuple[PhysicalConstant, ...]]:
+    """The units that were given, None where there are none, and constants in such units.
 
     Parameters
     ----------
@@ -248,6 +254,8 @@ def units_of(
         Whether coefficients must be numbers.
     what : Specification
         What is fitted.
+    constants : sequence of GivenConstant, default=()
+        Those that equations may contain.
 
     Raises
     ------
@@ -259,33 +267,34 @@ def units_of(
     given = _of_columns("X_units", X_units, names)
     wanted = _of_outputs(y_units, outputs)
     if all(unit is None for unit in (*given, *wanted)):
-        if numbers:
-            raise ValueError(
-                "dimensionless_constants_only=True needs to know the units: give X_units "
-                "and y_units to fit"
-            )
-        return None
-    parsed = [
-        None if unit is None else _parsed(argument, unit, name)
-        for argument, units, columns in (
-            ("X_units", given, names),
-            ("y_units", wanted, outputs),
-        )
-        for unit, name in zip(units, columns, strict=True)
+        _require_no_units(numbers, constants)
+        return None, ()
+    columns = [_sized_or_none("X_units", *pair) for pair in zip(given, names, strict=True)]
+    targets = [
+        _sized_or_none("y_units", *pair) for pair in zip(wanted, outputs, strict=True)
     ]
-    exponents = _exponents(parsed)
-    texts = [None if unit is None else f"{unit:C}" for unit in parsed]
-    texts = ["" if text == "dimensionless" else text for text in texts]
-    for text in texts:
-        factors(text or "")  # raises for names that could not be written again
-    count = len(names)
+    known = [unit for unit in (*columns, *targets) if unit is not None]
+    found = placed(constants, known)
+    columns += [one.unit for one in found]
+    exponents = _exponents([*columns, *targets])
+    texts = [None if unit is None else unit.text for unit in (*columns, *targets)]
+    count = len(columns)
     fixed = numbers or not what.train_readout
     dimensions = Dimensions(exponents[:count], exponents[count:], numbers, fixed)
-    found = Units(tuple(texts[:count]), tuple(texts[count:]), dimensions)
-    _check_fit(found, what)
+    units = Units(tuple(texts[:count]), tuple(texts[count:]), dimensions)
+    _check_fit(units, what)
     if numbers:
-        _check_numbers(found, names)
-    return found
+        _check_numbers(units, [*names, *(one.constant.name for one in found)])
+    return units, tuple(one.constant for one in found)
+
+
+def _require_no_units(numbers: bool, constants: Sequence[GivenConstant]) -> None:
+    """Raise where something is asked for that needs units, which are not given."""
+    what = "dimensionless_constants_only=True" if numbers else ""
+    if constants:
+        what = f"constants={tuple(constant.name for constant in constants)}"
+    if what:
+        raise ValueError(f"{what} needs to know the units: give X_units and y_units to fit")
 
 
 def _of_columns(argument: str, units: Any, names: Sequence[str]) -> list[Any]:
@@ -369,9 +378,9 @@ def _beginning_at_zero(argument: str, unit: Any, name: str) -> Any:
     return unit
 
 
-def _exponents(units: Sequence[Any]) -> np.ndarray:
+def _exponents(units: Sequence[SizedUnit | None]) -> np.ndarray:
     """Rows of exponents, of ten first, then of base dimensions; NaN for unknown units."""
-    found = [None if unit is None else _dimensions(unit) for unit in units]
+    found = [None if unit is None else _with_size(unit) for unit in units]
     others = {base for one in found if one is not None for base in one} - {_TEN}
     bases = [_TEN, *sorted(others)]
     return np.array(
@@ -379,12 +388,27 @@ def _exponents(units: Sequence[Any]) -> np.ndarray:
     )
 
 
-def _dimensions(unit: Any) -> dict[str, float]:
-    registry = unit._REGISTRY
-    factor, _ = registry.get_base_units(unit)
-    exponents = {name: float(value) for name, value in unit.dimensionality.items()}
-    size = float(np.round(np.log10(float(factor)), 9))
-    return exponents | {_TEN: size}
+def _with_size(unit: SizedUnit) -> dict[str, float]:
+    return {**unit.exponents, _TEN: float(np.round(np.log10(unit.size), 9))}
+
+
+def _sized_or_none(argument: str, unit: Any, name: str) -> SizedUnit | None:
+    return None if unit is None else sized(_parsed(argument, unit, name))
+
+
+def sized(unit: Any) -> SizedUnit:
+    """What a fit needs to know of a unit of pint.
+
+    Raises
+    ------
+    ValueError
+        If the names in it could not be written again.
+    """
+    factor, _ = unit._REGISTRY.get_base_units(unit)
+    exponents = {name: float(power) for name, power in unit.dimensionality.items()}
+    text = f"{unit:C}"
+    parts = factors("" if text == "dimensionless" else text)
+    return SizedUnit(parts, exponents, float(factor))
 
 
 def _check_numbers(units: Units, names: Sequence[str]) -> None:
@@ -411,8 +435,8 @@ def _check_numbers(units: Units, names: Sequence[str]) -> None:
         raise ValueError(
             f"y in {units.outputs[0] or 'pure numbers'} cannot be made of {columns} with "
             "pure numbers only; set dimensionless_constants_only=False, add the column or "
-            "the physical constant that is missing, or convert columns of one kind to one "
-            "unit, as km to m"
+            "name in constants the physical constant that is missing, or convert columns "
+            "of one kind to one unit, as km to m"
         )
 
 

@@ -21,6 +21,7 @@ from ..graph.grammar import Parsed, parsed
 from ..graph.objectives import OBJECTIVES, Objective
 from ..graph.search_space import check_aggregations
 from ..selection import SELECTIONS
+from .physical_constants import check_constants
 
 FOUND = "found"  #: what tables of theories call the equation of the estimator itself
 
@@ -106,6 +107,7 @@ def check_parameters(params: dict[str, Any], estimator: str) -> None:
             "'probability_distribution' for one-hot rows."
         )
     validate_parameter_constraints(_CONSTRAINTS, params, estimator)
+    check_constants(params.get("constants"))
     if params["guesses"] is not None:
         texts_of(params["guesses"], "guesses")
     if params["equation"] is not None:

@@ -31,6 +31,8 @@ _BODY = (
 _NOISE = ("y_step", "noise_floor")
 #: What was added to files, and by which version.
 _SINCE = dict.fromkeys(_NOISE, 2) | {"input_ranges": 3}
+#: What only some files have.
+_CONSTANTS = "physical_constants"
 #: What is neither a number nor a text nor a list of such, and has no place in a file.
 _LEFT_OUT = object()
 
@@ -48,6 +50,12 @@ def _scalar(value: Any) -> Any:
 
 
 def _parameter(value: Any) -> Any:
+    if isinstance(value, dict):
+        members = _parameter([*value, *value.values()])
+        named = all(isinstance(name, str) for name in value)
+        if members is _LEFT_OUT or not named:
+            return _LEFT_OUT
+        return dict(zip(value, members[len(value) :], strict=True))
     if not isinstance(value, (list, tuple, np.ndarray)):
         return _scalar(value)
     members = [_scalar(v) for v in value]
@@ -83,12 +91,15 @@ def scalar_read(field: Field) -> Any:
 
 
 def _parameters_read(field: Field, known: Sequence[str]) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for name, part in field.mapping(_MOST_MEMBERS).items():
         if name not in known:
             part.fail("is no parameter of the estimator")
         if isinstance(part.value, list):
             found[name] = [scalar_read(f) for f in part.each(_MOST_MEMBERS)]
+        elif isinstance(part.value, dict):
+            members = part.mapping(_MOST_MEMBERS)
+            found[name] = {key: scalar_read(f) for key, f in members.items()}
         else:
             found[name] = scalar_read(part)
     return found
@@ -130,6 +141,7 @@ def written(estimator: Any) -> dict[str, Any]:
     models = [documents.model_written(m, number.space(m.space)) for m in number.models]
     names = getattr(estimator, "feature_names_in_", None)
     ranges = getattr(estimator, "_input_ranges", None)
+    constants = estimator._constants_written()
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -153,6 +165,7 @@ def written(estimator: Any) -> dict[str, Any]:
         "history": _history_written(estimator.history_),
         **{name: listed(np.atleast_1d(getattr(estimator, f"{name}_"))) for name in _NOISE},
         "input_ranges": None if ranges is None else listed(ranges),
+        **({_CONSTANTS: constants} if constants else {}),
     }
 
 
@@ -200,17 +213,16 @@ def _family(base: type[Any]) -> Iterator[type[Any]]:
 
 def restored(kind: Any, field: Field) -> Any:
     """A new estimator with the parameters and the state of a document."""
-    version = field.mapping(_MOST_MEMBERS)["version"].value
+    head = field.mapping(_MOST_MEMBERS)
+    version = head["version"].value
     later = (name for name, since in _SINCE.items() if since <= version)
-    members = (*_HEAD, *_BODY, *later)
+    members = (*_HEAD, *_BODY, *later, *(name for name in (_CONSTANTS,) if name in head))
     part = dict(zip(members, field.record(*members), strict=True))
     estimator = kind(**_parameters_read(part["parameters"], kind._get_param_names()))
     shape = documents.shape_read(part["inputs"], part["outputs"], part["output_type"])
-    state: dict[str, Any] = {"n_features_in_": shape.n_inputs}
-    names = part["input_names"]
-    if names.value is not None:
-        labels = [f.text() for f in names.each(shape.n_inputs, shape.n_inputs)]
-        state["feature_names_in_"] = np.array(labels, dtype=object)
+    _read_columns(estimator, part, shape.n_inputs)
+    shape = shape._replace(n_inputs=shape.n_inputs + len(estimator._physical))
+    state: dict[str, Any] = {}
     state["_output_labels"] = [f.text() for f in part["outputs"].each(shape.n_outputs)]
     state["_y_mean"] = part["output_means"].array((shape.n_outputs,))
     for name in _NOISE:
@@ -228,6 +240,17 @@ def restored(kind: Any, field: Field) -> Any:
     vars(estimator).update(state, **_models_read(part, shape))
     estimator._set_answers(part["answers"])
     return estimator
+
+
+def _read_columns(estimator: Any, part: dict[str, Field], count: int) -> None:
+    """The columns of X, and the physical constants that follow them in models."""
+    estimator.n_features_in_ = count
+    names = part["input_names"]
+    if names.value is not None:
+        labels = [f.text() for f in names.each(count, count)]
+        estimator.feature_names_in_ = np.array(labels, dtype=object)
+    if _CONSTANTS in part:
+        estimator._set_constants(part[_CONSTANTS])
 
 
 def _models_read(part: dict[str, Field], shape: Shape) -> dict[str, Any]:

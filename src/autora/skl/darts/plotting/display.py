@@ -136,7 +136,7 @@ class FitData:
         model = getattr(self.estimator, "model_", None)
         if isinstance(model, Model) and not self.classes:
             # Not `predict`, which would close the gaps outside the equation's domain.
-            return model.predict(grid)[:, self._shown]
+            return self.estimator._read(grid)[:, self._shown]
         if not hasattr(self.estimator, "feature_names_in_"):
             return self._predicted(grid)
         import pandas as pd

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import graphviz
@@ -52,13 +52,15 @@ def model_graph(
     output_labels: Sequence[str],
     decimals: int = 2,
     units: DrawnUnits | None = None,
+    hidden: Collection[int] = (),
 ) -> ModelGraph:
     """Draw a model from left to right: inputs, latent nodes, outputs.
 
     An arrow carries what it brings to its target, such as ``2.00*x1``; without a label
     that is its source. Targets add up what they are brought; where latent nodes may
     multiply, those with several arrows say which they do. Unused inputs are grey; nodes
-    that reach no output are left out. Units stand in a second line.
+    that reach no output are left out, and so are ``hidden`` inputs, by number. Units stand
+    in a second line.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def model_graph(
     used, plain = {edge.source for edge in edges}, _STYLES["input"]
     looks = [plain if i in used else plain | _STYLES["unused"] for i in range(n_inputs)]
     shown = [*map(_under, map(_escape, input_labels), units.inputs)]
-    _add_column(graph, "input", shown, looks)
+    _add_column(graph, "input", shown, looks, hidden)
     fed = Counter(edge.target for edge in edges)
     latent = node_symbols(model, [*input_labels, *output_labels])
     for k in sorted(model.live_nodes()):
@@ -124,16 +126,24 @@ def _canvas() -> ModelGraph:
 
 
 def _add_column(
-    graph: ModelGraph, kind: str, labels: Sequence[str], looks: Sequence[dict[str, str]]
+    graph: ModelGraph,
+    kind: str,
+    labels: Sequence[str],
+    looks: Sequence[dict[str, str]],
+    hidden: Collection[int] = (),
 ) -> None:
     """Inputs or outputs, in the order of the data's columns."""
     with graph.subgraph() as column:
         column.attr(rank="source" if kind == "input" else "sink")
+        above = None
         for i, (label, look) in enumerate(zip(labels, looks, strict=True)):
+            if i in hidden:
+                continue
             column.node(f"{kind}{i}", label, **look)
-            if i:
+            if above is not None:
                 # Invisible arrows keep the order, which layout would shuffle.
-                column.edge(f"{kind}{i - 1}", f"{kind}{i}", style="invis")
+                column.edge(above, f"{kind}{i}", style="invis")
+            above = f"{kind}{i}"
 
 
 def _latent_label(model: Model, k: int, name: str, n_edges: int) -> str:

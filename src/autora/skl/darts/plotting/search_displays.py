@@ -257,7 +257,7 @@ class EquationsDisplay(Display):
                 "estimator.equations_ is empty: its fit refitted no candidates "
                 f"(n_candidates={estimator.n_candidates!r}); fit with n_candidates='auto'"
             )
-        names = input_names(estimator, estimator.n_features_in_)
+        names, _ = estimator._names()
         holdout = table["holdout"].to_numpy(float)
         return cls(
             table["complexity"],

@@ -1,0 +1,189 @@
+"""Physical constants that a user names, with the values that pint's registry has."""
+
+from __future__ import annotations
+
+import difflib
+import keyword
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .unit_systems import GivenConstant
+from .units import registry_of_units, sized
+
+#: Usual symbols of constants: what pint calls them, and the unit in which they are given.
+#: Pint's own symbols are those of units, too: its h is an hour and its g a gram.
+KNOWN = {
+    "c": ("speed_of_light", "m/s"),
+    "h": ("planck_constant", "J*s"),
+    "hbar": ("dirac_constant", "J*s"),
+    "k_B": ("boltzmann_constant", "J/K"),
+    "N_A": ("avogadro_constant", "1/mol"),
+    "R": ("molar_gas_constant", "J/(mol*K)"),
+    "e": ("elementary_charge", "C"),
+    "F": ("faraday_constant", "C/mol"),
+    "epsilon_0": ("vacuum_permittivity", "F/m"),
+    "mu_0": ("vacuum_permeability", "N/A**2"),
+    "alpha": ("fine_structure_constant", ""),
+    "G": ("newtonian_constant_of_gravitation", "m**3/(kg*s**2)"),
+    "g": ("standard_gravity", "m/s**2"),
+    "sigma": ("stefan_boltzmann_constant", "W/(m**2*K**4)"),
+    "R_inf": ("rydberg_constant", "1/m"),
+    "mu_B": ("bohr_magneton", "J/T"),
+    "m_e": ("electron_mass", "kg"),
+    "m_p": ("proton_mass", "kg"),
+    "m_n": ("neutron_mass", "kg"),
+    "m_u": ("atomic_mass_constant", "kg"),
+}
+_BY_NAME = KNOWN | {known[0]: known for known in KNOWN.values()}
+#: Most constants of a fit, and characters of one.
+MOST_NAMED, _LONGEST = 50, 200
+#: Digits to which pint's values are rounded: it computes some of them.
+_DIGITS = 15
+_REMEDY = (
+    "give a text such as '1.2 kg', a quantity of pint, a number for a pure one, or None "
+    "for the value that pint has"
+)
+
+
+def constants_given(constants: Any, columns: Sequence[str]) -> tuple[GivenConstant, ...]:
+    """The constants that the parameter ``constants`` names.
+
+    Parameters
+    ----------
+    constants : iterable of str, mapping from names to values, or None
+    columns : sequence of str
+        Names of the columns of X, which no constant may have.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a name is unknown or taken, or a value is none.
+    ImportError
+        If pint is not installed.
+    """
+    pairs = _pairs(constants)
+    if len(pairs) > MOST_NAMED:
+        raise ValueError(
+            f"constants has {len(pairs)} names, at most {MOST_NAMED} are searched with; "
+            "leave out those that cannot matter"
+        )
+    for name, _ in pairs:
+        _check_name(name, columns)
+    names = [name for name, _ in pairs]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"constants names {twice[0]!r} twice; leave one out")
+    return tuple(_known(n) if v is None else _of_ones_own(n, v) for n, v in pairs)
+
+
+def check_constants(constants: Any) -> None:
+    """Raise where ``constants`` has not the form of names, whatever the data are."""
+    _pairs(constants)
+
+
+def _pairs(constants: Any) -> list[tuple[Any, Any]]:
+    if constants is None:
+        return []
+    if isinstance(constants, Mapping):
+        return list(constants.items())
+    if isinstance(constants, (str, bytes)) or not isinstance(constants, Iterable):
+        raise TypeError(
+            "constants must be a sequence of names such as ('c', 'h') or a dict such as "
+            f"{{'mu': '1.2 kg'}}, got {constants!r}"
+        )
+    return [(name, None) for name in constants]
+
+
+def _check_name(name: Any, columns: Sequence[str]) -> None:
+    if not isinstance(name, str):
+        raise TypeError(
+            f"constants must have names that are text, such as 'c', got {name!r} of type "
+            f"{type(name).__name__}"
+        )
+    if not name.isidentifier() or keyword.iskeyword(name) or len(name) > _LONGEST:
+        raise ValueError(
+            f"constants: a name must be one word such as 'c' or 'k_B', got "
+            f"{name[:_LONGEST]!r}; rename it"
+        )
+    if name in columns:
+        raise ValueError(
+            f"constants names {name!r}, which is a column of X, too; rename the column, or "
+            "give the constant another name, as in {'" + name + "0': '1.2 kg'}"
+        )
+
+
+def _known(name: str) -> GivenConstant:
+    """A constant with the value of pint's registry."""
+    if name not in _BY_NAME:
+        raise ValueError(
+            f"constants names {name!r}, which is no physical constant that is known here"
+            f"{_meant(name)} known are {', '.join(KNOWN)}; give others with their value, "
+            f"as in {{{name!r}: '1.2 kg'}}"
+        )
+    known, unit = _BY_NAME[name]
+    registry = registry_of_units()
+    value = registry.Quantity(1.0, known).to(unit).magnitude
+    return _given(name, float(f"{value:.{_DIGITS}g}"), registry.Unit(unit))
+
+
+def _meant(name: str) -> str:
+    near = [known for known in _BY_NAME if known.lower() == name.lower()]
+    near = near or difflib.get_close_matches(name, _BY_NAME, 1)
+    return f"; did you mean {near[0]!r}?" if near else ";"
+
+
+def _of_ones_own(name: str, value: Any) -> GivenConstant:
+    """A constant whose value is given."""
+    registry = registry_of_units()
+    if isinstance(value, str):
+        quantity = _read(name, value, registry)
+    elif hasattr(value, "magnitude") and hasattr(value, "_REGISTRY"):
+        quantity = value
+    else:
+        quantity = registry.Quantity(value if _is_number(value) else None, "")
+    if not _is_number(quantity.magnitude):
+        raise TypeError(
+            f"constants: {name!r} must be one real number with a unit, got {value!r} of "
+            f"type {type(value).__name__}; {_REMEDY}"
+        )
+    return _given(name, float(quantity.magnitude), quantity.units)
+
+
+def _read(name: str, text: str, registry: Any) -> Any:
+    """The quantity that a text is."""
+    try:
+        if len(text) > _LONGEST:
+            raise ValueError(f"more than {_LONGEST} characters")
+        return registry.Quantity(text)
+    except Exception as error:  # pint raises many kinds, assertions among them
+        reason = f" ({error})" if str(error) else ""
+        raise ValueError(
+            f"constants: {name!r} is no quantity: {text[:_LONGEST]!r}{reason}; {_REMEDY}"
+        ) from error
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, (bool, complex, str)) or value is None:
+        return False
+    try:
+        float(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return not getattr(value, "ndim", 0)
+
+
+def _given(name: str, amount: float, unit: Any) -> GivenConstant:
+    if not math.isfinite(amount) or amount == 0:
+        raise ValueError(
+            f"constants: {name!r} must be finite and not zero, got {amount}; leave it out"
+        )
+    registry = unit._REGISTRY
+    _, base = registry.get_base_units(unit)
+    if registry.convert(0.0, unit, base) != 0:
+        raise ValueError(
+            f"constants: {name!r} is in {unit}, which does not begin at zero, so that it "
+            "cannot be multiplied; convert it, as 25 degC to 298.15 kelvin"
+        )
+    bases = tuple(sized(registry.Unit(part)) for part in base._units)
+    return GivenConstant(name, amount, sized(unit), bases)
