@@ -18,8 +18,8 @@ _NAMES = {
     **{
         text: text.replace("constants", "--constants")
         for text in (
-            "constants names", "constants must", "constants has", "constants: ",
-            "constants=", "name in constants",
+            "constants names", "constants must", "constants has", "constants of",
+            "constants: ", "constants=", "name in constants",
         )
     },
 }  # fmt: skip

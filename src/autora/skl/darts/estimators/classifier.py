@@ -381,7 +381,7 @@ or callable, default="auto"
         return OBJECTIVES[_KINDS[len(self.classes_) > 2]]
 
     def _read(self, X: np.ndarray) -> np.ndarray:
-        return np.clip(self.model_.predict(X), -_FURTHEST, _FURTHEST)
+        return np.clip(super()._read(X), -_FURTHEST, _FURTHEST)
 
     def _stand_in(self) -> np.ndarray:
         return self._objective.inverse(self._y_mean)

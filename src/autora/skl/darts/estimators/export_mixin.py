@@ -58,7 +58,8 @@ class ExportMixin:
 
         Coefficients have full precision, the output link is included. The function takes
         one argument per column of X, ``predict(*X.T)``; columns whose names are no Python
-        names get similar ones, and its docstring says which argument is which.
+        names get similar ones, and its docstring says which argument is which. Physical
+        constants are defined in it.
 
         Parameters
         ----------
@@ -93,7 +94,7 @@ class ExportMixin:
         Returns
         -------
         function : callable
-            ``function(coefficients, X)`` with X of shape (n, inputs) returns predictions
+            ``function(coefficients, X)`` with X of shape (n, columns) returns predictions
             of shape (n,), or (n, outputs) for several outputs; log-odds of a classifier.
             Where the equation is undefined they are not finite.
         coefficients : dict of str to scalar array

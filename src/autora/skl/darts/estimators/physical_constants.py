@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import keyword
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .unit_systems import GivenConstant
-from .units import registry_of_units, sized
+from .units import parsed_unit, registry_of_units, sized
 
 #: Usual symbols of constants: what pint calls them, and the unit in which they are given.
 #: Pint's own symbols are those of units, too: its h is an hour and its g a gram.
@@ -38,6 +39,10 @@ KNOWN = {
 _BY_NAME = KNOWN | {known[0]: known for known in KNOWN.values()}
 #: Most constants of a fit, and characters of one.
 MOST_NAMED, _LONGEST = 50, 200
+#: A number and a unit, of which one may be missing.
+_QUANTITY = re.compile(
+    r"\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)?\s*\*?\s*(\S.*|)"
+)
 #: Digits to which pint's values are rounded: it computes some of them.
 _DIGITS = 15
 _REMEDY = (
@@ -135,32 +140,24 @@ def _meant(name: str) -> str:
 
 def _of_ones_own(name: str, value: Any) -> GivenConstant:
     """A constant whose value is given."""
-    registry = registry_of_units()
+    amount, unit = value, ""
     if isinstance(value, str):
-        quantity = _read(name, value, registry)
-    elif hasattr(value, "magnitude") and hasattr(value, "_REGISTRY"):
-        quantity = value
-    else:
-        quantity = registry.Quantity(value if _is_number(value) else None, "")
-    if not _is_number(quantity.magnitude):
+        number, unit = _split(value)
+        amount = float(number or 1)
+    elif hasattr(value, "magnitude") and hasattr(value, "units"):
+        amount, unit = value.magnitude, value.units
+    if not _is_number(amount):
         raise TypeError(
             f"constants: {name!r} must be one real number with a unit, got {value!r} of "
             f"type {type(value).__name__}; {_REMEDY}"
         )
-    return _given(name, float(quantity.magnitude), quantity.units)
+    return _given(name, float(amount), parsed_unit("constants", unit, name))
 
 
-def _read(name: str, text: str, registry: Any) -> Any:
-    """The quantity that a text is."""
-    try:
-        if len(text) > _LONGEST:
-            raise ValueError(f"more than {_LONGEST} characters")
-        return registry.Quantity(text)
-    except Exception as error:  # pint raises many kinds, assertions among them
-        reason = f" ({error})" if str(error) else ""
-        raise ValueError(
-            f"constants: {name!r} is no quantity: {text[:_LONGEST]!r}{reason}; {_REMEDY}"
-        ) from error
+def _split(text: str) -> tuple[str, str]:
+    """The number and the unit of a text such as "1.2e-3 kg/s"."""
+    found = _QUANTITY.fullmatch(text)
+    return ("", text) if found is None else (found[1] or "", found[2])
 
 
 def _is_number(value: Any) -> bool:
@@ -180,10 +177,5 @@ def _given(name: str, amount: float, unit: Any) -> GivenConstant:
         )
     registry = unit._REGISTRY
     _, base = registry.get_base_units(unit)
-    if registry.convert(0.0, unit, base) != 0:
-        raise ValueError(
-            f"constants: {name!r} is in {unit}, which does not begin at zero, so that it "
-            "cannot be multiplied; convert it, as 25 degC to 298.15 kelvin"
-        )
     bases = tuple(sized(registry.Unit(part)) for part in base._units)
     return GivenConstant(name, amount, sized(unit), bases)

@@ -336,8 +336,20 @@ def _of_outputs(units: Any, outputs: Sequence[str]) -> list[Any]:
     return [units] * len(outputs)
 
 
-def _parsed(argument: str, unit: Any, name: str) -> Any:
-    """A unit of pint."""
+def parsed_unit(argument: str, unit: Any, name: str) -> Any:
+    """A unit of pint, from text or as it is.
+
+    Parameters
+    ----------
+    argument, name : str
+        What messages call the argument, and what has the unit.
+    unit : str or pint.Unit
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is no unit, or one that does not begin at zero.
+    """
     registry = registry_of_units()
     if hasattr(unit, "dimensionality") and hasattr(unit, "_REGISTRY"):
         return _beginning_at_zero(argument, unit, name)
@@ -372,8 +384,8 @@ def _beginning_at_zero(argument: str, unit: Any, name: str) -> Any:
     if registry.convert(0.0, unit, base) != 0:
         raise ValueError(
             f"{argument} of {name!r}: the unit {unit} does not begin at zero, so that its "
-            "values cannot be multiplied; convert the column, as from degC to kelvin, or "
-            "give delta_degC if it holds differences"
+            "values cannot be multiplied; convert them, as from degC to kelvin, or give "
+            "delta_degC for differences"
         )
     return unit
 
@@ -393,7 +405,7 @@ def _with_size(unit: SizedUnit) -> dict[str, float]:
 
 
 def _sized_or_none(argument: str, unit: Any, name: str) -> SizedUnit | None:
-    return None if unit is None else sized(_parsed(argument, unit, name))
+    return None if unit is None else sized(parsed_unit(argument, unit, name))
 
 
 def sized(unit: Any) -> SizedUnit:
