@@ -148,7 +148,7 @@ PARAMETERS: list[tuple[str, Any, type[Exception]]] = [
     ("guesses", "a*x1", ValueError),
     ("constants", "c", TypeError),
     ("constants", 3, TypeError),
-    ("constants", ["c"], ValueError),
+    ("constants", ("c",), ValueError),
     ("guesses", 3, ValueError),
     ("guesses", [], ValueError),
     ("equation", 3, ValueError),

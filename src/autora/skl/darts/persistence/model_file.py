@@ -31,6 +31,8 @@ _BODY = (
 _NOISE = ("y_step", "noise_floor")
 #: What was added to files, and by which version.
 _SINCE = dict.fromkeys(_NOISE, 2) | {"input_ranges": 3}
+#: Parameters that may map names to values.
+_MAPPINGS = ("constants",)
 #: What only some files have.
 _CONSTANTS = "physical_constants"
 #: What is neither a number nor a text nor a list of such, and has no place in a file.
@@ -50,12 +52,6 @@ def _scalar(value: Any) -> Any:
 
 
 def _parameter(value: Any) -> Any:
-    if isinstance(value, dict):
-        members = _parameter([*value, *value.values()])
-        named = all(isinstance(name, str) for name in value)
-        if members is _LEFT_OUT or not named:
-            return _LEFT_OUT
-        return dict(zip(value, members[len(value) :], strict=True))
     if not isinstance(value, (list, tuple, np.ndarray)):
         return _scalar(value)
     members = [_scalar(v) for v in value]
@@ -63,10 +59,23 @@ def _parameter(value: Any) -> Any:
     return members if fits else _LEFT_OUT
 
 
+def _mapping(value: dict[Any, Any]) -> Any:
+    members = _parameter([*value, *value.values()])
+    named = all(isinstance(name, str) for name in value)
+    if members is _LEFT_OUT or not named:
+        return _LEFT_OUT
+    return dict(zip(value, members[len(value) :], strict=True))
+
+
 def _parameters_written(estimator: Any) -> dict[str, Any]:
     """The parameters that a file can hold, and the names of the others."""
     asked = estimator.get_params(deep=False)
-    found = {name: _parameter(value) for name, value in asked.items()}
+    found = {
+        name: _mapping(value)
+        if name in _MAPPINGS and isinstance(value, dict)
+        else _parameter(value)
+        for name, value in asked.items()
+    }
     left_out = [name for name, value in found.items() if value is _LEFT_OUT]
     if left_out:
         warnings.warn(
@@ -97,7 +106,7 @@ def _parameters_read(field: Field, known: Sequence[str]) -> dict[str, Any]:
             part.fail("is no parameter of the estimator")
         if isinstance(part.value, list):
             found[name] = [scalar_read(f) for f in part.each(_MOST_MEMBERS)]
-        elif isinstance(part.value, dict):
+        elif name in _MAPPINGS and isinstance(part.value, dict):
             members = part.mapping(_MOST_MEMBERS)
             found[name] = {key: scalar_read(f) for key, f in members.items()}
         else:
@@ -249,8 +258,7 @@ def _read_columns(estimator: Any, part: dict[str, Field], count: int) -> None:
     if names.value is not None:
         labels = [f.text() for f in names.each(count, count)]
         estimator.feature_names_in_ = np.array(labels, dtype=object)
-    if _CONSTANTS in part:
-        estimator._set_constants(part[_CONSTANTS])
+    estimator._set_constants(part.get(_CONSTANTS, Field([])))
 
 
 def _models_read(part: dict[str, Field], shape: Shape) -> dict[str, Any]:
