@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .unit_systems import GivenConstant
+from .unit_systems import DIGITS, GivenConstant
 from .units import parsed_unit, registry_of_units, sized
 
 #: Usual symbols of constants: what pint calls them, and the unit in which they are given.
@@ -43,8 +43,6 @@ MOST_NAMED, _LONGEST = 50, 200
 _QUANTITY = re.compile(
     r"\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)?\s*\*?\s*(\S.*|)"
 )
-#: Digits to which pint's values are rounded: it computes some of them.
-_DIGITS = 15
 _REMEDY = (
     "give a text such as '1.2 kg', a quantity of pint, a number for a pure one, or None "
     "for the value that pint has"
@@ -129,7 +127,7 @@ def _known(name: str) -> GivenConstant:
     known, unit = _BY_NAME[name]
     registry = registry_of_units()
     value = registry.Quantity(1.0, known).to(unit).magnitude
-    return _given(name, float(f"{value:.{_DIGITS}g}"), registry.Unit(unit))
+    return _given(name, float(f"{value:.{DIGITS}g}"), registry.Unit(unit))
 
 
 def _meant(name: str) -> str:

@@ -9,6 +9,7 @@ suffice. It keeps its own unit where that has the same size.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ from ..graph.physical_constants import PhysicalConstant
 
 #: How much two sizes of the same unit may differ.
 _SAME_SIZE = 1e-9
+#: Digits to which values are rounded that were computed from sizes of units.
+DIGITS = 15
 #: Exponents are parts of this, as halves and thirds, up to rounding.
 _PARTS, _ROUNDING = 12, 1e-9
 
@@ -62,8 +65,26 @@ def placed(given: Sequence[GivenConstant], columns: Sequence[SizedUnit]) -> list
     """
     bases = [base for constant in given for base in constant.bases]
     names = sorted({name for unit in (*columns, *bases) for name in unit.exponents})
-    system = _independent([*columns, *bases], names)
-    return [_in_system(constant, system, names) for constant in given]
+    own, every = _independent(columns, names), _independent([*columns, *bases], names)
+    found: list[tuple[float, list[list[float]], list[SizedUnit]]] = []
+    for added in combinations(_distinct(bases), len(every) - len(own)):
+        system = _independent([*own, *added], names)
+        if len(system) == len(every):
+            powers = [_powers(constant.unit, system, names) for constant in given]
+            found.append((_price(powers), powers, system))
+    _, powers, system = min(found, key=lambda entry: entry[0])
+    pairs = zip(given, powers, strict=True)
+    return [_in_system(constant, system, own_powers) for constant, own_powers in pairs]
+
+
+def _distinct(units: Sequence[SizedUnit]) -> list[SizedUnit]:
+    return list({unit.text: unit for unit in units}.values())
+
+
+def _price(powers: Sequence[Sequence[float]]) -> float:
+    """Small whole exponents are read best."""
+    flat = np.array([power for row in powers for power in row])
+    return float(np.abs(flat).sum() + 10 * np.count_nonzero(flat % 1))
 
 
 def _row(unit: SizedUnit, names: Sequence[str]) -> list[float]:
@@ -80,15 +101,22 @@ def _independent(units: Sequence[SizedUnit], names: Sequence[str]) -> list[Sized
     return found
 
 
-def _in_system(
-    given: GivenConstant, system: Sequence[SizedUnit], names: Sequence[str]
-) -> Placed:
-    """A constant in the product of powers of units of the system that has its dimension."""
-    own = given.unit
-    rows = np.array([_row(unit, names) for unit in system]).reshape(-1, len(names))
-    solved = np.linalg.lstsq(rows.T, np.array(_row(own, names)), rcond=None)[0]
+def _powers(
+    unit: SizedUnit, system: Sequence[SizedUnit], names: Sequence[str]
+) -> list[float]:
+    """The powers of units of the system whose product has the dimension of a unit."""
+    rows = np.array([_row(known, names) for known in system]).reshape(-1, len(names))
+    solved = np.linalg.lstsq(rows.T, np.array(_row(unit, names)), rcond=None)[0]
     near = np.round(solved * _PARTS) / _PARTS
-    powers = np.where(np.abs(solved - near) < _ROUNDING, near, solved).tolist()
+    exact: list[float] = np.where(np.abs(solved - near) < _ROUNDING, near, solved).tolist()
+    return exact
+
+
+def _in_system(
+    given: GivenConstant, system: Sequence[SizedUnit], powers: Sequence[float]
+) -> Placed:
+    """A constant in the product of powers of units that has its dimension."""
+    own = given.unit
     size, parts = 1.0, dict[str, float]()
     for unit, power in zip(system, powers, strict=True):
         size *= unit.size**power
@@ -97,7 +125,8 @@ def _in_system(
     if np.isclose(size, own.size, rtol=_SAME_SIZE, atol=0):
         return _of(given, given.amount, own)
     parts = {name: power for name, power in parts.items() if power}
-    return _of(given, given.amount * own.size / size, SizedUnit(parts, own.exponents, size))
+    value = float(f"{given.amount * own.size / size:.{DIGITS}g}")
+    return _of(given, value, SizedUnit(parts, own.exponents, size))
 
 
 def spelled(powers: Mapping[str, float]) -> str:
