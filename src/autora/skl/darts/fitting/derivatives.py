@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
+from ..graph.effects import Place
 from ..graph.jets import differentiate
 from ..graph.model import Model
 from .problem import Problem
-
-
-class Place(NamedTuple):
-    """Where a coefficient lives: an edge's, the read-out's (node) or the bias."""
-
-    kind: str  #: "edge", "readout" or "bias"
-    row: int = 0
-    column: int = 0
-
-    @property
-    def at(self) -> tuple[int, ...]:
-        """Where it stands in the model's array of its kind."""
-        return (self.column,) if self.kind == "bias" else (self.row, self.column)
 
 
 def of_edges(model: Model) -> list[Place]:
@@ -46,6 +33,7 @@ def latent_nodes(
     """Latent nodes (K, n) and, if asked, their derivatives in `of_edges` (K, p, n)."""
     space, sizes, products = model.space, model.sizes, model.products
     n, d, first = len(x), space.n_inputs, sizes.cumsum() - sizes
+    x, own = model.columns_of(x)
     count = sizes.sum() if derivatives else 0
     values = np.zeros((d + space.n_nodes, n))
     values[:d] = (x - model.origin).T
@@ -56,7 +44,10 @@ def latent_nodes(
             continue
         source, target = space.sources[e], d + space.targets[e]
         size, primitive = sizes[e], space.primitives[index]
-        value, partials = differentiate(primitive, values[source], model.edge[e, :size])
+        coefs = model.edge[e, :size]
+        if model.effects is not None:
+            coefs = [own("edge", e, i) for i in range(size)]
+        value, partials = differentiate(primitive, values[source], coefs)
         if products[target - d] and target in fed:  # the rule of products
             partials = partials * values[target]
             tangents[target] *= value

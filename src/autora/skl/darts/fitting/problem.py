@@ -33,6 +33,18 @@ class Problem(NamedTuple):
     #: (n,), added to the read-out of one output while other outputs of a softmax stay
     offset: np.ndarray | None = None
     dimensions: Dimensions | None = None  #: units of x and y, where equations must agree
+    #: groups of rows, whose number is the last column of x; 0 without
+    groups: int = 0
+    varying: str = "auto"  #: which coefficients may differ between groups
+
+    @property
+    def inputs(self) -> np.ndarray:
+        """The columns that equations are made of, shape (n, inputs)."""
+        return self.x[:, :-1] if self.groups else self.x
+
+    def without_groups(self) -> Problem:
+        """The same with all rows alike."""
+        return self._replace(x=np.ascontiguousarray(self.inputs), groups=0)
 
     def closed_form(self, objective: Objective) -> bool:
         """Whether the trained read-out is solved for rather than stepped along."""

@@ -52,6 +52,9 @@ class _Point(NamedTuple):
     matrix: np.ndarray  #: (parameters, parameters), of the mean loss
     gradient: np.ndarray  #: (parameters,)
 
+    def steps(self) -> Callable[[float], np.ndarray] | None:
+        return dense_steps(self.matrix, self.gradient)
+
 
 def blocks(problem: Problem) -> Iterator[Problem]:
     """The rows in parts whose derivatives fit into memory."""
@@ -198,16 +201,32 @@ def levenberg_marquardt(problem: Problem, start: Model, max_iter: int) -> Fit:
 
 
 class Linearised(Protocol):
-    """What a descent needs to know of a point: its Gauss–Newton equations."""
+    """What a descent needs to know of a point."""
 
     @property
     def loss(self) -> float: ...
 
-    @property
-    def matrix(self) -> np.ndarray: ...
+    def steps(self) -> Callable[[float], np.ndarray] | None:
+        """The step at a damping; None where there is none to take."""
+        ...
 
-    @property
-    def gradient(self) -> np.ndarray: ...
+
+def dense_steps(
+    matrix: np.ndarray, gradient: np.ndarray
+) -> Callable[[float], np.ndarray] | None:
+    """Marquardt's steps from Gauss–Newton equations."""
+    # In units that give the matrix a unit diagonal.
+    diagonal = np.sqrt(np.maximum(np.diag(matrix), 0.0))
+    unit = 1 / np.where(diagonal > 0, diagonal, np.inf)
+    matrix, gradient = matrix * unit * unit[:, None], gradient * unit
+    if not gradient.any() or not np.isfinite(matrix).all():
+        return None
+
+    def step(damping: float) -> np.ndarray:
+        damped = matrix + damping * np.eye(len(matrix))
+        return -np.linalg.solve(damped, gradient) * unit
+
+    return step
 
 
 P = TypeVar("P", bound=Linearised)
@@ -221,19 +240,14 @@ def descended(
     ``moved`` is the point after a step in the parameters; None where it is not finite.
     """
     damping, rejected, iteration = 1e-3, 0, 0
-    while iteration < max_iter and rejected < _PATIENCE and len(point.gradient):
-        # In units that give the matrix a unit diagonal.
-        diagonal = np.sqrt(np.maximum(np.diag(point.matrix), 0.0))
-        unit = 1 / np.where(diagonal > 0, diagonal, np.inf)
-        matrix, gradient = point.matrix * unit * unit[:, None], point.gradient * unit
-        if not gradient.any() or not np.isfinite(matrix).all():
+    while iteration < max_iter and rejected < _PATIENCE:
+        step = point.steps()
+        if step is None:
             break
         progress = None
         while progress is None and rejected < _PATIENCE and iteration < max_iter:
             iteration += 1
-            damped = matrix + damping * np.eye(len(matrix))
-            step = -np.linalg.solve(damped, gradient) * unit
-            trial = moved(point, step)
+            trial = moved(point, step(damping))
             if trial is not None and trial.loss < point.loss:
                 progress = point.loss - trial.loss
                 damping, rejected = max(damping / 5, _LEAST_DAMPING), 0

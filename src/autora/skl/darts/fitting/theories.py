@@ -9,7 +9,7 @@ sizes follow from the data.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from ..graph.model import Model
 from ..graph.objectives import Objective
 from .coefficients import errors_from, information, variance
 from .problem import Problem, thinned
-from .refit import HUGE, descended, normal_equations, projected
+from .refit import HUGE, dense_steps, descended, normal_equations, projected
 from .starts import columns_of, drawn_constants, has_waves
 
 #: Rows on which starts are compared, draws that are compared, how many of them descend,
@@ -49,6 +49,9 @@ class _Point(NamedTuple):
     loss: float
     matrix: np.ndarray
     gradient: np.ndarray
+
+    def steps(self) -> Callable[[float], np.ndarray] | None:
+        return dense_steps(self.matrix, self.gradient)
 
 
 def curve(

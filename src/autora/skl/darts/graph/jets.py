@@ -104,14 +104,14 @@ JET = Functions(_differentiated)
 
 
 def differentiate(
-    primitive: Primitive, x: np.ndarray, coefs: np.ndarray
+    primitive: Primitive, x: np.ndarray, coefs: Sequence[Any]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Value of a primitive and its derivatives in (x, *coefficients).
 
     Parameters
     ----------
     x : (n,)
-    coefs : (n_params,)
+    coefs : sequence of n_params numbers or arrays (n,)
 
     Returns
     -------

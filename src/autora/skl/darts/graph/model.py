@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from .effects import GroupEffects, Place
 from .elementary import NUMPY
 from .objectives import Objective
 from .primitives import Primitive
@@ -57,6 +58,10 @@ class Model:
     origin : ndarray of shape (n_inputs,), default=zeros
         Subtracted from the inputs before anything else: columns that lie far from zero, as
         seconds since 1970, lose digits otherwise.
+    effects : GroupEffects, default=None
+        Coefficients that differ between groups of rows. The number of a row's group is
+        then the last column of what the model is evaluated at; without that column the
+        coefficients are those of a group that is not known.
     """
 
     space: SearchSpace
@@ -67,6 +72,7 @@ class Model:
     bias: np.ndarray
     aggregation: Any = None
     origin: Any = None
+    effects: GroupEffects | None = None
 
     def __post_init__(self) -> None:
         if self.aggregation is None:
@@ -210,12 +216,56 @@ class Model:
             values.append(combine(terms, products[node], zero))
         return values[self.space.n_inputs :]
 
+    def columns_of(self, x: np.ndarray) -> tuple[np.ndarray, Callable[..., Any]]:
+        """The inputs (n, inputs), and a function of kind, row and column of a coefficient.
+
+        It gives a number, or of what differs between groups an array of one a row.
+        """
+        d, effects, varying = self.space.n_inputs, self.effects, {}
+        if effects is not None and x.shape[1] > d:
+            rows = effects.of_rows(x[:, d].astype(int))
+            varying = dict(zip(effects.places, rows.T, strict=True))
+
+        def own(kind: str, row: int, column: int) -> Any:
+            place = Place(kind, row, column)
+            return varying[place] if place in varying else getattr(self, kind)[place.at]
+
+        return x[:, :d] if x.shape[1] == d + 1 else x, own
+
     def eta(self, x: np.ndarray) -> np.ndarray:
         """Read-out values of shape (n, outputs), before the link."""
         x = np.asarray(x, dtype=float)
         with np.errstate(all="ignore"):
-            nodes = self.evaluate(NUMPY, list(x.T), np.zeros(len(x)))
+            if self.effects is not None:
+                return self._grouped_eta(x)
+            inputs = self.columns_of(x)[0]
+            nodes = self.evaluate(NUMPY, list(inputs.T), np.zeros(len(x)))
             return np.stack(nodes, axis=1) @ self.readout + self.bias
+
+    def _grouped_eta(self, x: np.ndarray) -> np.ndarray:
+        inputs, own = self.columns_of(x)
+        edges = [
+            replace(e, coefs=tuple(own("edge", e.index, i) for i in range(len(e.coefs))))
+            for e in self.edges()
+        ]
+        nodes = self.evaluate(NUMPY, list(inputs.T), np.zeros(len(x)), edges)
+        eta = np.zeros((len(x), self.space.n_outputs))
+        for q in range(self.space.n_outputs):
+            eta[:, q] = own("bias", 0, q)
+            for k in np.flatnonzero(self.readout[:, q]):
+                eta[:, q] += own("readout", int(k), q) * nodes[k]
+        return eta
+
+    def of_group(self, number: int) -> Model:
+        """The model of one group, without those of others."""
+        if self.effects is None:
+            return self
+        arrays = {kind: getattr(self, kind).copy() for kind in ("edge", "readout", "bias")}
+        for place, value in zip(
+            self.effects.places, self.effects.values[number], strict=True
+        ):
+            arrays[place.kind][place.at] = value
+        return self.replace(effects=None, **arrays)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Predictions of shape (n, outputs); not finite outside the equation's domain."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ..selection import criteria
 from ..selection.criteria import TRIED
 from .dimensions import unit_rows
 from .evaluator import Evaluator, Graphs, Scaling, table
+from .grouped_evaluator import GroupedEvaluator
 from .kernels import loader
 
 
@@ -43,12 +45,12 @@ def evaluator_for(
     scaling = scaling_of(problem, objective)
     y = (problem.y[:, 0] - scaling.shift) / scaling.scale
     allowed = [names.index(p.name) for p in bounds.primitives if p.name != "none"]
-    return Evaluator(
+    fields: dict[str, Any] = dict(
         kernels=loader.load(primitives),
         objective=objective,
         primitives=primitives,
         allowed=np.array(allowed),
-        x=np.array(problem.x.T, order="C"),
+        x=np.array(problem.inputs.T, order="C"),
         y=y,
         root=np.sqrt(problem.weight),
         offset=np.zeros(len(y)) if problem.offset is None else problem.offset,
@@ -61,6 +63,9 @@ def evaluator_for(
         scaling=scaling,
         units=unit_rows(problem.dimensions, primitives, bounds.max_nodes),
     )
+    if problem.groups:
+        return GroupedEvaluator(**fields, group=problem.x[:, -1].astype(int))
+    return Evaluator(**fields)
 
 
 def space_for(
@@ -82,8 +87,12 @@ def space_for(
 
 
 def model_of(evaluator: Evaluator, graphs: Graphs, i: int, space: SearchSpace) -> Model:
-    """Graph number ``i`` as a model in the units of y."""
+    """Graph number ``i`` as a model in the units of y; the space may have more nodes."""
     edges, scaling = [], evaluator.scaling
+    readout, multiplies = np.zeros(space.n_nodes), np.zeros(space.n_nodes, bool)
+    size = min(space.n_nodes, evaluator.n_nodes)
+    readout[:size] = graphs.w[i, 1 : 1 + size] * scaling.scale
+    multiplies[:size] = graphs.agg[i, :size] == 1
     for k, s in np.argwhere(graphs.op[i] >= 0).tolist():
         primitive = evaluator.primitives[graphs.op[i, k, s]]
         coefs = tuple(graphs.theta[i, k, s, : primitive.n_params].tolist())
@@ -94,9 +103,9 @@ def model_of(evaluator: Evaluator, graphs: Graphs, i: int, space: SearchSpace) -
         space,
         evaluator.objective,
         edges,
-        graphs.w[i, 1 : 1 + space.n_nodes, None] * scaling.scale,
+        readout[:, None],
         graphs.w[i, :1] * scaling.scale + scaling.shift,
-        np.where(graphs.agg[i, : space.n_nodes] == 1, product, plain),
+        np.where(multiplies, product, plain),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -323,11 +323,14 @@ class Evaluator:
         own = np.where(graphs.op >= 0, self.n_params[graphs.op], 0).sum(axis=(1, 2))
         return own + self.train_readout * graphs.use.sum(axis=1) + int(self.train_bias)
 
+    def _charged(self, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:
+        """What the criterion charges for: coefficients and complexity."""
+        return self.n_coefficients(graphs), self.size(graphs)
+
     def promise(self, graphs: Graphs, screen: Evaluator) -> np.ndarray:
         """The criterion of graphs whose loss is that on some of the rows."""
         share = graphs.loss / screen.unit
-        sizes = self.n_coefficients(graphs), self.size(graphs)
-        return criteria.criterion(self.known, share, *sizes)
+        return criteria.criterion(self.known, share, *self._charged(graphs))
 
     def criterion(self, graphs: Graphs) -> np.ndarray:
         """The criterion with a fine for coefficients of an unnatural size."""
@@ -335,8 +338,7 @@ class Evaluator:
 
     def needed(self, graphs: Graphs, value: np.ndarray, screen: Evaluator) -> np.ndarray:
         """The losses on some of the rows at which the graphs would have a criterion."""
-        sizes = self.n_coefficients(graphs), self.size(graphs)
-        return screen.unit * criteria.needed(self.known, value, *sizes)
+        return screen.unit * criteria.needed(self.known, value, *self._charged(graphs))
 
     def is_exact(self, graphs: Graphs) -> np.ndarray:
         share = graphs.loss / self.unit
@@ -376,21 +378,33 @@ class Evaluator:
         allowed = np.abs(graphs.theta) <= self._limits[source, graphs.op]
         return (allowed | ~bends[..., None]).all(axis=(1, 2, 3))
 
+    def sample(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Rows, in order: all of them, or so many at random."""
+        if self.n_rows <= count:
+            return np.arange(self.n_rows)
+        return np.sort(rng.permutation(self.n_rows)[:count])
+
+    def focused(self, graphs: Graphs, rng: np.random.Generator) -> tuple[Evaluator, Graphs]:
+        """Where the gains of edits are computed, and the graphs fitted there."""
+        return self, graphs
+
     def rows(self, index: np.ndarray) -> Evaluator:
         """The same with some of the rows."""
+        return Evaluator(**self._fields_of(index))
+
+    def _fields_of(self, index: np.ndarray) -> dict[str, Any]:
         known = self.known._replace(
             n=self.known.n * float(np.sum(self.root[index] ** 2) / (self.root @ self.root)),
             distinct=min(self.known.distinct, len(index)),
         )
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        fields |= {
+        return fields | {
             "x": np.ascontiguousarray(self.x[:, index]),
             "y": self.y[index],
             "root": self.root[index],
             "offset": self.offset[index],
             "known": known,
         }
-        return Evaluator(**fields)
 
 
 @lru_cache(maxsize=16)

@@ -46,7 +46,7 @@ def fitted_on_all_rows(
         if evaluator.n_rows <= rows:
             evaluator.fit(graphs, steps, 1e-13)
             return graphs
-        sample = evaluator.rows(np.sort(rng.permutation(evaluator.n_rows)[:rows]))
+        sample = evaluator.rows(evaluator.sample(rows, rng))
         sample.fit(graphs, steps, 1e-13)
         graphs = graphs.take(best(sample, graphs))
     evaluator.fit(graphs, _LAST_STEPS, 1e-13)

@@ -32,7 +32,7 @@ from ..selection.criteria import evidence, spares_rows
 from ..selection.pareto import Row
 from ..selection.result import EquationDistribution, Result, SearchHistory
 from ..selection.table import constant, rounded, table_of
-from . import dimensionless, several_outputs, single_output
+from . import dimensionless, grouped, several_outputs, single_output
 from .dimensions import agrees
 from .parallel import Search, SearchStatus
 from .proposals import Options
@@ -64,6 +64,8 @@ class SearchPlan(NamedTuple):
 
 def _engine(problem: Problem) -> Any:
     """The module that searches."""
+    if problem.groups:
+        return grouped
     units = problem.dimensions
     if units is not None and units.numbers_only and units.complete:
         return dimensionless
@@ -85,6 +87,8 @@ def _sampled(
             return constant(space, objective, problem)
         asked = (choice.architecture, choice.aggregation)
         model = engine.refit(plan.bounds, space, objective, problem, asked, known, rng)
+        if model is not None and problem.groups:
+            return model
         if model is not None:
             return without_traces(problem, _with_low_frequencies(problem, model))
     return None
@@ -160,7 +164,7 @@ def run(
     assert network is not None
     history = recorder.history()
     model = _sampled(plan, network, problem, known, rng) if known else None
-    if model is not None and interruption is None:
+    if model is not None and interruption is None and not problem.groups:
         model = rounded(problem, model, plan.rounds, rng)
     if checkpoints is not None and interruption is None:
         checkpoints.clear()

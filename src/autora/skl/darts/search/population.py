@@ -61,10 +61,7 @@ class Population:
         archive: Archive | None = None,
     ) -> None:
         if archive is None:
-            rows = np.arange(evaluator.n_rows)
-            if len(rows) > SCREENING_ROWS:
-                rows = np.sort(rng.permutation(len(rows))[:SCREENING_ROWS])
-            archive = Archive(evaluator, rows, options)
+            archive = Archive(evaluator, evaluator.sample(SCREENING_ROWS, rng), options)
         self.archive, self.screen = archive, archive.screen
         self.options, self.rng = options, rng
         self.fitted = self.since_exact = self.generation = 0

@@ -34,7 +34,8 @@ def bred(
     """Children of elites."""
     if not options.gradient:
         return _mutants(evaluator, elites, rng)
-    whose, edits = gradient.proposed(evaluator, elites, _SCORED, rng, options.compound)
+    where, fitted = evaluator.focused(elites, rng)
+    whose, edits = gradient.proposed(where, fitted, _SCORED, rng, options.compound)
     children = elites.take(whose)
     evaluator.apply(children, edits)
     return [children]

@@ -1,0 +1,218 @@
+"""The population that the coefficients of groups come from.
+
+What groups have of their own is drawn from a normal distribution, whose means and spreads
+are fitted by the marginal likelihood (empirical Bayes). Around fits of the groups the rows
+are linear in the coefficients (Laplace's approximation: Pinheiro & Bates 1995, J. Comput.
+Graph. Stat. 4); fits in the population and the population of the fits take turns (Lindstrom
+& Bates 1990, Biometrics 46).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize
+
+from ..graph.model import Model
+from .derivatives import with_values
+from .grouped import Prior, fitted, knowledge
+from .problem import Problem
+
+#: Range of the logarithm of a variance, in units of what one group knows of it.
+_LOG_VARIANCE = (-14.0, 45.0)
+#: Smallest variance of an observation, as a share of that of y, below which spreads are not
+#: told apart from errors; share of the largest information that counts as none.
+LEAST_ERROR, _NO_INFORMATION = 1e-16, 1e-11
+#: Turns of fits and population, steps of each, and change of the deviance that ends them.
+_TURNS, _STEPS, _SETTLED = 12, 20, 1e-3
+
+
+class Groups(NamedTuple):
+    """What groups know of their coefficients, in units of ``unit``."""
+
+    unit: np.ndarray  #: (p,) what a typical group knows
+    own: np.ndarray  #: (groups, p) the values that fit them best
+    root: np.ndarray  #: (groups, p, p) L of their information LLᵀ, times the variance
+    misfit: (
+        float  #: weighted sum of squares, or minus twice the logarithm of the likelihood
+    )
+    n: float  #: observations
+    likelihood: bool
+
+    @classmethod
+    def of(cls, problem: Problem, model: Model) -> Groups | None:
+        """Around a model, which need not fit them best; None where it is not finite."""
+        known, effects = knowledge(problem, model), model.effects
+        if known is None or effects is None:
+            return None
+        total, likelihood = float(problem.weight.sum()), model.objective.likelihood
+        doubled = 2 if likelihood else 1
+        blocks = known.blocks * total * doubled / 2
+        size = np.einsum("gii->gi", blocks)
+        if not np.isfinite(size).all():
+            return None
+        typical = [np.median(c[c > 0]) if (c > 0).any() else 1.0 for c in size.T]
+        unit = 1 / np.sqrt(np.array(typical))
+        root, inverse = _root(blocks * unit * unit[:, None])
+        slope = known.gradient * unit * total * doubled / 2
+        step = np.einsum("gij,gkj,gk->gi", inverse, inverse, slope)
+        misfit = known.loss * total * doubled - float((step * slope).sum())
+        if not likelihood:
+            spread = float(np.average((problem.y - problem.y.mean()) ** 2))
+            misfit = max(misfit, total * LEAST_ERROR * spread)
+        own = effects.parameters / unit - step
+        found = cls(unit, own, root, misfit, total, likelihood)
+        return found if all(np.isfinite(part).all() for part in found[:4]) else None
+
+
+def _root(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """L of LLᵀ and of its inverse, without directions of which nothing is known."""
+    size, vectors = np.linalg.eigh(information)
+    known = size > _NO_INFORMATION * size.max(axis=1, keepdims=True)
+    root = np.sqrt(np.where(known, size, 0.0))
+    inverse = np.where(known, 1 / np.where(known, root, 1.0), 0.0)
+    return vectors * root[:, None, :], vectors * inverse[:, None, :]
+
+
+class Population(NamedTuple):
+    """Where the coefficients of groups come from, in units of `Groups.unit`."""
+
+    #: (p,) variance over the groups, of squared errors in units of that of an observation
+    ratio: np.ndarray
+    mean: np.ndarray  #: (p,)
+    misfit: float  #: of the groups' most likely coefficients, with their own distribution
+    occam: float  #: logarithm of how much narrower the groups know their coefficients
+
+    def deviance(self, groups: Groups) -> float:
+        """Minus twice the logarithm of the marginal likelihood, up to a constant."""
+        if groups.likelihood:
+            return self.misfit + self.occam
+        return groups.n * float(np.log(self.misfit / groups.n)) + self.occam
+
+    def variance(self, groups: Groups) -> float:
+        """That of an observation."""
+        return 1.0 if groups.likelihood else self.misfit / groups.n
+
+
+def _inner(groups: Groups, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues of LᵀDL, and L times its eigenvectors.
+
+    With them P(I + DP)⁻¹ is L(I + LᵀDL)⁻¹Lᵀ, accurate for any spreads D.
+    """
+    left = np.swapaxes(groups.root, 1, 2)
+    size, vectors = np.linalg.eigh(left @ (groups.root * ratio[:, None]))
+    return np.maximum(size, 0.0), groups.root @ vectors
+
+
+def _at(groups: Groups, ratio: np.ndarray) -> tuple[Population, np.ndarray]:
+    """The population of given spreads, and the derivatives of the deviance in them."""
+    size, turned = _inner(groups, ratio)
+    weight = (turned / (1 + size)[:, None, :]) @ np.swapaxes(turned, 1, 2)
+    pulled = np.einsum("gij,gj->i", weight, groups.own)
+    mean = np.linalg.pinv(weight.sum(axis=0), hermitian=True) @ pulled
+    off = groups.own - mean
+    pull = np.einsum("gij,gj->gi", weight, off)
+    misfit = groups.misfit + float((pull * off).sum())
+    scale = 1.0 if groups.likelihood else groups.n / misfit
+    slope = np.einsum("gii->i", weight) - scale * (pull**2).sum(axis=0)
+    return Population(ratio, mean, misfit, float(np.log1p(size).sum())), slope
+
+
+def population_of(groups: Groups, free: Sequence[int], start: np.ndarray) -> Population:
+    """The most likely spreads of the coefficients that vary; the others have none."""
+    count, free = len(groups.unit), list(free)
+    if not free:
+        return _at(groups, np.zeros(count))[0]
+
+    def ratio(log: np.ndarray) -> np.ndarray:
+        found = np.zeros(count)
+        found[free] = np.exp(log)
+        return found
+
+    def deviance(log: np.ndarray) -> tuple[float, np.ndarray]:
+        population, slope = _at(groups, ratio(log))
+        return population.deviance(groups), slope[free] * ratio(log)[free]
+
+    first = np.log(np.maximum(start[free], 1e-3))
+    found = minimize(
+        deviance, np.clip(first, *_LOG_VARIANCE), jac=True, method="L-BFGS-B",
+        bounds=[_LOG_VARIANCE] * len(free), options={"maxiter": 60},
+    )  # fmt: skip
+    return _at(groups, ratio(found.x))[0]
+
+
+def first_ratio(groups: Groups) -> np.ndarray:
+    """Robust variances of the fits, in units of the variance of an observation."""
+    variance = 1.0 if groups.likelihood else groups.misfit / groups.n
+    middle = np.median(groups.own, axis=0)
+    return (1.4826 * np.median(np.abs(groups.own - middle), axis=0)) ** 2 / variance
+
+
+def most_likely(groups: Groups, population: Population) -> np.ndarray:
+    """The groups' coefficients in their population, shape (groups, p), in own units."""
+    size, turned = _inner(groups, population.ratio)
+    along = np.einsum("gpi,gp->gi", turned, groups.own - population.mean) / (1 + size)
+    step = np.einsum("gpi,gi->gp", turned, along)
+    return (population.mean + population.ratio * step) * groups.unit
+
+
+class MixedFit(NamedTuple):
+    """A model whose groups are fitted in their population."""
+
+    model: Model  #: its own arrays have the population's mean
+    loss: float  #: weighted mean loss
+    groups: Groups
+    population: Population
+
+
+def mixed_fit(
+    problem: Problem, start: Model, population: Population | None = None
+) -> MixedFit | None:
+    """Fit what varies as drawn from a population; None where nothing is finite.
+
+    ``start`` says what varies and is near the groups' coefficients.
+    """
+    model, before, every = start, np.inf, range(len(start.effects.places))
+    groups = Groups.of(problem, model)
+    best: MixedFit | None = None
+    for _ in range(_TURNS):
+        if groups is None:
+            return best
+        first = first_ratio(groups) if population is None else population.ratio
+        population = population_of(groups, every, first)
+        variance = population.variance(groups)
+        spread = np.maximum(population.ratio, np.exp(_LOG_VARIANCE[0])) * groups.unit**2
+        factor = 2 if groups.likelihood else 1
+        prior = Prior(population.mean * groups.unit, 1 / (spread * groups.n * factor))
+        fit = fitted(problem, model, _STEPS, prior)
+        if not np.isfinite(fit.loss):
+            return best
+        model = _with_mean(fit.model, prior.mean, np.sqrt(spread * variance))
+        again = Groups.of(problem, model)
+        if again is None:
+            return best
+        population = population._replace(ratio=spread / again.unit**2)
+        # At the mode itself: what is far from a quadratic has no other misfit.
+        assert model.effects is not None
+        off = model.effects.parameters - prior.mean
+        misfit = fit.loss * groups.n * factor + float((off**2 / spread).sum())
+        there = _at(again, population.ratio)[0]._replace(misfit=misfit)
+        best = MixedFit(model, fit.loss, again, there)
+        deviance = there.deviance(again)
+        if abs(before - deviance) < _SETTLED:
+            return best
+        before, groups = deviance, again
+    return best
+
+
+def _with_mean(model: Model, mean: np.ndarray, spread: np.ndarray) -> Model:
+    """The model whose own arrays have the population's mean."""
+    effects = model.effects
+    assert effects is not None
+    sign = np.sign(effects.values[0])
+    with np.errstate(over="ignore"):
+        middle = np.where(effects.log, sign * np.exp(mean), mean)
+    model = with_values(model, effects.places, middle)
+    return model.replace(effects=effects._replace(spread=spread))

@@ -1,0 +1,61 @@
+"""Coefficients that differ between groups of rows, such as the participants of a study."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Place(NamedTuple):
+    """Where a coefficient lives: an edge's, the read-out's (node) or the bias."""
+
+    kind: str  #: "edge", "readout" or "bias"
+    row: int = 0
+    column: int = 0
+
+    @property
+    def at(self) -> tuple[int, ...]:
+        """Where it stands in the model's array of its kind."""
+        return (self.column,) if self.kind == "bias" else (self.row, self.column)
+
+
+class GroupEffects(NamedTuple):
+    """What every group has of its own; the model's own arrays have that of a new group.
+
+    Attributes
+    ----------
+    places : tuple of Place
+        The coefficients that vary.
+    values : ndarray of shape (groups, places)
+    spread : ndarray of shape (places,)
+        Standard deviation over the groups that there are, of the logarithms where a
+        coefficient is ``positive`` or negative throughout; not a number where unknown.
+    log : tuple of bool
+        Whether that is a spread of logarithms.
+    fixed : tuple of Place
+        Coefficients that are not fitted, since others make up for any change of them.
+    """
+
+    places: tuple[Place, ...]
+    values: np.ndarray
+    spread: np.ndarray
+    log: tuple[bool, ...]
+    fixed: tuple[Place, ...] = ()
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """The values, or logarithms of their sizes, shape (groups, places)."""
+        with np.errstate(divide="ignore"):
+            return np.where(self.log, np.log(np.abs(self.values)), self.values)
+
+    def with_parameters(self, parameters: np.ndarray) -> GroupEffects:
+        """With other values, which keep their signs where they are logarithms."""
+        sign = np.sign(self.values[0])
+        with np.errstate(over="ignore"):
+            found = np.where(self.log, sign * np.exp(parameters), parameters)
+        return self._replace(values=found)
+
+    def of_rows(self, number: np.ndarray) -> np.ndarray:
+        """The values of the groups of rows, shape (n, places)."""
+        return self.values[number]

@@ -1,0 +1,311 @@
+"""One graph for many groups of rows, with coefficients of which some differ.
+
+Graphs compete in three searches: where every group has all coefficients of its own, with
+an intercept and without, and where no coefficient differs. What they find is judged
+together, each graph with the choice of varying coefficients that the criterion likes best
+(`selection.group_effects`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from ..fitting.derivatives import of_edges, values
+from ..fitting.grouped import all_places, with_effects
+from ..fitting.problem import Problem
+from ..fitting.refit import Fit
+from ..graph.effects import Place
+from ..graph.model import Edge, Model, same_graph
+from ..graph.objectives import Objective
+from ..graph.search_space import SearchSpace
+from ..graph.specification import SpaceBounds
+from ..runtime.restarts import Restarts
+from ..selection.candidates import Candidate
+from ..selection.group_effects import Fitted, settled, with_chosen_effects
+from .conversion import evaluator_for, model_of, space_for
+from .evaluator import Evaluator, Graphs
+from .finalize import MOST_ROWS, distinct
+from .grouped_evaluator import GroupedEvaluator
+from .parallel import Run, Search, SearchStatus, run_all
+from .single_output import Found
+from .warm_up import warm_up
+
+#: Groups that the searches see at most, and graphs of each that are judged together.
+_MOST_GROUPS, _JUDGED = 30, 12
+#: Steps with which every group begins to be fitted by itself.
+_STEPS = 60
+#: Best graphs of which two varying coefficients may be one.
+_REWRITTEN = 8
+#: Graphs of which it is asked what varies, the best where everything does; coefficients
+#: that a graph has at most, and observations of a group for each.
+_CHOSEN, _MOST_COEFFICIENTS, _PER_COEFFICIENT = 12, 7, 2
+#: Best graphs that are fitted to all groups, where the searches saw some.
+_ON_ALL = 5
+
+
+class _Mode(NamedTuple):
+    """What a search lets differ between groups."""
+
+    grouped: bool
+    intercept: bool
+
+
+def explore(
+    search: Search,
+    restarts: Restarts,
+    rng: np.random.Generator,
+    progress: Callable[[SearchStatus], None],
+) -> Found:
+    """Search for graphs of all groups; candidates come with what differs between them."""
+    problem, bounds = search.problem, search.bounds
+    warm_up(bounds, problem)
+    small = _some_groups(problem, rng)
+    runs: list[tuple[Evaluator, Run]] = []
+    interruption = None
+    modes = list(_modes(problem))
+    seconds = search.budget.seconds / len(modes)
+    for mode in modes:
+        seen = small._replace(train_bias=mode.intercept)
+        seen = seen if mode.grouped else seen.without_groups()
+        part = replace(
+            search,
+            problem=seen,
+            budget=search.budget._replace(seconds=seconds),
+            options=search.options._replace(undoing=False),
+        )
+        before = sum(run.fitted for _, run in runs)
+        found, interruption = run_all(
+            part,
+            restarts,
+            rng,
+            lambda s, before=before: progress(s._replace(fitted=before + s.fitted)),
+        )
+        evaluator = evaluator_for(bounds, seen, search.objective)
+        runs += [(evaluator, run) for run in found]
+        if interruption is not None:
+            break
+    fitted = sum(run.fitted for _, run in runs)
+    out_of_budget = any(run.out_of_budget for _, run in runs)
+    graphs = distinct(Graphs.join([run.graphs for _, run in runs]))
+    space = _with_room(space_for(bounds, problem.inputs.shape[1], graphs))
+    models: list[Model] = []
+    for evaluator, run in runs:
+        leading = _leading(evaluator, run.graphs)
+        for i in leading.tolist():
+            model = _of_groups(evaluator, run.graphs.take([i]), space, small)
+            if model is not None and not any(same_graph(model, m) for m in models):
+                models.append(model)
+    candidates = _judged(small, models)
+    best = [c.fit.model for c in candidates[:_REWRITTEN]]
+    tied = [m for model in best for m in _rewritten(model, small)]
+    candidates = sorted([*candidates, *_judged(small, tied)], key=_by_criterion)
+    if small is not problem:
+        candidates = _on_all_groups(problem, small, candidates)
+    return Found(space, candidates, fitted, out_of_budget, interruption)
+
+
+def _leading(evaluator: Evaluator, graphs: Graphs) -> np.ndarray:
+    """The best by criterion, and the best of every number of coefficients."""
+    leading = np.argsort(evaluator.criterion(graphs), kind="stable")[:_JUDGED]
+    by_loss = np.argsort(graphs.loss, kind="stable")
+    own = evaluator.n_coefficients(graphs)
+    first = by_loss[np.unique(own[by_loss], return_index=True)[1]]
+    found = np.unique(np.concatenate([leading, first]))
+    return found[own[found] <= _MOST_COEFFICIENTS]
+
+
+def _by_criterion(candidate: Candidate) -> float:
+    return candidate.criterion
+
+
+def _modes(problem: Problem) -> Iterator[_Mode]:
+    if problem.varying != "none":
+        yield _Mode(True, problem.train_bias)
+        if problem.train_bias:
+            yield _Mode(True, False)
+    yield _Mode(False, problem.train_bias)
+
+
+def _some_groups(problem: Problem, rng: np.random.Generator) -> Problem:
+    """The problem with so many groups at most, and so many of their rows."""
+    number = problem.x[:, -1].astype(int)
+    kept = rng.permutation(problem.groups)[:_MOST_GROUPS]
+    if problem.groups <= _MOST_GROUPS and len(number) <= MOST_ROWS:
+        return problem
+    most, rows = max(MOST_ROWS // len(kept), 1), []
+    for group in np.sort(kept):
+        own = np.flatnonzero(number == group)
+        rows.append(np.sort(rng.permutation(own)[:most]))
+    return _relabelled(problem, np.concatenate(rows))
+
+
+def _relabelled(problem: Problem, rows: np.ndarray) -> Problem:
+    """Some rows, whose groups are numbered anew."""
+    x = problem.x[rows].copy()
+    found, x[:, -1] = np.unique(x[:, -1], return_inverse=True)
+    return problem._replace(
+        x=x, y=problem.y[rows], weight=problem.weight[rows], groups=len(found),
+        distinct=None,
+    )  # fmt: skip
+
+
+def _with_room(space: SearchSpace) -> SearchSpace:
+    """With a node more, for what `_rewritten` puts in."""
+    return SearchSpace(
+        space.n_inputs, space.n_nodes + 1, 1, space.primitives, space.aggregations,
+        max(space.max_in_degree or 1, 1), space.n_parallel,
+    )  # fmt: skip
+
+
+def _of_groups(
+    evaluator: Evaluator, graph: Graphs, space: SearchSpace, problem: Problem
+) -> Model | None:
+    """A graph as a model with coefficients of every group, fitted by itself."""
+    count, model = problem.groups, model_of(evaluator, graph, 0, space)
+    where = all_places(model, problem)
+    own = [model] * count
+    if isinstance(evaluator, GroupedEvaluator):
+        own = []
+        for part in evaluator.parts:
+            fitted = graph.take([0])
+            part.fit(fitted, _STEPS, 1e-10)
+            own.append(model_of(part, fitted, 0, space))
+    found = with_effects(model, where, count, np.array([values(m, where) for m in own]))
+    return found if model.is_finite and np.isfinite(found.effects.values).all() else None
+
+
+def _judged(problem: Problem, models: Sequence[Model]) -> list[Candidate]:
+    tried = [Fitted.of(problem, model) for model in models]
+    able = sorted((t for t in tried if t is not None), key=lambda t: t.criterion)
+    found = []
+    for one in able[:_CHOSEN]:
+        fit, criterion = with_chosen_effects(problem, one, problem.varying)
+        if np.isfinite(criterion):
+            found.append(Candidate(Fit(fit.model, fit.loss, 1), criterion))
+    return sorted(found, key=_by_criterion)
+
+
+def _on_all_groups(
+    problem: Problem, small: Problem, candidates: Sequence[Candidate]
+) -> list[Candidate]:
+    """The best candidates fitted to groups that the searches did not see."""
+    found = []
+    for candidate in candidates[:_ON_ALL]:
+        model = candidate.fit.model
+        if model.effects is not None:
+            model = with_effects(model, model.effects.places, problem.groups)
+        fit, value = settled(problem, model)
+        if np.isfinite(value):
+            found.append(Candidate(Fit(fit.model, fit.loss, 1), value))
+    return sorted(found, key=_by_criterion)
+
+
+def _rewritten(model: Model, problem: Problem) -> Iterator[Model]:
+    """The model in forms in which two coefficients that vary together may be one.
+
+    a/(x + b) is c/(x/b + 1), and a·f + b is a·(f + c): where groups differ in a and b and
+    one follows from the other, they differ in one coefficient of these.
+    """
+    names = model.space.names
+    if model.effects is None or model.space.n_nodes <= len(model.live_nodes()):
+        return
+    if "mult" in names:
+        for edge in model.edges():
+            if edge.primitive.params[:1] == ("shift",) and not edge.primitive.straight:
+                yield from _with_slope(model, edge, problem)
+    if "shift" in names and problem.train_bias:
+        for k in np.flatnonzero(model.readout[:, 0]).tolist():
+            yield from _with_shift(model, k, problem)
+
+
+def _with_slope(model: Model, edge: Edge, problem: Problem) -> Iterator[Model]:
+    """The source of an edge times a coefficient of its own."""
+    space, shift = model.space, edge.coefs[0] or 1.0
+    at, mult = edge.target, space.primitives[space.names.index("mult")]
+    edges = []
+    for other in model.edges():
+        moved = _after(other, at, space.n_inputs)
+        if other.index == edge.index:
+            node = space.n_inputs + at
+            edges.append(Edge(other.source, at, mult, (1 / shift,)))
+            moved = Edge(node, at + 1, edge.primitive, (1.0, *edge.coefs[1:]))
+        edges.append(moved)
+    found = _assembled(model, edges, at, None)
+    if found is not None:
+        fixed = [p for p in of_edges(found) if _is_first(found, p, at + 1, edge)]
+        where = [p for p in all_places(found, problem) if p not in fixed]
+        yield with_effects(found, where, problem.groups, fixed=fixed)
+
+
+def _with_shift(model: Model, k: int, problem: Problem) -> Iterator[Model]:
+    """What is read out plus a coefficient of its own."""
+    space = model.space
+    shift = space.primitives[space.names.index("shift")]
+    edges = [_after(edge, k + 1, space.n_inputs) for edge in model.edges()]
+    weight = float(model.readout[k, 0])
+    start = float(model.bias[0]) / weight if weight else 0.0
+    edges.append(Edge(space.n_inputs + k, k + 1, shift, (start,)))
+    found = _assembled(model, edges, k + 1, k)
+    if found is not None:
+        kept = [p for p in of_edges(found) if p.row != _edge_into(found, k + 1)]
+        where = [*kept, *(p for p in all_places(found, problem) if p.kind == "readout")]
+        yield with_effects(found, where, problem.groups)
+
+
+def _after(edge: Edge, at: int, n_inputs: int) -> Edge:
+    """An edge where a node is put in at ``at``."""
+    source = edge.source + (edge.source >= n_inputs + at)
+    return replace(edge, source=source, target=edge.target + (edge.target >= at))
+
+
+def _edge_into(model: Model, node: int) -> int:
+    return next(edge.index for edge in model.edges() if edge.target == node)
+
+
+def _is_first(model: Model, place: Place, node: int, edge: Edge) -> bool:
+    """Whether it is the first coefficient of a primitive of an edge, now into a node."""
+    return place.column == 0 and any(
+        e.index == place.row and e.target == node and e.primitive == edge.primitive
+        and e.source == model.space.n_inputs + node - 1
+        for e in model.edges()
+    )  # fmt: skip
+
+
+def _assembled(
+    model: Model, edges: Sequence[Edge], at: int, read: int | None
+) -> Model | None:
+    """A model with a further node, which the read-out sees in the place of ``read``."""
+    space, last = model.space, model.space.n_nodes - 1
+    order = [*range(at), last, *range(at, last)]
+    readout, aggregation = model.readout[order].copy(), model.aggregation[order].copy()
+    readout[at] = 0.0
+    if read is not None:
+        readout[at], readout[read] = readout[read], 0.0
+    try:
+        return Model.from_edges(
+            space, model.objective, edges, readout, model.bias * (read is None), aggregation
+        )
+    except ValueError:  # too few parallel edges
+        return None
+
+
+def refit(
+    bounds: SpaceBounds,
+    space: SearchSpace,
+    objective: Objective,
+    problem: Problem,
+    asked: tuple[np.ndarray, np.ndarray],
+    known: Sequence[Model],
+    rng: np.random.Generator,
+) -> Model | None:
+    """An architecture that was found, with its coefficients."""
+    blank = Model(
+        space, objective, asked[0], np.zeros((space.n_edges, space.max_params)),
+        np.ones((space.n_nodes, 1)), np.zeros(1), asked[1],
+    )  # fmt: skip
+    same = [model for model in known if same_graph(model, blank)]
+    return same[0] if same else None

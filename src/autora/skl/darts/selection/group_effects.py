@@ -1,0 +1,170 @@
+"""Which coefficients of a graph differ between groups: what the evidence pays for.
+
+The evidence of a graph is the marginal likelihood of a mixed model (`fitting.populations`):
+a coefficient of every group costs as much as the groups tell about where in the population
+it lies, and a population without spread costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..fitting.derivatives import with_values
+from ..fitting.grouped import GroupedFit, fitted, with_effects
+from ..fitting.populations import (
+    Groups,
+    MixedFit,
+    Population,
+    first_ratio,
+    mixed_fit,
+    most_likely,
+    population_of,
+)
+from ..fitting.problem import Problem
+from ..fitting.refit import levenberg_marquardt
+from ..graph.model import Model
+from . import criteria
+
+_STEPS = 100
+#: Choices of what varies that are fitted exactly.
+_FITTED = 2
+#: Kinds of coefficients that may vary.
+POLICIES = {
+    "auto": ("edge", "readout", "bias"),
+    "all": ("edge", "readout", "bias"),
+    "output": ("readout", "bias"),
+    "none": (),
+}
+
+
+class Choice(NamedTuple):
+    """What varies, in a population, and what that is worth."""
+
+    varying: tuple[int, ...]
+    population: Population
+    criterion: float
+
+
+class Fitted(NamedTuple):
+    """A graph whose groups are fitted by themselves, and its worth if all of that varies."""
+
+    model: Model
+    groups: Groups
+    criterion: float
+
+    @classmethod
+    def of(cls, problem: Problem, start: Model) -> Fitted | None:
+        """From coefficients of every group nearby; None where nothing is finite."""
+        fit = fitted(problem, start, _STEPS)
+        groups = Groups.of(problem, fit.model) if np.isfinite(fit.loss) else None
+        if groups is None:
+            return None
+        every = range(len(groups.unit))
+        choice = _choice(problem, fit.model, groups, every, first_ratio(groups))
+        return cls(fit.model, groups, choice.criterion)
+
+
+def criterion_of(
+    problem: Problem, model: Model, groups: Groups, population: Population
+) -> float:
+    """The criterion of a graph whose coefficients have a population."""
+    known = criteria.evidence(problem, groups.likelihood)
+    varying = int(np.count_nonzero(population.ratio))
+    k = criteria.n_coefficients(model.replace(effects=None), problem)
+    size = criteria.complexity(model, problem.train_readout)
+    mean = population.misfit / groups.n
+    share = mean / 2 if groups.likelihood else mean / criteria.constant_loss(problem)
+    found = criteria.misfit(known, share, k)
+    if size:
+        found = criteria.criterion(known, share, k, size)
+    each = np.log(max(len(groups.own), 2.0))
+    return float(found) + population.occam + each * varying
+
+
+def _choice(
+    problem: Problem,
+    model: Model,
+    groups: Groups,
+    varying: Sequence[int],
+    start: np.ndarray,
+) -> Choice:
+    found = population_of(groups, varying, start)
+    return Choice(tuple(varying), found, criterion_of(problem, model, groups, found))
+
+
+def _backward(problem: Problem, model: Model, groups: Groups) -> list[Choice]:
+    """From all that may vary down to nothing, the cheapest every time; best first."""
+    every = range(groups.own.shape[1])
+    path = [_choice(problem, model, groups, every, first_ratio(groups))]
+    while path[-1].varying:
+        kept, start = path[-1].varying, path[-1].population.ratio
+        tries = [
+            _choice(problem, model, groups, [i for i in kept if i != out], start)
+            for out in kept
+        ]
+        path.append(min(tries, key=lambda t: t.criterion))
+    return sorted(path, key=lambda t: t.criterion)
+
+
+def with_chosen_effects(
+    problem: Problem, start: Fitted, policy: str
+) -> tuple[GroupedFit, float]:
+    """The graph with coefficients that differ where this is worth it, and the criterion."""
+    model, groups, _ = start
+    effects = model.effects
+    assert effects is not None
+    if policy == "auto":
+        choices = _backward(problem, model, groups)[:_FITTED]
+    else:
+        able = [i for i, p in enumerate(effects.places) if p.kind in POLICIES[policy]]
+        choices = [_choice(problem, model, groups, able, first_ratio(groups))]
+    fits = [_exact(problem, model, groups, choice) for choice in choices]
+    return min(fits, key=lambda fit: fit[1])
+
+
+def _exact(
+    problem: Problem, model: Model, groups: Groups, choice: Choice
+) -> tuple[GroupedFit, float]:
+    """What varies by the choice and the rest in common, fitted, and the criterion."""
+    effects = model.effects
+    assert effects is not None
+    where, varying = effects.places, list(choice.varying)
+    common = [i for i in range(len(where)) if i not in varying]
+    middle = choice.population.mean * groups.unit
+    model = with_values(model, [where[i] for i in common], middle[common])
+    if not varying:
+        fit = levenberg_marquardt(
+            problem.without_groups(), model.replace(effects=None), _STEPS
+        )
+        return GroupedFit(fit.model, fit.loss), criteria.judged(
+            fit.model, fit.loss, problem
+        )
+    own = most_likely(groups, choice.population)[:, varying]
+    places = [where[i] for i in varying]
+    return settled(problem, with_effects(model, places, len(own), own, effects.fixed))
+
+
+def settled(problem: Problem, model: Model) -> tuple[GroupedFit, float]:
+    """A model whose effects are known, fitted in their population, and the criterion."""
+    if model.effects is None:
+        fit = levenberg_marquardt(problem.without_groups(), model, _STEPS)
+        return GroupedFit(fit.model, fit.loss), criteria.judged(
+            fit.model, fit.loss, problem
+        )
+    found: MixedFit | None = mixed_fit(problem, _in_logarithms(model))
+    if found is None:
+        return GroupedFit(model, np.inf), np.inf
+    value = criterion_of(problem, found.model, found.groups, found.population)
+    return GroupedFit(found.model, found.loss), value
+
+
+def _in_logarithms(model: Model) -> Model:
+    """With the population of logarithms where all groups have one sign."""
+    effects = model.effects
+    assert effects is not None
+    able = [p.kind != "bias" for p in effects.places]
+    same = (effects.values > 0).all(axis=0) | (effects.values < 0).all(axis=0)
+    return model.replace(effects=effects._replace(log=tuple((same & able).tolist())))
