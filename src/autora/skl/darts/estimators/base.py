@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..equations.forms import rows_to_check
-from ..fitting.coefficients import Place, with_errors
+from ..fitting.coefficients import Place
 from ..fitting.problem import FEWEST_ROWS_TO_SPLIT, Problem
 from ..graph.model import Model
 from ..graph.observations import canonical, mean, per_output
@@ -35,6 +35,14 @@ from ..selection.table import is_systematic, row_of, updated
 from . import diagnostics
 from .columns import named
 from .equation_mixin import EquationMixin
+from .groups import (
+    GroupMixin,
+    check_able,
+    errors_of,
+    grouped,
+    grouping_of,
+    uncertainties,
+)
 from .observed import Observed, problem_of
 from .origin import Origin, origin_of
 from .physical_constants import constants_given
@@ -66,7 +74,7 @@ def _defaults(kind: type) -> dict[str, Any]:
     return {n: p.default for n, p in inspect.signature(kind).parameters.items()}
 
 
-class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
+class BaseDARTS(GroupMixin, TheoryMixin, EquationMixin, BaseEstimator):
     """The fit; a subclass adds its parameters and how its model answers."""
 
     #: Ingredients that benchmarks switch off; see `proposals.Options`.
@@ -109,6 +117,7 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
         sample_weight: Any,
         y_error: Any = None,
         units: tuple[Any, Any] = (None, None),
+        groups: Any = None,
     ) -> KeyboardInterrupt | None:
         """Fit and store; what interrupted it is for the caller to raise."""
         params = self._settings()
@@ -120,15 +129,24 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
         what = self._specified(params, seen, units)
         self._warn_if_outputs_are_equal(what)
         x = with_constants(seen.x, self._physical)
+        if groups is not None:
+            check_able(what, params)
+            grouping = grouping_of(groups, len(x))
+            x = np.column_stack([x, grouping.numbers])
         data = canonical(x, seen.targets, seen.weight, seen.error)
         diagnostics.about_unused(params, _defaults(type(self)), what, stacklevel=3)
         problem = problem_of(data, what, params["tolerance"], seen.error is not None)
+        self._group_labels = None
+        if groups is not None:
+            policy = params["group_coefficients"]
+            problem, self._group_labels = grouped(problem, grouping.labels, policy)
         problem = with_units(problem, self._units)
         self._check_enough_rows(problem)
         kept = self._kept(earlier, what) if params["equation"] is None else None
-        self._rows_to_check = rows_to_check(problem.x)
-        self._input_ranges = np.stack([problem.x.min(axis=0), problem.x.max(axis=0)])
-        columns = problem._replace(x=problem.x[:, : seen.x.shape[1]])
+        alike = problem.without_groups() if problem.groups else problem
+        self._rows_to_check = rows_to_check(alike.x)
+        self._input_ranges = np.stack([alike.x.min(axis=0), alike.x.max(axis=0)])
+        columns = alike._replace(x=alike.x[:, : seen.x.shape[1]])
         inputs = self._labels("input_labels")
         diagnostics.about_data(columns, inputs, seen.output_labels, stacklevel=3)
         result = self._fitted(params, what, problem, kept)
@@ -139,7 +157,9 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
             warn_constant(stacklevel=3)
         elif result.interruption is None:
             names, model, rows = seen.output_labels, result.model, result.rows
-            if params["equation"] is None:
+            if problem.groups:  # no straight line has coefficients of groups
+                diagnostics.about_outliers(problem, model, names, stacklevel=3)
+            elif params["equation"] is None:
                 diagnostics.about_model(problem, model, rows, names, stacklevel=3)
             else:  # nobody searched for another one
                 diagnostics.about_outliers(problem, model, names, stacklevel=3)
@@ -181,9 +201,14 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
         rows = result.rows or origin.rows(before, inward=True)
         rows = [updated(row, result.model, problem) for row in rows]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            self._errors = _moved(with_errors(problem, result.model), origin)
+            known = uncertainties(problem, result.model)
+            self._uncertainty = known
+            self._errors = _moved(errors_of(problem, result.model, known), origin)
+            found = [uncertainties(problem, row.model) for row in rows]
+            self._row_uncertainty = found
             self._row_errors = [
-                _moved(with_errors(problem, row.model), origin) for row in rows
+                _moved(errors_of(problem, row.model, one), origin)
+                for row, one in zip(rows, found, strict=True)
             ]
         result = origin.result(result._replace(rows=rows))
         self._store(result, what, fresh=kept is None)
@@ -380,12 +405,12 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
         tags.non_deterministic = self.random_state is None
         return tags
 
-    def _outputs(self, X: Any) -> np.ndarray:
+    def _outputs(self, X: Any, groups: Any = None) -> np.ndarray:
         """What the equation says, shape (n, outputs), finite everywhere."""
         check_is_fitted(self, "model_")
         X = named(self._plain_inputs(X))
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        prediction = self._read(X)
+        prediction = self._read(self._numbered(X, groups))
         undefined = ~np.isfinite(prediction).all(axis=1)
         if undefined.any():
             warnings.warn(

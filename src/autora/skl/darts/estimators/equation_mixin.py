@@ -25,6 +25,8 @@ class EquationMixin(ExportMixin):
     _asked: Any
     _errors: list[tuple[Place, float, float]]
     _row_errors: list[list[tuple[Place, float, float]]]
+    _row_uncertainty: list[Any]
+    _uncertainty: Any
     _rows_to_check: np.ndarray
     _input_ranges: np.ndarray
 
@@ -92,6 +94,8 @@ class EquationMixin(ExportMixin):
             lines += unit_lines(self._units, columns, names, latex)
             lines += constant_lines(self._used_constants(latex), latex)
             lines += coefficient_lines(table, decimals_to_display, latex)
+        if self._group_labels is not None:
+            lines += self._group_lines(names[0], decimals_to_display, output_format)
         return "\n".join(["Model:", *lines])
 
     def sympy(self, simplify: bool = False, constants: bool = True) -> Any:
@@ -242,7 +246,9 @@ class EquationMixin(ExportMixin):
         from the search, NaN unless ``model_selection="holdout"``), ``score`` (what the row
         gains over the one before: the fall of the logarithm of the loss per complexity),
         ``equation`` and ``architecture``; where the fit knew units, ``units_agree``, which
-        is true of every row that a search has found.
+        is true of every row that a search has found; with groups ``varying``, the terms
+        of the coefficients that differ between them, and ``equation`` has those of the
+        population.
         """
         check_is_fitted(self, "model_")
         table = self._table(self._rows)
@@ -252,6 +258,8 @@ class EquationMixin(ExportMixin):
             if (form := self._form) is not None:  # in its graph numbers have moved
                 agree = [self._units.agree_in(form.theory, form.values)]
             table["units_agree"] = agree
+        if self._group_labels is not None:
+            table.insert(len(table.columns) - 1, "varying", self._varying())
         return table
 
     @property
@@ -274,7 +282,9 @@ class EquationMixin(ExportMixin):
         the fit; infinite where the data do not determine a coefficient, NaN where squared
         errors of probabilities were fitted. They take the equation's structure as given.
         Where the fit knew units, ``unit`` says which each coefficient has. Of an
-        ``equation`` that was given the terms are its constants.
+        ``equation`` that was given the terms are its constants. With groups ``group``
+        comes first: the label of the group whose coefficient it is, None of one that all
+        share.
         """
         check_is_fitted(self, "model_")
         return self._coefficients(self._names())
@@ -285,6 +295,8 @@ class EquationMixin(ExportMixin):
 
         where = [place for place, _, _ in self._errors]
         known = getattr(self, "_constants", [])
+        if self._group_labels is not None:
+            return self._group_table(names, latex)
         rows = known or [
             (term(self.model_, place, *names), value, error)
             for place, value, error in self._errors
@@ -313,6 +325,7 @@ class EquationMixin(ExportMixin):
                 f"row must be one of 0 … {len(self._rows) - 1}, got {row!r}; see equations_"
             )
         self.model_, self._errors = self._rows[row].model, self._row_errors[row]
+        self._uncertainty = self._row_uncertainty[row]
         self.network_ = self.network_.moved_to(self.model_)
         return self
 

@@ -35,18 +35,18 @@ class Origin(NamedTuple):
         known = np.array(problem.floor) if problem.floor else np.zeros(len(self.outputs))
         floor = np.maximum(known, lost**2 / 12)
         return problem._replace(
-            x=problem.x - self.inputs,
+            x=np.hstack([problem.inputs - self.inputs, problem.numbers]),
             y=problem.y - self.outputs,
             floor=tuple(floor.tolist()),
         )
 
     def outward(self, model: Model) -> Model:
         """A model of the problem counted from here as one of the data."""
-        return model.replace(origin=self.inputs, bias=model.bias + self.outputs)
+        return model.with_shift(self.outputs, self.inputs)
 
     def inward(self, model: Model) -> Model:
         """A model of the data as one of the problem."""
-        return model.replace(origin=None, bias=model.bias - self.outputs)
+        return model.with_shift(-self.outputs, None)
 
     def rows(self, rows: list[Row], inward: bool = False) -> list[Row]:
         move = self.inward if inward else self.outward
@@ -72,7 +72,7 @@ class Origin(NamedTuple):
 def origin_of(problem: Problem, earlier: Model | None, least_squares: bool) -> Origin:
     """The origin of a problem; an ``earlier`` model that takes part keeps its own."""
     if earlier is None:
-        inputs = np.array([far_start(column, _FAR_INPUT) for column in problem.x.T])
+        inputs = np.array([far_start(column, _FAR_INPUT) for column in problem.inputs.T])
     else:
         inputs = earlier.origin
     units = problem.dimensions

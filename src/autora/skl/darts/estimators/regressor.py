@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..equations.printing import numbered
@@ -296,6 +297,7 @@ or callable, default="auto"
     guesses: Sequence[str] | None = None
     equation: str | None = None
     constants: Sequence[str] | Mapping[str, Any] | None = None
+    group_coefficients: str = "auto"
 
     def fit(
         self,
@@ -305,6 +307,7 @@ or callable, default="auto"
         y_error: Any = None,
         X_units: Any = None,
         y_units: Any = None,
+        groups: Any = None,
     ) -> Self:
         """Search for an equation of y in the columns of X.
 
@@ -339,6 +342,11 @@ or callable, default="auto"
             search over graphs of any size.
         y_units : str, or sequence of str for several outputs, default=None
             The same of y.
+        groups : array-like of shape (n,), default=None
+            The label of every row's group, such as its participant. All groups share one
+            graph, and coefficients differ between them where the data pay for it: see
+            ``group_coefficients``, `of_group` and ``population_``. One output, and the
+            search over graphs of any size.
 
         Raises
         ------
@@ -356,7 +364,7 @@ or callable, default="auto"
             of_y = y_units[0] if isinstance(y_units, list) else y_units
             y_error = in_units_of_the_fit(y_error, "y_error", [of_y], ["y_error"])
             units = (X_units, y_units)
-            interruption = self._fit(X, y, sample_weight, y_error, units)
+            interruption = self._fit(X, y, sample_weight, y_error, units, groups)
         if interruption is not None:
             raise interruption
         return self
@@ -382,7 +390,7 @@ or callable, default="auto"
         labels = labels or numbered("y", targets.shape[1])
         return Observed(X, targets, weight, error, objective, labels)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, groups: Any = None) -> np.ndarray:
         """Predictions in double precision, shaped like the y of the fit.
 
         Where the equation is undefined (a logarithm of a negative number) or overflows,
@@ -391,15 +399,18 @@ or callable, default="auto"
         Parameters
         ----------
         X : array-like of shape (n, inputs)
+        groups : array-like of shape (n,), default=None
+            The groups of the rows, where the fit had groups. None, and a group that was
+            not in the fit, get the coefficients of the population.
 
         Returns
         -------
         ndarray of shape (n,) or (n, outputs)
         """
-        prediction = self._outputs(X)
+        prediction = self._outputs(X, groups)
         return prediction[:, 0] if self._y_ndim == 1 else prediction
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> float:
         """R², the share of the variance of y that is explained.
 
         Parameters
@@ -407,13 +418,16 @@ or callable, default="auto"
         X : array-like of shape (n, inputs)
         y : array-like of shape (n,) or (n, outputs)
         sample_weight : array-like of shape (n,), default=None
+        groups : array-like of shape (n,), default=None
+            As in `predict`.
 
         Returns
         -------
         float
         """
         check_is_fitted(self, "model_")
-        return super().score(X, self._plain_outputs(y), sample_weight)
+        y = self._plain_outputs(y)
+        return float(r2_score(y, self.predict(X, groups), sample_weight=sample_weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

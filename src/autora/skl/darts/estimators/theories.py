@@ -372,6 +372,7 @@ class TheoryMixin:
         history = SearchHistory(np.zeros(0, int), np.zeros(0), np.zeros(0))
         result = Result(network, model, history, [candidate], True, [row])
         self._constants, self._errors, self._row_errors = found.constants, [], [[]]
+        self._uncertainty, self._row_uncertainty = None, [None]
         self._form, self._form_text = found, equation
         self._store(result, what, fresh=True)  # type: ignore[attr-defined]
         self._y_mean = mean(problem.y, problem.weight)

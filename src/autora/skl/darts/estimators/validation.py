@@ -22,6 +22,7 @@ from ..graph.objectives import OBJECTIVES, Objective
 from ..graph.search_space import check_aggregations
 from ..selection import SELECTIONS
 from .physical_constants import check_constants
+from ..selection.group_effects import POLICIES
 
 FOUND = "found"  #: what tables of theories call the equation of the estimator itself
 
@@ -90,6 +91,7 @@ _CONSTRAINTS: dict[str, list[Any]] = {
     "precondition": ["boolean"],
     "warm_start": ["boolean"],
     "dimensionless_constants_only": ["boolean"],
+    "group_coefficients": [_Words(set(POLICIES))],
 }
 
 

@@ -270,3 +270,17 @@ def knowledge(problem: Problem, model: Model) -> Knowledge | None:
     blocks[layout.groups] = point.equations.blocks
     gradient[layout.groups] = point.equations.own
     return Knowledge(blocks, gradient, point.misfit)
+
+
+def joint_equations(
+    problem: Problem, model: Model
+) -> tuple[list[Place], np.ndarray, Equations, float] | None:
+    """What is shared, the groups that have rows, and the equations of both, at a model.
+
+    The last is the mean loss. None where something is not finite.
+    """
+    layout = _Layout.of(problem, model)
+    point = _linearised(layout, model)
+    if point is None:
+        return None
+    return layout.shared, layout.groups, point.equations, point.misfit

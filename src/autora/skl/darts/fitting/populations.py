@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
+from ..graph.effects import Place
 from ..graph.model import Model
 from .derivatives import with_values
-from .grouped import Prior, fitted, knowledge
+from .grouped import Prior, fitted, joint_equations, knowledge
 from .problem import Problem
 
 #: Range of the logarithm of a variance, in units of what one group knows of it.
@@ -216,3 +217,76 @@ def _with_mean(model: Model, mean: np.ndarray, spread: np.ndarray) -> Model:
         middle = np.where(effects.log, sign * np.exp(mean), mean)
     model = with_values(model, effects.places, middle)
     return model.replace(effects=effects._replace(spread=spread))
+
+
+def _precision(spread: np.ndarray, variance: float) -> np.ndarray:
+    """What a population says, in units of the variance of an observation."""
+    known = np.isfinite(spread) & (spread > 0)
+    return np.diag(np.where(known, variance / np.where(known, spread, 1.0) ** 2, 0.0))
+
+
+def _variance(blocks: np.ndarray, spread: np.ndarray, squares: float, free: float) -> float:
+    """That of an observation: the squares over what is left beside the coefficients.
+
+    How many these are, in a population that says something about them, depends on it.
+    """
+    variance = squares / max(free, 1.0)
+    for _ in range(20):
+        inner = np.linalg.pinv(blocks + _precision(spread, variance), hermitian=True)
+        used = float(np.einsum("gij,gji->", inner, blocks))
+        variance = squares / max(free - used, 1.0)
+    return variance
+
+
+class Uncertainty(NamedTuple):
+    """Standard errors of coefficients, of which some differ between groups."""
+
+    shared: dict[Place, float]
+    mean: np.ndarray  #: (varying,) of the population
+    own: np.ndarray  #: (groups, varying)
+
+
+def uncertainty(problem: Problem, model: Model) -> Uncertainty | None:
+    """Standard errors from the equations of the mixed model around a fit.
+
+    Means, what is shared and what groups have of their own are estimated together
+    (Henderson 1975, Biometrics 31); spreads are taken as known. A group without rows has
+    the error of the population. None where the model is not finite.
+    """
+    effects = model.effects
+    assert effects is not None
+    found = joint_equations(problem, model)
+    if found is None:
+        return None
+    where, groups, equations, loss = found
+    total, likelihood = float(problem.weight.sum()), model.objective.likelihood
+    factor = total if likelihood else total / 2
+    blocks, border = equations.blocks * factor, equations.border * factor
+    v, s = border.shape[1:]
+    variance = 1.0
+    if not likelihood:
+        variance = _variance(blocks, effects.spread, loss * total, total - s)
+    precision = _precision(effects.spread, variance)
+    inner = np.linalg.pinv(blocks + precision, hermitian=True)
+    # Means take part as further shared coefficients, which the prior alone sees.
+    wide = np.concatenate([border, np.tile(-precision, (len(groups), 1, 1))], axis=2)
+    corner = np.zeros((s + v, s + v))
+    corner[:s, :s] = equations.corner * factor
+    corner[s:, s:] = precision * len(groups)
+    schur = corner - np.einsum("gvs,gvw,gwt->st", wide, inner, wide)
+    common = np.linalg.pinv(schur, hermitian=True)
+    through = inner @ wide
+    own = np.einsum("gii->gi", inner) + np.einsum(
+        "gvs,st,gvt->gv", through, common, through
+    )
+    with np.errstate(invalid="ignore"):
+        own, all_ = np.sqrt(variance * own), np.sqrt(variance * np.diag(common))
+    size = np.where(effects.log, np.abs(effects.values), 1.0)
+    middle = np.array([getattr(model, p.kind)[p.at] for p in effects.places])
+    mean = all_[s:] * np.where(effects.log, np.abs(middle), 1.0)
+    errors = np.sqrt(
+        mean**2 + np.where(effects.log, middle * effects.spread, effects.spread) ** 2
+    )
+    errors = np.tile(errors, (len(effects.values), 1))
+    errors[groups] = own * size[groups]
+    return Uncertainty(dict(zip(where, all_[:s].tolist(), strict=True)), mean, errors)

@@ -42,6 +42,11 @@ class Problem(NamedTuple):
         """The columns that equations are made of, shape (n, inputs)."""
         return self.x[:, :-1] if self.groups else self.x
 
+    @property
+    def numbers(self) -> np.ndarray:
+        """The numbers of the rows' groups, shape (n, 1), or (n, 0) without groups."""
+        return self.x[:, self.inputs.shape[1] :]
+
     def without_groups(self) -> Problem:
         """The same with all rows alike."""
         return self._replace(x=np.ascontiguousarray(self.inputs), groups=0)

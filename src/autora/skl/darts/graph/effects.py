@@ -56,6 +56,14 @@ class GroupEffects(NamedTuple):
             found = np.where(self.log, sign * np.exp(parameters), parameters)
         return self._replace(values=found)
 
-    def of_rows(self, number: np.ndarray) -> np.ndarray:
-        """The values of the groups of rows, shape (n, places)."""
-        return self.values[number]
+    def of_rows(self, number: np.ndarray, middle: np.ndarray) -> np.ndarray:
+        """The values of rows by their groups' numbers, shape (n, places).
+
+        A group that is not known has number −1, and the values of the ``middle``.
+        """
+        return np.vstack([self.values, middle])[number]
+
+    def with_added(self, kind: str, amount: np.ndarray) -> GroupEffects:
+        """With something added to every coefficient of a kind, by output."""
+        shift = [amount[p.column] if p.kind == kind else 0.0 for p in self.places]
+        return self._replace(values=self.values + shift)

@@ -223,7 +223,8 @@ class Model:
         """
         d, effects, varying = self.space.n_inputs, self.effects, {}
         if effects is not None and x.shape[1] > d:
-            rows = effects.of_rows(x[:, d].astype(int))
+            middle = np.array([getattr(self, p.kind)[p.at] for p in effects.places])
+            rows = effects.of_rows(x[:, d].astype(int), middle)
             varying = dict(zip(effects.places, rows.T, strict=True))
 
         def own(kind: str, row: int, column: int) -> Any:
@@ -255,6 +256,13 @@ class Model:
             for k in np.flatnonzero(self.readout[:, q]):
                 eta[:, q] += own("readout", int(k), q) * nodes[k]
         return eta
+
+    def with_shift(self, amount: np.ndarray, origin: Any) -> Model:
+        """What predicts an amount more, from inputs that are counted from an origin."""
+        effects = self.effects
+        if effects is not None:
+            effects = effects.with_added("bias", amount)
+        return self.replace(origin=origin, bias=self.bias + amount, effects=effects)
 
     def of_group(self, number: int) -> Model:
         """The model of one group, without those of others."""

@@ -278,6 +278,7 @@ def _models_read(part: dict[str, Field], shape: Shape) -> dict[str, Any]:
         "_errors": documents.errors_read(part["standard_errors"], models[0]),
         "_rows": [row for row, _ in rows],
         "_row_errors": [errors for _, errors in rows],
+        "_row_uncertainty": [None] * len(rows),
         "candidates_": [models[f.whole(0, len(models) - 1)] for f in candidates],
         "history_": weight_documents.history_read(part["history"], network),
     }

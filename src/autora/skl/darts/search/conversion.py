@@ -45,24 +45,24 @@ def evaluator_for(
     scaling = scaling_of(problem, objective)
     y = (problem.y[:, 0] - scaling.shift) / scaling.scale
     allowed = [names.index(p.name) for p in bounds.primitives if p.name != "none"]
-    fields: dict[str, Any] = dict(
-        kernels=loader.load(primitives),
-        objective=objective,
-        primitives=primitives,
-        allowed=np.array(allowed),
-        x=np.array(problem.inputs.T, order="C"),
-        y=y,
-        root=np.sqrt(problem.weight),
-        offset=np.zeros(len(y)) if problem.offset is None else problem.offset,
-        n_nodes=bounds.max_nodes,
-        n_slots=bounds.max_in_degree,
-        can_multiply="product" in bounds.aggregations,
-        train_readout=problem.train_readout,
-        train_bias=problem.train_bias,
-        known=criteria.evidence(problem, objective.likelihood)._replace(tried=TRIED),
-        scaling=scaling,
-        units=unit_rows(problem.dimensions, primitives, bounds.max_nodes),
-    )
+    fields: dict[str, Any] = {
+        "kernels": loader.load(primitives),
+        "objective": objective,
+        "primitives": primitives,
+        "allowed": np.array(allowed),
+        "x": np.array(problem.inputs.T, order="C"),
+        "y": y,
+        "root": np.sqrt(problem.weight),
+        "offset": np.zeros(len(y)) if problem.offset is None else problem.offset,
+        "n_nodes": bounds.max_nodes,
+        "n_slots": bounds.max_in_degree,
+        "can_multiply": "product" in bounds.aggregations,
+        "train_readout": problem.train_readout,
+        "train_bias": problem.train_bias,
+        "known": criteria.evidence(problem, objective.likelihood)._replace(tried=TRIED),
+        "scaling": scaling,
+        "units": unit_rows(problem.dimensions, primitives, bounds.max_nodes),
+    }
     if problem.groups:
         return GroupedEvaluator(**fields, group=problem.x[:, -1].astype(int))
     return Evaluator(**fields)

@@ -26,6 +26,7 @@ from ..graph.specification import SpaceBounds
 from ..runtime.restarts import Restarts
 from ..selection.candidates import Candidate
 from ..selection.group_effects import Fitted, settled, with_chosen_effects
+from .canonical_signs import with_canonical_signs
 from .conversion import evaluator_for, model_of, space_for
 from .evaluator import Evaluator, Graphs
 from .finalize import MOST_ROWS, distinct
@@ -36,13 +37,15 @@ from .warm_up import warm_up
 
 #: Groups that the searches see at most, and graphs of each that are judged together.
 _MOST_GROUPS, _JUDGED = 30, 12
+#: Graphs without an improvement after which each search ends.
+_STALL = 4000
 #: Steps with which every group begins to be fitted by itself.
 _STEPS = 60
 #: Best graphs of which two varying coefficients may be one.
-_REWRITTEN = 8
+_REWRITTEN = 16
 #: Graphs of which it is asked what varies, the best where everything does; coefficients
-#: that a graph has at most, and observations of a group for each.
-_CHOSEN, _MOST_COEFFICIENTS, _PER_COEFFICIENT = 12, 7, 2
+#: that a graph has at most.
+_CHOSEN, _MOST_COEFFICIENTS = 16, 7
 #: Best graphs that are fitted to all groups, where the searches saw some.
 _ON_ALL = 5
 
@@ -67,14 +70,18 @@ def explore(
     runs: list[tuple[Evaluator, Run]] = []
     interruption = None
     modes = list(_modes(problem))
-    seconds = search.budget.seconds / len(modes)
+    budget = search.budget._replace(
+        candidates=-(-search.budget.candidates // len(modes)),
+        seconds=search.budget.seconds / len(modes),
+        stall=min(search.budget.stall, _STALL),
+    )
     for mode in modes:
         seen = small._replace(train_bias=mode.intercept)
         seen = seen if mode.grouped else seen.without_groups()
         part = replace(
             search,
             problem=seen,
-            budget=search.budget._replace(seconds=seconds),
+            budget=budget,
             options=search.options._replace(undoing=False),
         )
         before = sum(run.fitted for _, run in runs)
@@ -85,7 +92,7 @@ def explore(
             lambda s, before=before: progress(s._replace(fitted=before + s.fitted)),
         )
         evaluator = evaluator_for(bounds, seen, search.objective)
-        runs += [(evaluator, run) for run in found]
+        runs += [(evaluator, _tidied(evaluator, run)) for run in found]
         if interruption is not None:
             break
     fitted = sum(run.fitted for _, run in runs)
@@ -106,6 +113,13 @@ def explore(
     if small is not problem:
         candidates = _on_all_groups(problem, small, candidates)
     return Found(space, candidates, fitted, out_of_budget, interruption)
+
+
+def _tidied(evaluator: Evaluator, run: Run) -> Run:
+    """With every graph once, whatever the signs of its parts."""
+    graphs = with_canonical_signs(evaluator, run.graphs)
+    finite = np.flatnonzero(np.isfinite(graphs.loss))
+    return run._replace(graphs=distinct(graphs.take(finite)))
 
 
 def _leading(evaluator: Evaluator, graphs: Graphs) -> np.ndarray:
@@ -308,4 +322,12 @@ def refit(
         np.ones((space.n_nodes, 1)), np.zeros(1), asked[1],
     )  # fmt: skip
     same = [model for model in known if same_graph(model, blank)]
-    return same[0] if same else None
+    if not same:
+        return None
+    model, effects = same[0], same[0].effects
+    if effects is None or len(effects.values) == problem.groups:
+        return model
+    where, fixed = effects.places, effects.fixed  # of other groups
+    model = with_effects(model, where, problem.groups, fixed=fixed)
+    fit, value = settled(problem, model)
+    return fit.model if np.isfinite(value) else None

@@ -49,7 +49,7 @@ class Choice(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """A graph whose groups are fitted by themselves, and its worth if all of that varies."""
+    """A graph whose groups are fitted by themselves, and its worth if all varies."""
 
     model: Model
     groups: Groups
@@ -80,7 +80,7 @@ def criterion_of(
     found = criteria.misfit(known, share, k)
     if size:
         found = criteria.criterion(known, share, k, size)
-    each = np.log(max(len(groups.own), 2.0))
+    each = np.log(max(len(groups.own), 2.0)) + known.tried
     return float(found) + population.occam + each * varying
 
 

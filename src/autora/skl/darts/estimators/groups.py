@@ -1,0 +1,294 @@
+"""Groups of rows, such as the participants of a study, in an estimator."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ..fitting.coefficients import Place, places, term, values, with_errors
+from ..fitting.populations import Uncertainty, uncertainty
+from ..fitting.problem import Problem
+from ..graph.model import Model
+from ..graph.specification import Specification
+from ..selection.pareto import Row
+from .units import Units
+
+
+class UnknownGroupWarning(UserWarning):
+    """A group was not in the fit."""
+
+
+class Grouping(NamedTuple):
+    """Labels of the groups, and which of them every row belongs to."""
+
+    labels: np.ndarray  #: (groups,)
+    numbers: np.ndarray  #: (n,)
+
+
+def _labels_of(groups: Any, n_rows: int) -> Any:
+    """One label a row, as a pandas Series."""
+    import pandas as pd
+
+    values = groups if isinstance(groups, pd.Series) else np.asarray(groups)
+    if getattr(values, "ndim", 0) == 2 and values.shape[1] == 1:
+        values = np.asarray(values)[:, 0]
+    if getattr(values, "ndim", 0) != 1 or len(values) != n_rows:
+        raise ValueError(
+            f"groups must hold one label per row of X, shape ({n_rows},), got shape "
+            f"{np.shape(values)}"
+        )
+    found = pd.Series(np.asarray(values))
+    missing = np.flatnonzero(found.isna())
+    if len(missing):
+        raise ValueError(
+            f"groups has no label in {len(missing)} of {n_rows} rows (first: row "
+            f"{missing[0]}); name the group of every row, or leave these rows out"
+        )
+    return found
+
+
+def grouping_of(groups: Any, n_rows: int) -> Grouping:
+    """The groups of a fit.
+
+    Raises
+    ------
+    ValueError
+        If rows lack a label, or there are hardly more rows than groups.
+    """
+    import pandas as pd
+
+    found = _labels_of(groups, n_rows)
+    try:
+        numbers, labels = pd.factorize(found, sort=True)
+    except TypeError:  # labels of several types have no order
+        numbers, labels = pd.factorize(found)
+    if 2 * len(labels) > n_rows:
+        raise ValueError(
+            f"groups has {len(labels)} labels for {n_rows} rows, so that most groups have "
+            "one row, which says nothing about a coefficient of their own; give the group "
+            "that rows have in common, such as the participant, or leave groups out"
+        )
+    return Grouping(np.asarray(labels), numbers)
+
+
+def numbers_of(groups: Any, labels: np.ndarray, n_rows: int) -> np.ndarray:
+    """The numbers of the rows' groups; −1 of a group that was not in the fit."""
+    import pandas as pd
+
+    found = _labels_of(groups, n_rows)
+    numbers = pd.Index(labels).get_indexer(pd.Index(found))
+    unknown = found[numbers < 0].unique()
+    if len(unknown):
+        names = ", ".join(map(repr, unknown[:5].tolist())) + ", …" * (len(unknown) > 5)
+        warnings.warn(
+            f"groups {names} were not in the fit; the coefficients of the population "
+            "predict for them",
+            UnknownGroupWarning,
+            stacklevel=5,
+        )
+    return numbers
+
+
+def check_able(what: Specification, params: dict[str, Any]) -> None:
+    """Raise where groups cannot have coefficients of their own."""
+    reason = None
+    if params["equation"] is not None:
+        reason = "equation= has constants that all rows share"
+    elif params["guesses"] is not None:
+        reason = "guesses= have constants that all rows share"
+    elif not what.searches_openly:
+        reason = "num_graph_nodes='auto' alone searches for graphs of groups"
+    elif what.n_outputs > 1:
+        reason = f"y has {what.n_outputs} outputs, and groups need one"
+    if reason is not None:
+        raise ValueError(f"groups cannot be used here: {reason}; leave groups out")
+
+
+def grouped(
+    problem: Problem, labels: np.ndarray, policy: str
+) -> tuple[Problem, np.ndarray]:
+    """The problem with the groups that have rows, whose number is the last column."""
+    x = problem.x.copy()
+    present, x[:, -1] = np.unique(x[:, -1], return_inverse=True)
+    kept = labels[present.astype(int)]
+    if len(kept) < 2:
+        policy = "none"
+    return problem._replace(x=x, groups=len(kept), varying=policy), kept
+
+
+def uncertainties(problem: Problem, model: Model) -> Uncertainty | None:
+    """Of coefficients that differ between groups; None where none does."""
+    return None if model.effects is None else uncertainty(problem, model)
+
+
+def errors_of(
+    problem: Problem, model: Model, known: Uncertainty | None
+) -> list[tuple[Place, float, float]]:
+    """Every coefficient with its standard error; of those that differ the population's."""
+    if model.effects is None:
+        return with_errors(problem.without_groups() if problem.groups else problem, model)
+    where = [
+        *places(model, problem),
+        *(p for p in model.effects.places if p.kind == "bias"),
+    ]
+    errors = dict.fromkeys(where, np.inf)
+    errors |= dict.fromkeys(model.effects.fixed, 0.0)
+    if known is not None:
+        errors |= known.shared
+        errors |= dict(zip(model.effects.places, known.mean.tolist(), strict=True))
+    return [
+        (p, float(v), errors[p])
+        for p, v in zip(errors, values(model, [*errors]), strict=True)
+    ]
+
+
+class GroupMixin:
+    """What an estimator says of the groups that it was fitted with."""
+
+    model_: Model
+    _errors: list[tuple[Place, float, float]]
+    _group_labels: np.ndarray | None = None
+    _uncertainty: Uncertainty | None = None
+    _rows: list[Row]
+    _units: Units | None
+    _names: Any
+
+    @property
+    def groups_(self) -> np.ndarray:
+        """The labels of the groups of the fit, shape (groups,)."""
+        check_is_fitted(self, "model_")
+        if self._group_labels is None:
+            raise AttributeError("the estimator was fitted without groups")
+        return self._group_labels
+
+    def _numbered(self, X: np.ndarray, groups: Any) -> np.ndarray:
+        """X with the number of every row's group as its last column, where that matters."""
+        if groups is None:
+            return X
+        labels = self.groups_ if self._group_labels is not None else None
+        if labels is None:
+            raise ValueError(
+                "groups cannot be used here: the estimator was fitted without groups; "
+                "leave groups out, or fit with groups"
+            )
+        return np.column_stack([X, numbers_of(groups, labels, len(X))])
+
+    def of_group(self, label: Any) -> Self:
+        """The fitted estimator of one group, with its coefficients.
+
+        It predicts and prints what holds for that group, as an estimator that was fitted
+        without groups, and can be drawn and saved as such.
+
+        Parameters
+        ----------
+        label : object
+            One of ``groups_``.
+
+        Raises
+        ------
+        ValueError
+            If there was no such group in the fit.
+        """
+        places = np.flatnonzero(self.groups_ == label)
+        if not len(places):
+            raise ValueError(
+                f"label must be one of groups_, got {label!r}; the estimator itself has "
+                "the population's coefficients"
+            )
+        number = int(places[0])
+        found = copy.copy(self)
+        found._group_labels, found._uncertainty = None, None
+        found.model_ = self.model_.of_group(number)
+        found._rows = [r._replace(model=r.model.of_group(number)) for r in self._rows]
+        found._errors = self._errors_of(number)
+        return found
+
+    def _errors_of(self, number: int) -> list[tuple[Place, float, float]]:
+        """The coefficients of one group with their standard errors."""
+        effects, known = self.model_.effects, self._uncertainty
+        own: dict[Place, tuple[float, float]] = {}
+        if effects is not None and known is not None:
+            pairs = zip(effects.values[number], known.own[number], strict=True)
+            own = {p: (v, e) for p, (v, e) in zip(effects.places, pairs, strict=True)}
+        return [(p, *map(float, own.get(p, (v, e)))) for p, v, e in self._errors]
+
+    @property
+    def population_(self) -> Any:
+        """What the coefficients that differ between groups have in common, as a DataFrame.
+
+        Columns: ``term``; ``mean``, what a group that is not known has; ``standard_error``
+        of the mean; ``spread``, the standard deviation over the groups; ``logarithm``,
+        whether that is one of logarithms, as of a coefficient with one sign: 0.5 then says
+        that two groups of three lie within a factor of exp(0.5) of the mean.
+        """
+        import pandas as pd
+
+        self.groups_  # noqa: B018 raises where there are none
+        effects, rows = self.model_.effects, []
+        for i, place in enumerate(() if effects is None else effects.places):
+            assert effects is not None and self._uncertainty is not None
+            mean = float(getattr(self.model_, place.kind)[place.at])
+            error = float(self._uncertainty.mean[i])
+            name = term(self.model_, place, *self._names())
+            rows.append((name, mean, error, float(effects.spread[i]), effects.log[i]))
+        names = ["term", "mean", "standard_error", "spread", "logarithm"]
+        return pd.DataFrame(rows, columns=names)
+
+    def _group_table(self, names: tuple[list[str], list[str]], latex: bool) -> Any:
+        """``coefficients_``: what all groups share, then what each has of its own."""
+        import pandas as pd
+
+        effects, labels, known = self.model_.effects, self._group_labels, self._uncertainty
+        varying = () if effects is None else effects.places
+        units = self._units
+        rows: list[tuple[Any, ...]] = []
+        for place, value, error in self._errors:
+            name = term(self.model_, place, *names)
+            if place not in varying:
+                rows.append((None, name, value, error, place))
+                continue
+            assert effects is not None and labels is not None and known is not None
+            i = varying.index(place)
+            own = zip(labels, effects.values[:, i], known.own[:, i], strict=True)
+            rows += [(label, name, float(v), float(e), place) for label, v, e in own]
+        columns = ["group", "term", "coefficient", "standard_error", "place"]
+        table = pd.DataFrame(rows, columns=columns)
+        where = list(table.pop("place"))
+        if units is not None:
+            once = dict.fromkeys(where)
+            found = units.of_coefficients(self.model_, [*once], *names, latex)
+            of = dict(zip(once, found, strict=True))
+            table["unit"] = [of[place] for place in where]
+        return table
+
+    def _varying(self) -> list[str]:
+        """The terms that differ between groups in every row of ``equations_``."""
+        found = []
+        for row in self._rows:
+            effects = row.model.effects
+            where = () if effects is None else effects.places
+            found.append("; ".join(term(row.model, p, *self._names()) for p in where))
+        return found
+
+    def _group_lines(self, names: Sequence[str], decimals: int, form: str) -> list[str]:
+        """What differs between groups, below the population's equation."""
+        if form == "latex":
+            return []
+        count, effects = len(self.groups_), self.model_.effects
+        if effects is None:
+            return [f"the same for all {count} groups"]
+        lines = [f"population of {count} groups, which differ in"]
+        for row in self.population_.itertuples():
+            size, digits = row.spread, max(decimals, 2)
+            spread = (
+                f"× or ÷ {np.exp(size):.{digits}g}"
+                if row.logarithm
+                else f"± {size:.{digits}g}"
+            )
+            lines.append(f"  {row.term}: {row.mean:.{digits}g} ({spread})")
+        return lines
