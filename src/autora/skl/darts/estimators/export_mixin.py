@@ -17,26 +17,19 @@ from ..graph.grammar import MOST_CONSTANTS, about, parsed
 from ..graph.model import Model
 from ..graph.physical_constants import PhysicalConstant
 from ..persistence.fields import Field, ModelFileError, listed, parse, pretty, read_text
-from ..persistence.model_file import class_read, restored, scalar_read, written
+from ..persistence.labels import labels_read, labels_written
+from ..persistence.model_file import class_read, restored, written
 from ..runtime.files import write
 from ..selection.theories import JudgedTheory
+from .group_documents import groups_read, groups_written
 from .physical_constants import MOST_NAMED
 from .unit_documents import text_read, units_read, units_written
 from .units import Units, shown_unit
 
-#: Kinds of class labels: what a label is in the file, and the type of the array.
-_LABELS: dict[str, tuple[tuple[type, ...], Any]] = {
-    "b": ((bool,), bool),
-    "i": ((int,), np.int64),
-    "u": ((int,), np.uint64),
-    "f": ((float,), np.float64),
-    "U": ((str,), str),
-    "O": ((bool, int, float, str), object),
-}
 #: Members of what a class needs beside its model.
 _MOST_ANSWERS = 10
 #: What only some of them have.
-_OPTIONAL_ANSWERS = ("constants", "units", "theory")
+_OPTIONAL_ANSWERS = ("constants", "units", "theory", "groups")
 
 
 class ExportMixin:
@@ -52,6 +45,7 @@ class ExportMixin:
     _physical: tuple[PhysicalConstant, ...] = ()  #: inputs of the model after the columns
     _form: JudgedTheory | None = None  #: the equation that was given, as it was fitted
     _form_text: str  #: and as it was given
+    _group_labels: np.ndarray | None
 
     def python(self, function_name: str = "predict") -> str:
         """The equation as the source text of a function that needs NumPy alone.
@@ -195,7 +189,7 @@ class ExportMixin:
         """
         found: dict[str, Any] = {}
         if is_classifier(self):
-            found["classes"] = [self.classes_.dtype.kind, self.classes_.tolist()]
+            found["classes"] = labels_written(self.classes_)
         else:
             found["dimensions"] = self._y_ndim
         if known := getattr(self, "_constants", []):
@@ -204,6 +198,8 @@ class ExportMixin:
             found["units"] = units_written(self._units)
             if self._form is not None:  # a constant's place in it tells its unit
                 found["theory"] = self._form_text
+        if self._group_labels is not None:
+            found["groups"] = groups_written(self)
         return found
 
     def _constants_written(self) -> list[list[Any]]:
@@ -231,7 +227,8 @@ class ExportMixin:
         names = [own, *(name for name in _OPTIONAL_ANSWERS if name in given)]
         part = dict(zip(names, answers.record(*names), strict=True))
         if own == "classes":
-            self.classes_ = _classes_read(part[own], len(self.model_.bias))
+            count = len(self.model_.bias)
+            self.classes_ = labels_read(part[own], 2 if count == 1 else count, "class")
         else:
             self._y_ndim = part[own].whole(min(2, len(self.model_.bias)), 2)
         self._constants = [
@@ -249,6 +246,7 @@ class ExportMixin:
             answers.fail("lacks 'units', which those of constants are part of")
         if "theory" in part:
             self._form = self._form_read(part["theory"])
+        groups_read(self, part.get("groups"))
 
     def _form_read(self, field: Field) -> JudgedTheory:
         """The equation that was given, with the constants of the file."""
@@ -315,18 +313,3 @@ class _AllTrained:
     """Stands in for what a fit was asked where a model came without a fit."""
 
     train_readout = train_bias = True
-
-
-def _classes_read(field: Field, n_outputs: int) -> np.ndarray:
-    """Class labels; two classes have one output, more have one each."""
-    kind, members = field.each(2, 2)
-    allowed, dtype = _LABELS[kind.one_of(tuple(_LABELS))]
-    count = 2 if n_outputs == 1 else n_outputs
-    labels = []
-    for place in members.each(count, count):
-        labels.append(scalar_read(place))
-        if type(labels[-1]) not in allowed or (kind.value == "u" and labels[-1] < 0):
-            place.fail(f"is no class label of kind {kind.value!r}")
-    if len(set(labels)) < count:
-        members.fail("names a class twice")
-    return np.array(labels, dtype)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..fitting.coefficients import Place, values
+from ..graph.effects import GroupEffects
 from ..graph.elementary import NUMPY
 from ..graph.model import Model
 from ..graph.objectives import OBJECTIVES, Objective
@@ -26,6 +27,7 @@ from .fields import Field, listed
 _MOST_INPUTS, _MOST_NODES, _MOST_OUTPUTS, _MOST_PARALLEL = 20_000, 64, 1_000, 100
 _MOST_EDGES, _MOST_EDGES_IN_ALL, _MOST_PRIMITIVES = 100_000, 2_000_000, 1_000
 _MOST_MODELS = 2_000
+MOST_GROUPS, _MOST_VARYING = 1_000_000, 1_000
 DARTS_TYPES = ("original", "fair")
 
 Errors = list[tuple[Place, float, float]]
@@ -155,7 +157,9 @@ def model_written(model: Model, space: int) -> dict[str, Any]:
         [int(e), names[model.architecture[e]], *listed(model.edge[e, : model.sizes[e]])]
         for e in np.flatnonzero(model.architecture >= 0)
     ]
-    origin = {"origin": listed(model.origin)} if model.origin.any() else {}
+    further = {"origin": listed(model.origin)} if model.origin.any() else {}
+    if model.effects is not None:
+        further["effects"] = _effects_written(model.effects)
     return {
         "space": space,
         "output_type": model.objective.name,
@@ -163,16 +167,52 @@ def model_written(model: Model, space: int) -> dict[str, Any]:
         "edges": edges,
         "readout": listed(model.readout),
         "bias": listed(model.bias),
-        **origin,
+        **further,
     }
 
 
+def _effects_written(effects: GroupEffects) -> dict[str, Any]:
+    return {
+        "places": [[*place] for place in effects.places],
+        "values": listed(effects.values),
+        "spread": listed(effects.spread),
+        "logarithms": list(effects.log),
+        "fixed": [[*place] for place in effects.fixed],
+    }
+
+
+def _effects_read(field: Field, model: Model) -> GroupEffects:
+    """Coefficients of groups; every model of a file has those of the same groups."""
+    places, values_, spread, logarithms, fixed = field.record(
+        "places", "values", "spread", "logarithms", "fixed"
+    )
+    varying = [place_read(part, model) for part in places.each(_MOST_VARYING, 1)]
+    kept = [place_read(part, model) for part in fixed.each(_MOST_VARYING)]
+    if len({*varying, *kept}) < len(varying) + len(kept):
+        places.fail("names a coefficient twice")
+    count = len(varying)
+    rows = len(values_.each(MOST_GROUPS, 1))
+    found = GroupEffects(
+        tuple(varying),
+        values_.array((rows, count)),
+        spread.array((count,), finite=False),
+        tuple(part.flag() for part in logarithms.each(count, count)),
+        tuple(kept),
+    )
+    for i, log in enumerate(found.log):
+        one_sign = (found.values[:, i] > 0).all() or (found.values[:, i] < 0).all()
+        if log and not one_sign:
+            values_.fail(f"has both signs in column {i}, whose logarithms are drawn")
+    return found
+
+
 def model_read(field: Field, spaces: Sequence[SearchSpace]) -> Model:
-    has_origin = "origin" in field.mapping(_MOST_PRIMITIVES)
-    number, kind, nodes, edges, readout, bias, *origin = field.record(
-        "space", "output_type", "nodes", "edges", "readout", "bias",
-        *(("origin",) if has_origin else ()),
-    )  # fmt: skip
+    given = field.mapping(_MOST_PRIMITIVES)
+    optional = [name for name in ("origin", "effects") if name in given]
+    number, kind, nodes, edges, readout, bias, *further = field.record(
+        "space", "output_type", "nodes", "edges", "readout", "bias", *optional
+    )
+    extra = dict(zip(optional, further, strict=True))
     space = spaces[number.whole(0, len(spaces) - 1)]
     objective = objective_read(kind)
     if objective.competing and space.n_outputs < 2:
@@ -194,7 +234,7 @@ def model_read(field: Field, spaces: Sequence[SearchSpace]) -> Model:
         space.aggregations.index(f.one_of(space.aggregations))
         for f in nodes.each(space.n_nodes, space.n_nodes)
     ]
-    return Model(
+    model = Model(
         space,
         objective,
         architecture,
@@ -202,8 +242,11 @@ def model_read(field: Field, spaces: Sequence[SearchSpace]) -> Model:
         readout.array((space.n_nodes, space.n_outputs)),
         bias.array((space.n_outputs,)),
         np.array(combined),
-        origin[0].array((space.n_inputs,)) if origin else None,
+        extra["origin"].array((space.n_inputs,)) if "origin" in extra else None,
     )
+    if "effects" in extra:
+        model = model.replace(effects=_effects_read(extra["effects"], model))
+    return model
 
 
 def models_read(field: Field, spaces: Sequence[SearchSpace]) -> list[Model]:
@@ -222,17 +265,27 @@ def errors_written(errors: Errors) -> list[Any]:
     return [[*place, listed(error)] for place, _, error in errors]
 
 
+def place_read(field: Field, model: Model) -> Place:
+    """Where a coefficient of a model stands: kind, row and column."""
+    kind, row, column = field.each(3, 3)
+    return _place_of(kind, row, column, model)
+
+
+def _place_of(kind: Field, row: Field, column: Field, model: Model) -> Place:
+    space, sizes = model.space, model.sizes
+    kind.one_of(("edge", "readout", "bias"))
+    rows = {"edge": space.n_edges, "readout": space.n_nodes, "bias": 1}[kind.value]
+    place = row.whole(0, rows - 1)
+    columns = sizes[place] if kind.value == "edge" else space.n_outputs
+    return Place(kind.value, place, column.whole(0, int(columns) - 1))
+
+
 def errors_read(field: Field, model: Model) -> Errors:
     where: list[Place] = []
     errors: list[float] = []
-    space, sizes = model.space, model.sizes
     for part in field.each(_MOST_EDGES):
-        kind, row, column, error = part.each(4, 4)
-        kind.one_of(("edge", "readout", "bias"))
-        rows = {"edge": space.n_edges, "readout": space.n_nodes, "bias": 1}[kind.value]
-        place = row.whole(0, rows - 1)
-        columns = sizes[place] if kind.value == "edge" else space.n_outputs
-        where.append(Place(kind.value, place, column.whole(0, int(columns) - 1)))
+        *place, error = part.each(4, 4)
+        where.append(_place_of(*place, model))
         errors.append(error.number(finite=False))
     found = values(model, where)
     return [(p, float(v), e) for p, v, e in zip(where, found, errors, strict=True)]
