@@ -36,7 +36,6 @@ from . import diagnostics
 from .columns import named
 from .equation_mixin import EquationMixin
 from .groups import (
-    GroupMixin,
     check_able,
     errors_of,
     grouped,
@@ -74,7 +73,7 @@ def _defaults(kind: type) -> dict[str, Any]:
     return {n: p.default for n, p in inspect.signature(kind).parameters.items()}
 
 
-class BaseDARTS(GroupMixin, TheoryMixin, EquationMixin, BaseEstimator):
+class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
     """The fit; a subclass adds its parameters and how its model answers."""
 
     #: Ingredients that benchmarks switch off; see `proposals.Options`.
@@ -138,8 +137,7 @@ class BaseDARTS(GroupMixin, TheoryMixin, EquationMixin, BaseEstimator):
         problem = problem_of(data, what, params["tolerance"], seen.error is not None)
         self._group_labels = None
         if groups is not None:
-            policy = params["group_coefficients"]
-            problem, self._group_labels = grouped(problem, grouping.labels, policy)
+            problem, self._group_labels = grouped(problem, grouping.labels, params)
         problem = with_units(problem, self._units)
         self._check_enough_rows(problem)
         kept = self._kept(earlier, what) if params["equation"] is None else None
@@ -410,7 +408,7 @@ class BaseDARTS(GroupMixin, TheoryMixin, EquationMixin, BaseEstimator):
         check_is_fitted(self, "model_")
         X = named(self._plain_inputs(X))
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        prediction = self._read(self._numbered(X, groups))
+        prediction = self._read(X, groups)
         undefined = ~np.isfinite(prediction).all(axis=1)
         if undefined.any():
             warnings.warn(
@@ -423,9 +421,10 @@ class BaseDARTS(GroupMixin, TheoryMixin, EquationMixin, BaseEstimator):
             prediction[undefined] = self._stand_in()
         return prediction
 
-    def _read(self, X: np.ndarray) -> np.ndarray:
+    def _read(self, X: np.ndarray, groups: Any = None) -> np.ndarray:
         """Outputs of shape (n, outputs), not finite where the equation is undefined."""
-        return self.model_.predict(with_constants(X, self._physical))
+        x = with_constants(X, self._physical)
+        return self.model_.predict(self._numbered(x, groups))
 
     def _stand_in(self) -> np.ndarray:
         """Outputs, shape (outputs,), where the equation is undefined."""

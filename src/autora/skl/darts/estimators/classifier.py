@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
@@ -180,6 +181,10 @@ or callable, default="auto"
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, which multiply those of the rows: a dict from label to
         weight, or "balanced" for weights that give every class the same total.
+    group_coefficients : {"auto", "all", "output", "none"}, default="auto"
+        As in `DARTSRegressor`, where ``fit`` is given groups.
+    shrinkage : bool, default=True
+        As in `DARTSRegressor`.
 
     Attributes
     ----------
@@ -261,8 +266,10 @@ or callable, default="auto"
     guesses: Sequence[str] | None = None
     equation: str | None = None
     class_weight: Any = None
+    group_coefficients: str = "auto"
+    shrinkage: bool = True
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Search for equations of the classes' log-odds in the columns of X.
 
         Without architecture updates (``max_epochs=0`` or ``arch_updates_per_epoch=0``) an
@@ -276,6 +283,8 @@ or callable, default="auto"
             Labels of at least two classes, of any type that can be sorted.
         sample_weight : array-like of shape (n,), default=None
             How much every row counts (see `DARTSRegressor.fit`).
+        groups : array-like of shape (n,), default=None
+            The label of every row's group (see `DARTSRegressor.fit`); for two classes.
 
         Raises
         ------
@@ -288,7 +297,7 @@ or callable, default="auto"
             fit stays as it was.
         """
         with self._all_or_nothing():
-            interruption = self._fit(X, y, sample_weight)
+            interruption = self._fit(X, y, sample_weight, groups=groups)
         if interruption is not None:
             raise interruption
         return self
@@ -325,39 +334,43 @@ or callable, default="auto"
             names, targets = names[1:], targets[:, [1]]
         return Observed(X, targets, weight, None, self._objective, names)
 
-    def decision_function(self, X: Any) -> np.ndarray:
+    def decision_function(self, X: Any, groups: Any = None) -> np.ndarray:
         """Log-odds of the second of two classes; else one score per class.
 
         Parameters
         ----------
         X : array-like of shape (n, inputs)
+        groups : array-like of shape (n,), default=None
+            As in `DARTSRegressor.predict`.
 
         Returns
         -------
         ndarray of shape (n,) or (n, n_classes)
             The softmax of several scores are the probabilities.
         """
-        scores = self._outputs(X)
+        scores = self._outputs(X, groups)
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any, groups: Any = None) -> np.ndarray:
         """Probability of every class, in the order of ``classes_``.
 
         Parameters
         ----------
         X : array-like of shape (n, inputs)
+        groups : array-like of shape (n,), default=None
+            As in `DARTSRegressor.predict`.
 
         Returns
         -------
         ndarray of shape (n, n_classes)
         """
-        scores = self._outputs(X)
+        scores = self._outputs(X, groups)
         probability = self._objective.link(NUMPY, scores)
         if len(self.classes_) == 2:
             return np.column_stack([1 - probability[:, 0], probability[:, 0]])
         return probability
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, groups: Any = None) -> np.ndarray:
         """The most probable class.
 
         Where the equations are undefined the log-odds of the classes' frequencies stand
@@ -366,22 +379,42 @@ or callable, default="auto"
         Parameters
         ----------
         X : array-like of shape (n, inputs)
+        groups : array-like of shape (n,), default=None
+            As in `DARTSRegressor.predict`.
 
         Returns
         -------
         ndarray of shape (n,)
         """
-        scores = self._outputs(X)
+        scores = self._outputs(X, groups)
         if len(self.classes_) == 2:
             return self.classes_[(scores[:, 0] > 0).astype(int)]
         return self.classes_[scores.argmax(axis=1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> float:
+        """Share of the rows whose class is predicted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, inputs)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), default=None
+        groups : array-like of shape (n,), default=None
+            As in `predict`.
+
+        Returns
+        -------
+        float
+        """
+        found = self.predict(X, groups)
+        return float(accuracy_score(y, found, sample_weight=sample_weight))
 
     @property
     def _objective(self) -> Objective:
         return OBJECTIVES[_KINDS[len(self.classes_) > 2]]
 
-    def _read(self, X: np.ndarray) -> np.ndarray:
-        return np.clip(super()._read(X), -_FURTHEST, _FURTHEST)
+    def _read(self, X: np.ndarray, groups: Any = None) -> np.ndarray:
+        return np.clip(super()._read(X, groups), -_FURTHEST, _FURTHEST)
 
     def _stand_in(self) -> np.ndarray:
         return self._objective.inverse(self._y_mean)

@@ -13,11 +13,11 @@ from ..graph.model import same_equation
 from ..graph.physical_constants import PhysicalConstant
 from ..selection.pareto import Row, scores
 from ..selection.result import EquationDistribution, Network
-from .export_mixin import ExportMixin
+from .groups import GroupMixin
 from .unit_lines import coefficient_lines, constant_lines, unit_lines, units_of_arrows
 
 
-class EquationMixin(ExportMixin):
+class EquationMixin(GroupMixin):
     """Methods that read the ``model_`` of a fitted estimator."""
 
     network_: Network | EquationDistribution

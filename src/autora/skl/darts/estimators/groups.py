@@ -16,7 +16,7 @@ from ..fitting.problem import Problem
 from ..graph.model import Model
 from ..graph.specification import Specification
 from ..selection.pareto import Row
-from .units import Units
+from .export_mixin import ExportMixin
 
 
 class UnknownGroupWarning(UserWarning):
@@ -89,7 +89,7 @@ def numbers_of(groups: Any, labels: np.ndarray, n_rows: int) -> np.ndarray:
             f"groups {names} were not in the fit; the coefficients of the population "
             "predict for them",
             UnknownGroupWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
     return numbers
 
@@ -104,21 +104,22 @@ def check_able(what: Specification, params: dict[str, Any]) -> None:
     elif not what.searches_openly:
         reason = "num_graph_nodes='auto' alone searches for graphs of groups"
     elif what.n_outputs > 1:
-        reason = f"y has {what.n_outputs} outputs, and groups need one"
+        reason = f"y has {what.n_outputs} outputs or classes, and groups need one output"
     if reason is not None:
         raise ValueError(f"groups cannot be used here: {reason}; leave groups out")
 
 
 def grouped(
-    problem: Problem, labels: np.ndarray, policy: str
+    problem: Problem, labels: np.ndarray, params: dict[str, Any]
 ) -> tuple[Problem, np.ndarray]:
     """The problem with the groups that have rows, whose number is the last column."""
     x = problem.x.copy()
     present, x[:, -1] = np.unique(x[:, -1], return_inverse=True)
     kept = labels[present.astype(int)]
-    if len(kept) < 2:
-        policy = "none"
-    return problem._replace(x=x, groups=len(kept), varying=policy), kept
+    policy = params["group_coefficients"] if len(kept) > 1 else "none"
+    shrinks = params["shrinkage"]
+    problem = problem._replace(x=x, groups=len(kept), varying=policy, shrinks=shrinks)
+    return problem, kept
 
 
 def uncertainties(problem: Problem, model: Model) -> Uncertainty | None:
@@ -129,34 +130,31 @@ def uncertainties(problem: Problem, model: Model) -> Uncertainty | None:
 def errors_of(
     problem: Problem, model: Model, known: Uncertainty | None
 ) -> list[tuple[Place, float, float]]:
-    """Every coefficient with its standard error; of those that differ the population's."""
-    if model.effects is None:
+    """Every coefficient with its standard error; of those that differ the population's.
+
+    Of round numbers it is 0.
+    """
+    effects = model.effects
+    if effects is None:
         return with_errors(problem.without_groups() if problem.groups else problem, model)
-    where = [
-        *places(model, problem),
-        *(p for p in model.effects.places if p.kind == "bias"),
-    ]
-    errors = dict.fromkeys(where, np.inf)
-    errors |= dict.fromkeys(model.effects.fixed, 0.0)
+    intercepts = (place for place in effects.places if place.kind == "bias")
+    errors = dict.fromkeys([*places(model, problem), *intercepts], np.inf)
     if known is not None:
         errors |= known.shared
-        errors |= dict(zip(model.effects.places, known.mean.tolist(), strict=True))
-    return [
-        (p, float(v), errors[p])
-        for p, v in zip(errors, values(model, [*errors]), strict=True)
-    ]
+        errors |= dict(zip(effects.places, known.mean.tolist(), strict=True))
+    errors |= {place: 0.0 for place in effects.fixed if place in errors}
+    found = values(model, [*errors])
+    return [(p, float(v), e) for (p, e), v in zip(errors.items(), found, strict=True)]
 
 
-class GroupMixin:
+class GroupMixin(ExportMixin):
     """What an estimator says of the groups that it was fitted with."""
 
-    model_: Model
     _errors: list[tuple[Place, float, float]]
     _group_labels: np.ndarray | None = None
-    _uncertainty: Uncertainty | None = None
+    _uncertainty: Any = None  #: Uncertainty where coefficients differ
+    _row_uncertainty: list[Any]
     _rows: list[Row]
-    _units: Units | None
-    _names: Any
 
     @property
     def groups_(self) -> np.ndarray:
@@ -215,7 +213,11 @@ class GroupMixin:
         if effects is not None and known is not None:
             pairs = zip(effects.values[number], known.own[number], strict=True)
             own = {p: (v, e) for p, (v, e) in zip(effects.places, pairs, strict=True)}
-        return [(p, *map(float, own.get(p, (v, e)))) for p, v, e in self._errors]
+        found = []
+        for place, value, error in self._errors:
+            value, error = own.get(place, (value, error))
+            found.append((place, float(value), float(error)))
+        return found
 
     @property
     def population_(self) -> Any:

@@ -191,6 +191,13 @@ or callable, default="auto"
         Equations that may be right, such as ``["a*x1/(b + x1)", "Fechner: k*log(x1/d)"]``:
         names that are no columns are constants. They are fitted and take part in the
         search over graphs of any size from its start; see ``guesses_``. For one output.
+    group_coefficients : {"auto", "all", "output", "none"}, default="auto"
+        Where `fit` is given groups, which coefficients may differ between them: those for
+        which the data pay ("auto"), all, those of the read-out, or none.
+    shrinkage : bool, default=True
+        Whether what groups have of their own is drawn towards the population, the more
+        the less their rows say (empirical Bayes; see ``population_``). False fits every
+        group's coefficients to its own rows alone.
     equation : str or None, default=None
         The one equation whose constants are to be fitted; nothing is searched then. See
         `from_equation`.
@@ -298,6 +305,7 @@ or callable, default="auto"
     equation: str | None = None
     constants: Sequence[str] | Mapping[str, Any] | None = None
     group_coefficients: str = "auto"
+    shrinkage: bool = True
 
     def fit(
         self,

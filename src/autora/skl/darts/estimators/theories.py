@@ -73,6 +73,8 @@ class TheoryMixin:
     _physical: tuple[PhysicalConstant, ...]
     _errors: list[tuple[Place, float, float]]
     _row_errors: list[list[tuple[Place, float, float]]]
+    _uncertainty: Any
+    _row_uncertainty: list[Any]
 
     @classmethod
     def from_equation(cls, equation: str, **parameters: Any) -> Self:

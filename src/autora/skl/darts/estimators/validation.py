@@ -21,8 +21,8 @@ from ..graph.grammar import Parsed, parsed
 from ..graph.objectives import OBJECTIVES, Objective
 from ..graph.search_space import check_aggregations
 from ..selection import SELECTIONS
-from .physical_constants import check_constants
 from ..selection.group_effects import POLICIES
+from .physical_constants import check_constants
 
 FOUND = "found"  #: what tables of theories call the equation of the estimator itself
 
@@ -92,6 +92,7 @@ _CONSTRAINTS: dict[str, list[Any]] = {
     "warm_start": ["boolean"],
     "dimensionless_constants_only": ["boolean"],
     "group_coefficients": [_Words(set(POLICIES))],
+    "shrinkage": ["boolean"],
 }
 
 

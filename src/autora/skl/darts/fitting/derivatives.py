@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def latent_nodes(
             continue
         source, target = space.sources[e], d + space.targets[e]
         size, primitive = sizes[e], space.primitives[index]
-        coefs = model.edge[e, :size]
+        coefs: Any = model.edge[e, :size]
         if model.effects is not None:
             coefs = [own("edge", e, i) for i in range(size)]
         value, partials = differentiate(primitive, values[source], coefs)

@@ -175,6 +175,7 @@ def mixed_fit(
 
     ``start`` says what varies and is near the groups' coefficients.
     """
+    assert start.effects is not None
     model, before, every = start, np.inf, range(len(start.effects.places))
     groups = Groups.of(problem, model)
     best: MixedFit | None = None
@@ -264,9 +265,10 @@ def uncertainty(problem: Problem, model: Model) -> Uncertainty | None:
     blocks, border = equations.blocks * factor, equations.border * factor
     v, s = border.shape[1:]
     variance = 1.0
+    spread = effects.spread if effects.shrunk else np.full(v, np.nan)
     if not likelihood:
-        variance = _variance(blocks, effects.spread, loss * total, total - s)
-    precision = _precision(effects.spread, variance)
+        variance = _variance(blocks, spread, loss * total, total - s)
+    precision = _precision(spread, variance)
     inner = np.linalg.pinv(blocks + precision, hermitian=True)
     # Means take part as further shared coefficients, which the prior alone sees.
     wide = np.concatenate([border, np.tile(-precision, (len(groups), 1, 1))], axis=2)
@@ -283,7 +285,8 @@ def uncertainty(problem: Problem, model: Model) -> Uncertainty | None:
         own, all_ = np.sqrt(variance * own), np.sqrt(variance * np.diag(common))
     size = np.where(effects.log, np.abs(effects.values), 1.0)
     middle = np.array([getattr(model, p.kind)[p.at] for p in effects.places])
-    mean = all_[s:] * np.where(effects.log, np.abs(middle), 1.0)
+    mean = all_[s:] if effects.shrunk else effects.spread / np.sqrt(len(groups))
+    mean = mean * np.where(effects.log, np.abs(middle), 1.0)
     errors = np.sqrt(
         mean**2 + np.where(effects.log, middle * effects.spread, effects.spread) ** 2
     )

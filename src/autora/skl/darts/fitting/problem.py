@@ -36,6 +36,7 @@ class Problem(NamedTuple):
     #: groups of rows, whose number is the last column of x; 0 without
     groups: int = 0
     varying: str = "auto"  #: which coefficients may differ between groups
+    shrinks: bool = True  #: whether these are drawn towards the population
 
     @property
     def inputs(self) -> np.ndarray:

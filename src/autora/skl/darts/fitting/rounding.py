@@ -28,10 +28,10 @@ from .coefficients import (
 from .problem import Problem
 
 #: Standard errors within which a round number is tried.
-_REACH = 2.5
+REACH = 2.5
 #: Chance up to which a coefficient of no round number comes so near to one that it may be
 #: one, and chance of all of these together up to which they are.
-_MAY_BE, _ARE = 0.15, 0.02
+MAY_BE, _ARE = 0.15, 0.02
 #: Times as likely as another round number that an intercept is zero: most laws have none.
 _ZERO = 4.0
 #: Share of its error up to which an intercept is better left out: slopes then err no more.
@@ -104,7 +104,7 @@ def _guesses(
     An intercept may be zero: chance is then a matter of its size beside the spread of y,
     and one that is much smaller than its error is better left out.
     """
-    reach = np.maximum(_REACH * error, _EXACT * natural)
+    reach = np.maximum(REACH * error, _EXACT * natural)
     distance = np.abs(abs(value) - natural)
     near = np.flatnonzero(distance <= reach)
     near = near[np.argsort(distance[near], kind="stable")][:2]
@@ -116,7 +116,7 @@ def _guesses(
         )
         for i in near
     ]
-    if place.kind == "bias" and abs(value) <= _REACH * error:
+    if place.kind == "bias" and abs(value) <= REACH * error:
         within = 2 * max(abs(value), error) / max(spread, 1e-300)
         chance = min(1.0, within / _ZERO)
         found.insert(0, _Guess(place, 0.0, chance, idle=abs(value) <= _IDLE * error))
@@ -242,8 +242,8 @@ def _likely(
     """
     simple = [g for g in found if pure and abs(g.number or 0.0) in _SIMPLEST]
     found = [guess for guess in found if guess not in simple]
-    near = [guess for guess in found if guess.chance <= _MAY_BE]
-    chances = {place: chance for place, chance in fixed.items() if chance <= _MAY_BE}
+    near = [guess for guess in found if guess.chance <= MAY_BE]
+    chances = {place: chance for place, chance in fixed.items() if chance <= MAY_BE}
     for guess in near:
         chances[guess.place] = min(guess.chance, chances.get(guess.place, 1.0))
     if _together([*chances.values()], count) <= _ARE:
@@ -255,8 +255,8 @@ def _together(chances: Sequence[float], count: int) -> float:
     """Chance that as many of ``count`` coefficients come so near to round numbers.
 
     Fisher's combination (1932, Statistical Methods for Research Workers, section 21.1) of
-    those below `_MAY_BE`, times the chance that so many are.
+    those below `MAY_BE`, times the chance that so many are.
     """
-    share = np.clip(np.array(chances) / _MAY_BE, 1e-300, 1.0)
-    lot = comb(count, len(share)) * _MAY_BE ** len(share)
+    share = np.clip(np.array(chances) / MAY_BE, 1e-300, 1.0)
+    lot = comb(count, len(share)) * MAY_BE ** len(share)
     return float(min(1.0, lot) * gammaincc(max(len(share), 1), -np.log(share).sum()))

@@ -34,7 +34,9 @@ class GroupEffects(NamedTuple):
     log : tuple of bool
         Whether that is a spread of logarithms.
     fixed : tuple of Place
-        Coefficients that are not fitted, since others make up for any change of them.
+        Coefficients that are not fitted: round numbers, or 1 where others make up for it.
+    shrunk : bool
+        Whether the values are drawn towards the population.
     """
 
     places: tuple[Place, ...]
@@ -42,6 +44,7 @@ class GroupEffects(NamedTuple):
     spread: np.ndarray
     log: tuple[bool, ...]
     fixed: tuple[Place, ...] = ()
+    shrunk: bool = True
 
     @property
     def parameters(self) -> np.ndarray:

@@ -104,7 +104,7 @@ JET = Functions(_differentiated)
 
 
 def differentiate(
-    primitive: Primitive, x: np.ndarray, coefs: Sequence[Any]
+    primitive: Primitive, x: np.ndarray, coefs: np.ndarray | Sequence[Any]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Value of a primitive and its derivatives in (x, *coefficients).
 

@@ -178,13 +178,14 @@ def _effects_written(effects: GroupEffects) -> dict[str, Any]:
         "spread": listed(effects.spread),
         "logarithms": list(effects.log),
         "fixed": [[*place] for place in effects.fixed],
+        "shrunk": effects.shrunk,
     }
 
 
 def _effects_read(field: Field, model: Model) -> GroupEffects:
     """Coefficients of groups; every model of a file has those of the same groups."""
-    places, values_, spread, logarithms, fixed = field.record(
-        "places", "values", "spread", "logarithms", "fixed"
+    places, values_, spread, logarithms, fixed, shrunk = field.record(
+        "places", "values", "spread", "logarithms", "fixed", "shrunk"
     )
     varying = [place_read(part, model) for part in places.each(_MOST_VARYING, 1)]
     kept = [place_read(part, model) for part in fixed.each(_MOST_VARYING)]
@@ -198,6 +199,7 @@ def _effects_read(field: Field, model: Model) -> GroupEffects:
         spread.array((count,), finite=False),
         tuple(part.flag() for part in logarithms.each(count, count)),
         tuple(kept),
+        shrunk.flag(),
     )
     for i, log in enumerate(found.log):
         one_sign = (found.values[:, i] > 0).all() or (found.values[:, i] < 0).all()
@@ -284,8 +286,8 @@ def errors_read(field: Field, model: Model) -> Errors:
     where: list[Place] = []
     errors: list[float] = []
     for part in field.each(_MOST_EDGES):
-        *place, error = part.each(4, 4)
-        where.append(_place_of(*place, model))
+        kind, row, column, error = part.each(4, 4)
+        where.append(_place_of(kind, row, column, model))
         errors.append(error.number(finite=False))
     found = values(model, where)
     return [(p, float(v), e) for p, v, e in zip(where, found, errors, strict=True)]

@@ -27,6 +27,7 @@ from ..graph.specification import SpaceBounds
 from ..runtime.budget import Budget
 from ..runtime.checkpoint import Checkpoints, generator_state
 from ..runtime.restarts import ONCE, Restarts
+from ..selection import group_effects
 from ..selection.candidates import Candidate
 from ..selection.criteria import evidence, spares_rows
 from ..selection.pareto import Row
@@ -164,8 +165,11 @@ def run(
     assert network is not None
     history = recorder.history()
     model = _sampled(plan, network, problem, known, rng) if known else None
-    if model is not None and interruption is None and not problem.groups:
-        model = rounded(problem, model, plan.rounds, rng)
+    if model is not None and interruption is None:
+        if problem.groups:
+            model = group_effects.rounded(problem, model, plan.rounds)
+        else:
+            model = rounded(problem, model, plan.rounds, rng)
     if checkpoints is not None and interruption is None:
         checkpoints.clear()
     if model is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -89,7 +90,7 @@ def explore(
             part,
             restarts,
             rng,
-            lambda s, before=before: progress(s._replace(fitted=before + s.fitted)),
+            partial(_passed_on, progress, before),
         )
         evaluator = evaluator_for(bounds, seen, search.objective)
         runs += [(evaluator, _tidied(evaluator, run)) for run in found]
@@ -130,6 +131,13 @@ def _leading(evaluator: Evaluator, graphs: Graphs) -> np.ndarray:
     first = by_loss[np.unique(own[by_loss], return_index=True)[1]]
     found = np.unique(np.concatenate([leading, first]))
     return found[own[found] <= _MOST_COEFFICIENTS]
+
+
+def _passed_on(
+    progress: Callable[[SearchStatus], None], before: int, seen: SearchStatus
+) -> None:
+    """Progress of one search as that of all."""
+    progress(seen._replace(fitted=before + seen.fitted))
 
 
 def _by_criterion(candidate: Candidate) -> float:
@@ -189,6 +197,7 @@ def _of_groups(
             part.fit(fitted, _STEPS, 1e-10)
             own.append(model_of(part, fitted, 0, space))
     found = with_effects(model, where, count, np.array([values(m, where) for m in own]))
+    assert found.effects is not None
     return found if model.is_finite and np.isfinite(found.effects.values).all() else None
 
 

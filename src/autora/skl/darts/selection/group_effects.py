@@ -22,13 +22,20 @@ from ..fitting.populations import (
     mixed_fit,
     most_likely,
     population_of,
+    uncertainty,
 )
-from ..fitting.problem import Problem
+from ..fitting.problem import Problem, mean_loss
 from ..fitting.refit import levenberg_marquardt
+from ..fitting.rounding import MAY_BE, REACH, by_chance, with_round_coefficients
+from ..graph.constants import SIMPLEST
 from ..graph.model import Model
 from . import criteria
 
 _STEPS = 100
+#: Share of the constant's loss below which there is no noise.
+_NO_NOISE = 1e-13
+#: Round numbers of what all groups share.
+_NUMBERS = (0.0, *sorted({s * c.value for c in SIMPLEST for s in (1, -1)}))
 #: Choices of what varies that are fitted exactly.
 _FITTED = 2
 #: Kinds of coefficients that may vary.
@@ -73,8 +80,10 @@ def criterion_of(
     """The criterion of a graph whose coefficients have a population."""
     known = criteria.evidence(problem, groups.likelihood)
     varying = int(np.count_nonzero(population.ratio))
-    k = criteria.n_coefficients(model.replace(effects=None), problem)
+    fixed = () if model.effects is None else model.effects.fixed
+    k = criteria.n_coefficients(model.replace(effects=None), problem) - len(fixed)
     size = criteria.complexity(model, problem.train_readout)
+    size -= sum(place.kind != "bias" for place in fixed)
     mean = population.misfit / groups.n
     share = mean / 2 if groups.likelihood else mean / criteria.constant_loss(problem)
     found = criteria.misfit(known, share, k)
@@ -158,13 +167,73 @@ def settled(problem: Problem, model: Model) -> tuple[GroupedFit, float]:
     if found is None:
         return GroupedFit(model, np.inf), np.inf
     value = criterion_of(problem, found.model, found.groups, found.population)
-    return GroupedFit(found.model, found.loss), value
+    return _finished(problem, GroupedFit(found.model, found.loss)), value
+
+
+def _finished(problem: Problem, fit: GroupedFit) -> GroupedFit:
+    """Without the pull of the population, where none is wanted or nothing is left to it."""
+    effects = fit.model.effects
+    assert effects is not None
+    least = fit.model.objective.least_squares
+    exact = least and fit.loss <= _NO_NOISE * criteria.constant_loss(problem)
+    if problem.shrinks and not exact:
+        return fit
+    alone = fitted(problem, fit.model, _STEPS)
+    kept = alone.model.effects
+    if kept is None or not alone.loss <= fit.loss:
+        return fit
+    spread = (
+        np.std(kept.parameters, axis=0, ddof=1) if len(kept.values) > 1 else effects.spread
+    )
+    own = kept._replace(spread=spread, shrunk=problem.shrinks)
+    return GroupedFit(alone.model.replace(effects=own), alone.loss)
+
+
+def rounded(problem: Problem, model: Model, rounds: bool | str) -> Model:
+    """The model with round numbers among what all groups share, where they cost nothing."""
+    if not rounds or not model.objective.least_squares or not model.live_nodes():
+        return model
+    if model.effects is None:
+        alike = problem.without_groups()
+        return with_round_coefficients(alike, model, noisy=rounds != "exact")
+    exact = mean_loss(model, problem) <= _NO_NOISE * criteria.constant_loss(problem)
+    if rounds == "exact" and not exact:
+        return model
+    value = settled(problem, model)[1]
+    while (found := _with_one_round(problem, model, value)) is not None:
+        model, value = found
+    return model
+
+
+def _with_one_round(
+    problem: Problem, model: Model, value: float
+) -> tuple[Model, float] | None:
+    """One more round number and the criterion; None where none is as good."""
+    effects, known = model.effects, uncertainty(problem, model)
+    if effects is None or known is None:
+        return None
+    proposals = []
+    for place, error in known.shared.items():
+        own = float(getattr(model, place.kind)[place.at])
+        natural = np.array(_NUMBERS if place.kind == "bias" else _NUMBERS[1:])
+        number = float(natural[np.argmin(np.abs(natural - own))])
+        distance = abs(own - number) / max(error, 1e-9 * abs(own), 1e-300)
+        likely = not number or by_chance(own, number, error, natural) <= MAY_BE
+        if distance <= REACH and likely:
+            proposals.append((distance, place, number))
+    for _, place, number in sorted(proposals):
+        there = with_values(model, [place], np.array([number]))
+        fixed = effects._replace(fixed=(*effects.fixed, place))
+        fit, found = settled(problem, there.replace(effects=fixed))
+        if found < value:
+            return fit.model, found
+    return None
 
 
 def _in_logarithms(model: Model) -> Model:
     """With the population of logarithms where all groups have one sign."""
     effects = model.effects
     assert effects is not None
-    able = [p.kind != "bias" for p in effects.places]
+    able = np.array([p.kind != "bias" for p in effects.places])
     same = (effects.values > 0).all(axis=0) | (effects.values < 0).all(axis=0)
     return model.replace(effects=effects._replace(log=tuple((same & able).tolist())))
