@@ -3,6 +3,7 @@ from .estimators.diagnostics import (
     DataWarning as DataWarning,
     DomainWarning as DomainWarning,
 )
+from .estimators.groups import UnknownGroupWarning as UnknownGroupWarning
 from .estimators.registration import register_primitive as register_primitive
 from .estimators.regressor import DARTSRegressor as DARTSRegressor
 from .graph.elementary import Inverse as Inverse

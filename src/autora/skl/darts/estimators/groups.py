@@ -147,6 +147,25 @@ def errors_of(
     return [(p, float(v), e) for (p, e), v in zip(errors.items(), found, strict=True)]
 
 
+def _of_group(
+    model: Model,
+    errors: Sequence[tuple[Place, float, float]],
+    known: Uncertainty | None,
+    number: int,
+) -> list[tuple[Place, float, float]]:
+    """The coefficients of one group with their standard errors."""
+    effects = model.effects
+    own: dict[Place, tuple[float, float]] = {}
+    if effects is not None and known is not None:
+        pairs = zip(effects.values[number], known.own[number], strict=True)
+        own = {p: (v, e) for p, (v, e) in zip(effects.places, pairs, strict=True)}
+    found = []
+    for place, value, error in errors:
+        value, error = own.get(place, (value, error))
+        found.append((place, float(value), float(error)))
+    return found
+
+
 class GroupMixin(ExportMixin):
     """What an estimator says of the groups that it was fitted with."""
 
@@ -155,6 +174,7 @@ class GroupMixin(ExportMixin):
     _uncertainty: Any = None  #: Uncertainty where coefficients differ
     _row_uncertainty: list[Any]
     _rows: list[Row]
+    _row_errors: list[list[tuple[Place, float, float]]]
 
     @property
     def groups_(self) -> np.ndarray:
@@ -203,20 +223,10 @@ class GroupMixin(ExportMixin):
         found._group_labels, found._uncertainty = None, None
         found.model_ = self.model_.of_group(number)
         found._rows = [r._replace(model=r.model.of_group(number)) for r in self._rows]
-        found._errors = self._errors_of(number)
-        return found
-
-    def _errors_of(self, number: int) -> list[tuple[Place, float, float]]:
-        """The coefficients of one group with their standard errors."""
-        effects, known = self.model_.effects, self._uncertainty
-        own: dict[Place, tuple[float, float]] = {}
-        if effects is not None and known is not None:
-            pairs = zip(effects.values[number], known.own[number], strict=True)
-            own = {p: (v, e) for p, (v, e) in zip(effects.places, pairs, strict=True)}
-        found = []
-        for place, value, error in self._errors:
-            value, error = own.get(place, (value, error))
-            found.append((place, float(value), float(error)))
+        rows = zip(self._rows, self._row_errors, self._row_uncertainty, strict=True)
+        found._row_errors = [_of_group(row.model, e, u, number) for row, e, u in rows]
+        found._row_uncertainty = [None] * len(self._rows)
+        found._errors = _of_group(self.model_, self._errors, self._uncertainty, number)
         return found
 
     @property

@@ -28,6 +28,8 @@ _LOG_VARIANCE = (-14.0, 45.0)
 LEAST_ERROR, _NO_INFORMATION = 1e-16, 1e-11
 #: Turns of fits and population, steps of each, and change of the deviance that ends them.
 _TURNS, _STEPS, _SETTLED = 12, 20, 1e-3
+#: Numbers from here on mean nothing: their squares would overflow.
+_LARGEST = 1e60
 
 
 class Groups(NamedTuple):
@@ -65,7 +67,8 @@ class Groups(NamedTuple):
             misfit = max(misfit, total * LEAST_ERROR * spread)
         own = effects.parameters / unit - step
         found = cls(unit, own, root, misfit, total, likelihood)
-        return found if all(np.isfinite(part).all() for part in found[:4]) else None
+        sizes = [np.abs(part).max() for part in found[:4]]
+        return found if max(sizes) < _LARGEST else None
 
 
 def _root(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

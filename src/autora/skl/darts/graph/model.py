@@ -129,7 +129,8 @@ class Model:
     @property
     def is_finite(self) -> bool:
         """Whether every coefficient is a number."""
-        parts = (self.edge, self.readout, self.bias)
+        own = () if self.effects is None else (self.effects.values,)
+        parts = (self.edge, self.readout, self.bias, *own)
         return all(bool(np.isfinite(part).all()) for part in parts)
 
     @property

@@ -25,7 +25,7 @@ _SPREAD, _NEARNESS = 0.8, 6
 _PER_SIZE, _MIXED = 4, 60
 
 
-def _places(level: np.ndarray) -> np.ndarray:
+def places_within(level: np.ndarray) -> np.ndarray:
     """How many of the same level come before each."""
     order = np.argsort(level, kind="stable")
     _, first, count = np.unique(level[order], return_index=True, return_counts=True)
@@ -74,7 +74,7 @@ class Archive:
         promise = self.evaluator.promise(children, self.screen)
         promising = np.flatnonzero(promise < self._thresholds(levels))
         promising = promising[np.argsort(promise[promising], kind="stable")]
-        return promising[_places(levels[promising]) < 2 * self._most()]
+        return promising[places_within(levels[promising]) < 2 * self._most()]
 
     def _levels(self, evaluator: Evaluator, graphs: Graphs) -> np.ndarray:
         if not self.options.per_size:
@@ -106,7 +106,7 @@ class Archive:
         joined = joined.take(order[first])
         joined = joined.take(np.lexsort((joined.loss, self.evaluator.criterion(joined))))
         level = self._levels(self.evaluator, joined)
-        keep = np.flatnonzero(_places(level) < self._most())
+        keep = np.flatnonzero(places_within(level) < self._most())
         self.graphs, self.level = joined.take(keep), level[keep]
         self.criterion = self.evaluator.criterion(self.graphs)
 

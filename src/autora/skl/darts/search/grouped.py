@@ -27,6 +27,7 @@ from ..graph.specification import SpaceBounds
 from ..runtime.restarts import Restarts
 from ..selection.candidates import Candidate
 from ..selection.group_effects import Fitted, settled, with_chosen_effects
+from .archive import places_within
 from .canonical_signs import with_canonical_signs
 from .conversion import evaluator_for, model_of, space_for
 from .evaluator import Evaluator, Graphs
@@ -36,8 +37,9 @@ from .parallel import Run, Search, SearchStatus, run_all
 from .single_output import Found
 from .warm_up import warm_up
 
-#: Groups that the searches see at most, and graphs of each that are judged together.
-_MOST_GROUPS, _JUDGED = 30, 12
+#: Groups that the searches see at most; graphs of each that are judged together, the best
+#: by criterion and of every number of coefficients.
+_MOST_GROUPS, _JUDGED, _PER_SIZE = 30, 12, 3
 #: Graphs without an improvement after which each search ends.
 _STALL = 4000
 #: Steps with which every group begins to be fitted by itself.
@@ -101,16 +103,19 @@ def explore(
     graphs = distinct(Graphs.join([run.graphs for _, run in runs]))
     space = _with_room(space_for(bounds, problem.inputs.shape[1], graphs))
     models: list[Model] = []
+    home = evaluator_for(bounds, small, search.objective)
+    assert isinstance(home, GroupedEvaluator)
     for evaluator, run in runs:
         leading = _leading(evaluator, run.graphs)
         for i in leading.tolist():
-            model = _of_groups(evaluator, run.graphs.take([i]), space, small)
+            model = _of_groups(home, run.graphs.take([i]), space, small)
             if model is not None and not any(same_graph(model, m) for m in models):
                 models.append(model)
-    candidates = _judged(small, models)
+    candidates = _judged(small, [Fitted.at(small, model) for model in models])
     best = [c.fit.model for c in candidates[:_REWRITTEN]]
     tied = [m for model in best for m in _rewritten(model, small)]
-    candidates = sorted([*candidates, *_judged(small, tied)], key=_by_criterion)
+    others = _judged(small, [Fitted.of(small, model) for model in tied])
+    candidates = sorted([*candidates, *others], key=_by_criterion)
     if small is not problem:
         candidates = _on_all_groups(problem, small, candidates)
     return Found(space, candidates, fitted, out_of_budget, interruption)
@@ -124,12 +129,12 @@ def _tidied(evaluator: Evaluator, run: Run) -> Run:
 
 
 def _leading(evaluator: Evaluator, graphs: Graphs) -> np.ndarray:
-    """The best by criterion, and the best of every number of coefficients."""
+    """The best by criterion, and the best few of every number of coefficients."""
     leading = np.argsort(evaluator.criterion(graphs), kind="stable")[:_JUDGED]
     by_loss = np.argsort(graphs.loss, kind="stable")
     own = evaluator.n_coefficients(graphs)
-    first = by_loss[np.unique(own[by_loss], return_index=True)[1]]
-    found = np.unique(np.concatenate([leading, first]))
+    rank = places_within(own[by_loss])
+    found = np.unique(np.concatenate([leading, by_loss[rank < _PER_SIZE]]))
     return found[own[found] <= _MOST_COEFFICIENTS]
 
 
@@ -184,25 +189,22 @@ def _with_room(space: SearchSpace) -> SearchSpace:
 
 
 def _of_groups(
-    evaluator: Evaluator, graph: Graphs, space: SearchSpace, problem: Problem
+    evaluator: GroupedEvaluator, graph: Graphs, space: SearchSpace, problem: Problem
 ) -> Model | None:
     """A graph as a model with coefficients of every group, fitted by itself."""
     count, model = problem.groups, model_of(evaluator, graph, 0, space)
-    where = all_places(model, problem)
-    own = [model] * count
-    if isinstance(evaluator, GroupedEvaluator):
-        own = []
-        for part in evaluator.parts:
-            fitted = graph.take([0])
-            part.fit(fitted, _STEPS, 1e-10)
-            own.append(model_of(part, fitted, 0, space))
+    where, own = all_places(model, problem), []
+    for part in evaluator.parts:
+        fitted = graph.take([0])
+        part.fit(fitted, _STEPS, 1e-10)
+        own.append(model_of(part, fitted, 0, space))
     found = with_effects(model, where, count, np.array([values(m, where) for m in own]))
     assert found.effects is not None
     return found if model.is_finite and np.isfinite(found.effects.values).all() else None
 
 
-def _judged(problem: Problem, models: Sequence[Model]) -> list[Candidate]:
-    tried = [Fitted.of(problem, model) for model in models]
+def _judged(problem: Problem, tried: Sequence[Fitted | None]) -> list[Candidate]:
+    """The best where all coefficients vary, with those that are worth it, best first."""
     able = sorted((t for t in tried if t is not None), key=lambda t: t.criterion)
     found = []
     for one in able[:_CHOSEN]:

@@ -66,12 +66,17 @@ class Fitted(NamedTuple):
     def of(cls, problem: Problem, start: Model) -> Fitted | None:
         """From coefficients of every group nearby; None where nothing is finite."""
         fit = fitted(problem, start, _STEPS)
-        groups = Groups.of(problem, fit.model) if np.isfinite(fit.loss) else None
+        return cls.at(problem, fit.model) if np.isfinite(fit.loss) else None
+
+    @classmethod
+    def at(cls, problem: Problem, model: Model) -> Fitted | None:
+        """Of groups that are fitted already."""
+        groups = Groups.of(problem, model)
         if groups is None:
             return None
         every = range(len(groups.unit))
-        choice = _choice(problem, fit.model, groups, every, first_ratio(groups))
-        return cls(fit.model, groups, choice.criterion)
+        choice = _choice(problem, model, groups, every, first_ratio(groups))
+        return cls(model, groups, choice.criterion)
 
 
 def criterion_of(
@@ -131,7 +136,31 @@ def with_chosen_effects(
         able = [i for i, p in enumerate(effects.places) if p.kind in POLICIES[policy]]
         choices = [_choice(problem, model, groups, able, first_ratio(groups))]
     fits = [_exact(problem, model, groups, choice) for choice in choices]
-    return min(fits, key=lambda fit: fit[1])
+    best = min(fits, key=lambda fit: fit[1])
+    return _without_needless(problem, best) if policy == "auto" else best
+
+
+def _without_needless(
+    problem: Problem, best: tuple[GroupedFit, float]
+) -> tuple[GroupedFit, float]:
+    """With one coefficient after the other in common, as long as that is no worse.
+
+    The quadratic around the fits of groups by themselves is not exact.
+    """
+    while (effects := best[0].model.effects) is not None:
+        tries = []
+        for out in range(len(effects.places)):
+            kept = [i for i in range(len(effects.places)) if i != out]
+            rows, where = effects.values[:, kept], [effects.places[i] for i in kept]
+            start = best[0].model.replace(effects=None)
+            if kept:
+                start = with_effects(start, where, len(rows), rows, effects.fixed)
+            tries.append(settled(problem, start))
+        least = min(tries, key=lambda fit: fit[1])
+        if least[1] > best[1]:
+            return best
+        best = least
+    return best
 
 
 def _exact(
@@ -164,7 +193,7 @@ def settled(problem: Problem, model: Model) -> tuple[GroupedFit, float]:
             fit.model, fit.loss, problem
         )
     found: MixedFit | None = mixed_fit(problem, _in_logarithms(model))
-    if found is None:
+    if found is None or not found.model.is_finite:
         return GroupedFit(model, np.inf), np.inf
     value = criterion_of(problem, found.model, found.groups, found.population)
     return _finished(problem, GroupedFit(found.model, found.loss)), value
