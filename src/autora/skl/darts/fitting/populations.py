@@ -26,8 +26,10 @@ _LOG_VARIANCE = (-14.0, 45.0)
 #: Smallest variance of an observation, as a share of that of y, below which spreads are not
 #: told apart from errors; share of the largest information that counts as none.
 LEAST_ERROR, _NO_INFORMATION = 1e-16, 1e-11
-#: Turns of fits and population, steps of each, and change of the deviance that ends them.
-_TURNS, _STEPS, _SETTLED = 12, 20, 1e-3
+#: Turns of fits and population, and steps of each.
+_TURNS, _STEPS = 20, 10
+#: Change of the deviance that ends a fit, and one that is only to be compared.
+SETTLED, ROUGH = 1e-4, 0.05
 #: Numbers from here on mean nothing: their squares would overflow.
 _LARGEST = 1e60
 
@@ -43,6 +45,7 @@ class Groups(NamedTuple):
     )
     n: float  #: observations
     likelihood: bool
+    is_exact: bool  #: whether there is nothing but rounding left
 
     @classmethod
     def of(cls, problem: Problem, model: Model) -> Groups | None:
@@ -61,12 +64,13 @@ class Groups(NamedTuple):
         root, inverse = _root(blocks * unit * unit[:, None])
         slope = known.gradient * unit * total * doubled / 2
         step = np.einsum("gij,gkj,gk->gi", inverse, inverse, slope)
-        misfit = known.loss * total * doubled - float((step * slope).sum())
+        misfit, least = known.loss * total * doubled - float((step * slope).sum()), 0.0
         if not likelihood:
             spread = float(np.average((problem.y - problem.y.mean()) ** 2))
-            misfit = max(misfit, total * LEAST_ERROR * spread)
+            least = total * LEAST_ERROR * spread
+            misfit = max(misfit, least)
         own = effects.parameters / unit - step
-        found = cls(unit, own, root, misfit, total, likelihood)
+        found = cls(unit, own, root, misfit, total, likelihood, misfit <= 100 * least)
         sizes = [np.abs(part).max() for part in found[:4]]
         return found if max(sizes) < _LARGEST else None
 
@@ -172,16 +176,18 @@ class MixedFit(NamedTuple):
 
 
 def mixed_fit(
-    problem: Problem, start: Model, population: Population | None = None
+    problem: Problem, start: Model, tolerance: float = SETTLED
 ) -> MixedFit | None:
     """Fit what varies as drawn from a population; None where nothing is finite.
 
-    ``start`` says what varies and is near the groups' coefficients.
+    ``start`` says what varies and is near the groups' coefficients; the fit ends when a
+    turn changes the deviance by no more than the tolerance.
     """
     assert start.effects is not None
     model, before, every = start, np.inf, range(len(start.effects.places))
     groups = Groups.of(problem, model)
     best: MixedFit | None = None
+    population: Population | None = None
     for _ in range(_TURNS):
         if groups is None:
             return best
@@ -194,7 +200,7 @@ def mixed_fit(
         fit = fitted(problem, model, _STEPS, prior)
         if not np.isfinite(fit.loss):
             return best
-        model = _with_mean(fit.model, prior.mean, np.sqrt(spread * variance))
+        model = with_mean(fit.model, prior.mean, np.sqrt(spread * variance))
         again = Groups.of(problem, model)
         if again is None:
             return best
@@ -206,13 +212,13 @@ def mixed_fit(
         there = _at(again, population.ratio)[0]._replace(misfit=misfit)
         best = MixedFit(model, fit.loss, again, there)
         deviance = there.deviance(again)
-        if abs(before - deviance) < _SETTLED:
+        if abs(before - deviance) < tolerance:
             return best
         before, groups = deviance, again
     return best
 
 
-def _with_mean(model: Model, mean: np.ndarray, spread: np.ndarray) -> Model:
+def with_mean(model: Model, mean: np.ndarray, spread: np.ndarray) -> Model:
     """The model whose own arrays have the population's mean."""
     effects = model.effects
     assert effects is not None

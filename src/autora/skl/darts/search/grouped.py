@@ -26,7 +26,12 @@ from ..graph.search_space import SearchSpace
 from ..graph.specification import SpaceBounds
 from ..runtime.restarts import Restarts
 from ..selection.candidates import Candidate
-from ..selection.group_effects import Fitted, settled, with_chosen_effects
+from ..selection.group_effects import (
+    Fitted,
+    settled,
+    with_chosen_effects,
+    without_needless,
+)
 from .archive import places_within
 from .canonical_signs import with_canonical_signs
 from .conversion import evaluator_for, model_of, space_for
@@ -45,12 +50,15 @@ _STALL = 4000
 #: Steps with which every group begins to be fitted by itself.
 _STEPS = 60
 #: Best graphs of which two varying coefficients may be one.
-_REWRITTEN = 16
+_REWRITTEN = 6
+#: Coefficients up to which a graph is short.
+_SHORT = 3
 #: Graphs of which it is asked what varies, the best where everything does; coefficients
 #: that a graph has at most.
 _CHOSEN, _MOST_COEFFICIENTS = 16, 7
-#: Best graphs that are fitted to all groups, where the searches saw some.
-_ON_ALL = 5
+#: Best graphs that are fitted to all groups, where the searches saw some; and that are
+#: finished; and short exact ones, where there are any.
+_ON_ALL, _FINISHED, _EXACT = 5, 3, 4
 
 
 class _Mode(NamedTuple):
@@ -96,7 +104,7 @@ def explore(
         )
         evaluator = evaluator_for(bounds, seen, search.objective)
         runs += [(evaluator, _tidied(evaluator, run)) for run in found]
-        if interruption is not None:
+        if interruption is not None or (mode.grouped and any(r.exact for r in found)):
             break
     fitted = sum(run.fitted for _, run in runs)
     out_of_budget = any(run.out_of_budget for _, run in runs)
@@ -113,11 +121,13 @@ def explore(
                 models.append(model)
     candidates = _judged(small, [Fitted.at(small, model) for model in models])
     best = [c.fit.model for c in candidates[:_REWRITTEN]]
+    best += [m for m in models if _is_short(m) and not any(same_graph(m, b) for b in best)]
     tied = [m for model in best for m in _rewritten(model, small)]
     others = _judged(small, [Fitted.of(small, model) for model in tied])
     candidates = sorted([*candidates, *others], key=_by_criterion)
     if small is not problem:
         candidates = _on_all_groups(problem, small, candidates)
+    candidates = _finished(problem, candidates)
     return Found(space, candidates, fitted, out_of_budget, interruption)
 
 
@@ -143,6 +153,11 @@ def _passed_on(
 ) -> None:
     """Progress of one search as that of all."""
     progress(seen._replace(fitted=before + seen.fitted))
+
+
+def _is_short(model: Model) -> bool:
+    """Whether a graph has so few coefficients that two of them may well be one."""
+    return model.effects is not None and len(model.effects.places) <= _SHORT
 
 
 def _by_criterion(candidate: Candidate) -> float:
@@ -206,12 +221,25 @@ def _of_groups(
 def _judged(problem: Problem, tried: Sequence[Fitted | None]) -> list[Candidate]:
     """The best where all coefficients vary, with those that are worth it, best first."""
     able = sorted((t for t in tried if t is not None), key=lambda t: t.criterion)
+    exact = [t for t in able if t.groups.is_exact]
+    if exact:  # what is worse has nothing to say, and of these the short ones
+        able = sorted(exact, key=lambda t: len(t.groups.unit))[:_EXACT]
     found = []
     for one in able[:_CHOSEN]:
         fit, criterion = with_chosen_effects(problem, one, problem.varying)
         if np.isfinite(criterion):
             found.append(Candidate(Fit(fit.model, fit.loss, 1), criterion))
     return sorted(found, key=_by_criterion)
+
+
+def _finished(problem: Problem, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The best candidates with no more that differs than must; what varies is settled."""
+    found = []
+    for candidate in candidates[:_FINISHED]:
+        fit, value = without_needless(problem, candidate.fit.model)
+        if np.isfinite(value):
+            found.append(Candidate(Fit(fit.model, fit.loss, 1), value))
+    return sorted([*found, *candidates[_FINISHED:]], key=_by_criterion)
 
 
 def _on_all_groups(

@@ -15,6 +15,8 @@ import numpy as np
 from ..fitting.derivatives import with_values
 from ..fitting.grouped import GroupedFit, fitted, with_effects
 from ..fitting.populations import (
+    ROUGH,
+    SETTLED,
     Groups,
     MixedFit,
     Population,
@@ -23,6 +25,7 @@ from ..fitting.populations import (
     most_likely,
     population_of,
     uncertainty,
+    with_mean,
 )
 from ..fitting.problem import Problem, mean_loss
 from ..fitting.refit import levenberg_marquardt
@@ -136,17 +139,17 @@ def with_chosen_effects(
         able = [i for i, p in enumerate(effects.places) if p.kind in POLICIES[policy]]
         choices = [_choice(problem, model, groups, able, first_ratio(groups))]
     fits = [_exact(problem, model, groups, choice) for choice in choices]
-    best = min(fits, key=lambda fit: fit[1])
-    return _without_needless(problem, best) if policy == "auto" else best
+    return min(fits, key=lambda fit: fit[1])
 
 
-def _without_needless(
-    problem: Problem, best: tuple[GroupedFit, float]
-) -> tuple[GroupedFit, float]:
+def without_needless(problem: Problem, model: Model) -> tuple[GroupedFit, float]:
     """With one coefficient after the other in common, as long as that is no worse.
 
     The quadratic around the fits of groups by themselves is not exact.
     """
+    best = settled(problem, model)
+    if problem.varying != "auto":
+        return best
     while (effects := best[0].model.effects) is not None:
         tries = []
         for out in range(len(effects.places)):
@@ -182,17 +185,20 @@ def _exact(
         )
     own = most_likely(groups, choice.population)[:, varying]
     places = [where[i] for i in varying]
-    return settled(problem, with_effects(model, places, len(own), own, effects.fixed))
+    start = with_effects(model, places, len(own), own, effects.fixed)
+    return settled(problem, start, ROUGH)
 
 
-def settled(problem: Problem, model: Model) -> tuple[GroupedFit, float]:
+def settled(
+    problem: Problem, model: Model, tolerance: float = SETTLED
+) -> tuple[GroupedFit, float]:
     """A model whose effects are known, fitted in their population, and the criterion."""
     if model.effects is None:
         fit = levenberg_marquardt(problem.without_groups(), model, _STEPS)
         return GroupedFit(fit.model, fit.loss), criteria.judged(
             fit.model, fit.loss, problem
         )
-    found: MixedFit | None = mixed_fit(problem, _in_logarithms(model))
+    found: MixedFit | None = mixed_fit(problem, _in_logarithms(model), tolerance)
     if found is None or not found.model.is_finite:
         return GroupedFit(model, np.inf), np.inf
     value = criterion_of(problem, found.model, found.groups, found.population)
@@ -214,8 +220,10 @@ def _finished(problem: Problem, fit: GroupedFit) -> GroupedFit:
     spread = (
         np.std(kept.parameters, axis=0, ddof=1) if len(kept.values) > 1 else effects.spread
     )
-    own = kept._replace(spread=spread, shrunk=problem.shrinks)
-    return GroupedFit(alone.model.replace(effects=own), alone.loss)
+    model = with_mean(alone.model, kept.parameters.mean(axis=0), spread)
+    assert model.effects is not None
+    effects = model.effects._replace(shrunk=problem.shrinks)
+    return GroupedFit(model.replace(effects=effects), alone.loss)
 
 
 def rounded(problem: Problem, model: Model, rounds: bool | str) -> Model:
