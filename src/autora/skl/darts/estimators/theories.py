@@ -73,6 +73,7 @@ class TheoryMixin:
     _physical: tuple[PhysicalConstant, ...]
     _errors: list[tuple[Place, float, float]]
     _row_errors: list[list[tuple[Place, float, float]]]
+    _group_labels: Any
     _uncertainty: Any
     _row_uncertainty: list[Any]
 
@@ -152,9 +153,14 @@ class TheoryMixin:
         Raises
         ------
         ValueError
-            If a theory is no formula, or X or y are not as in the fit.
+            If a theory is no formula, X or y are not as in the fit, or that had groups.
         """
         check_is_fitted(self, "model_")
+        if self._group_labels is not None:
+            raise ValueError(
+                "the estimator was fitted with groups; compare has constants that all rows "
+                "share: compare one group, of_group(label).compare(theories, X, y)"
+            )
         texts = texts_of(theories, "theories")
         X, y = self._plain_inputs(X), self._plain_outputs(y)
         validate_data(self, named(X), dtype=np.float64, reset=False)

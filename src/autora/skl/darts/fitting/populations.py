@@ -285,7 +285,10 @@ def uncertainty(problem: Problem, model: Model) -> Uncertainty | None:
     corner[:s, :s] = equations.corner * factor
     corner[s:, s:] = precision * len(groups)
     schur = corner - np.einsum("gvs,gvw,gwt->st", wide, inner, wide)
-    common = np.linalg.pinv(schur, hermitian=True)
+    # In units of their own: a prior is small beside what many exact rows say.
+    unit = 1 / np.sqrt(np.maximum(np.diag(schur), 1e-300))
+    common = np.linalg.pinv(schur * unit * unit[:, None], hermitian=True)
+    common = common * unit * unit[:, None]
     through = inner @ wide
     own = np.einsum("gii->gi", inner) + np.einsum(
         "gvs,st,gvt->gv", through, common, through
