@@ -78,57 +78,72 @@ def explore(
     problem, bounds = search.problem, search.bounds
     warm_up(bounds, problem)
     small = _some_groups(problem, rng)
-    runs: list[tuple[Evaluator, Run]] = []
-    interruption = None
-    modes = list(_modes(problem))
+    runs, interruption = _searched(replace(search, problem=small), restarts, rng, progress)
+    graphs = distinct(Graphs.join([run.graphs for _, run in runs]))
+    space = _with_room(space_for(bounds, problem.inputs.shape[1], graphs))
+    home = evaluator_for(bounds, small, search.objective)
+    assert isinstance(home, GroupedEvaluator)
+    models: list[Model] = []
+    for evaluator, run in runs:
+        for i in _leading(evaluator, run.graphs).tolist():
+            model = _of_groups(home, run.graphs.take([i]), space, small)
+            if model is not None and not any(same_graph(model, m) for m in models):
+                models.append(model)
+    candidates = _together(small, models)
+    if small is not problem:
+        candidates = _on_all_groups(problem, small, candidates)
+    return Found(
+        space,
+        _finished(problem, candidates),
+        sum(run.fitted for _, run in runs),
+        any(run.out_of_budget for _, run in runs),
+        interruption,
+    )
+
+
+def _searched(
+    search: Search,
+    restarts: Restarts,
+    rng: np.random.Generator,
+    progress: Callable[[SearchStatus], None],
+) -> tuple[list[tuple[Evaluator, Run]], KeyboardInterrupt | None]:
+    """What the searches hand on, each with its evaluator, and what ended them early."""
+    modes, problem = list(_modes(search.problem)), search.problem
     budget = search.budget._replace(
         candidates=-(-search.budget.candidates // len(modes)),
         seconds=search.budget.seconds / len(modes),
         stall=min(search.budget.stall, _STALL),
     )
+    options = search.options._replace(undoing=False)
+    runs: list[tuple[Evaluator, Run]] = []
     for mode in modes:
-        seen = small._replace(train_bias=mode.intercept)
+        seen = problem._replace(train_bias=mode.intercept)
         seen = seen if mode.grouped else seen.without_groups()
-        part = replace(
-            search,
-            problem=seen,
-            budget=budget,
-            options=search.options._replace(undoing=False),
-        )
+        part = replace(search, problem=seen, budget=budget, options=options)
         before = sum(run.fitted for _, run in runs)
-        found, interruption = run_all(
-            part,
-            restarts,
-            rng,
-            partial(_passed_on, progress, before),
-        )
-        evaluator = evaluator_for(bounds, seen, search.objective)
+        watch = partial(_passed_on, progress, before)
+        found, interruption = run_all(part, restarts, rng, watch)
+        evaluator = evaluator_for(search.bounds, seen, search.objective)
         runs += [(evaluator, _tidied(evaluator, run)) for run in found]
         if interruption is not None or (mode.grouped and any(r.exact for r in found)):
             break
-    fitted = sum(run.fitted for _, run in runs)
-    out_of_budget = any(run.out_of_budget for _, run in runs)
-    graphs = distinct(Graphs.join([run.graphs for _, run in runs]))
-    space = _with_room(space_for(bounds, problem.inputs.shape[1], graphs))
-    models: list[Model] = []
-    home = evaluator_for(bounds, small, search.objective)
-    assert isinstance(home, GroupedEvaluator)
-    for evaluator, run in runs:
-        leading = _leading(evaluator, run.graphs)
-        for i in leading.tolist():
-            model = _of_groups(home, run.graphs.take([i]), space, small)
-            if model is not None and not any(same_graph(model, m) for m in models):
-                models.append(model)
-    candidates = _judged(small, [Fitted.at(small, model) for model in models])
+    return runs, interruption
+
+
+def _together(problem: Problem, models: Sequence[Model]) -> list[Candidate]:
+    """Graphs of all searches, and forms of them, with what is worth to differ."""
+    free = [m for m in models if m.effects is not None]
+    candidates = _judged(problem, [Fitted.at(problem, model) for model in free])
     best = [c.fit.model for c in candidates[:_REWRITTEN]]
-    best += [m for m in models if _is_short(m) and not any(same_graph(m, b) for b in best)]
-    tied = [m for model in best for m in _rewritten(model, small)]
-    others = _judged(small, [Fitted.of(small, model) for model in tied])
-    candidates = sorted([*candidates, *others], key=_by_criterion)
-    if small is not problem:
-        candidates = _on_all_groups(problem, small, candidates)
-    candidates = _finished(problem, candidates)
-    return Found(space, candidates, fitted, out_of_budget, interruption)
+    best += [m for m in free if _is_short(m) and not any(same_graph(m, b) for b in best)]
+    tied = [m for model in best for m in _rewritten(model, problem)]
+    candidates += _judged(problem, [Fitted.of(problem, model) for model in tied])
+    for model in models:
+        if model.effects is None:  # it has no coefficients
+            fit, value = settled(problem, model)
+            if np.isfinite(value):
+                candidates.append(Candidate(Fit(fit.model, fit.loss, 1), value))
+    return sorted(candidates, key=_by_criterion)
 
 
 def _tidied(evaluator: Evaluator, run: Run) -> Run:
@@ -209,6 +224,8 @@ def _of_groups(
     """A graph as a model with coefficients of every group, fitted by itself."""
     count, model = problem.groups, model_of(evaluator, graph, 0, space)
     where, own = all_places(model, problem), []
+    if not where:
+        return model
     for part in evaluator.parts:
         fitted = graph.take([0])
         part.fit(fitted, _STEPS, 1e-10)
