@@ -1,8 +1,8 @@
 """Ground-truth problems: read, sampled, and evaluated.
 
 A problem is a record of ``problems/*.json``: an expression, the range of each variable,
-where both come from and, in some files, units. Its data are drawn anew from a seed; nothing
-is downloaded.
+where both come from and, in some files, units or constants that differ between groups of
+rows. Its data are drawn anew from a seed; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -136,6 +136,37 @@ class Variable:
 
 
 @dataclass(frozen=True)
+class Constant:
+    """A number of a law that has a name: "shared" by all groups, or drawn for every one.
+
+    Drawn ones are "uniform" from ``low`` to ``high``, or "lognormal" with the median
+    ``value`` and the standard deviation ``spread`` of their logarithms.
+    """
+
+    name: str
+    symbol: str
+    dist: str
+    low: float = 0.0
+    high: float = 0.0
+    value: float = 0.0
+    spread: float = 0.0
+
+    @property
+    def varies(self) -> bool:
+        return self.dist != "shared"
+
+    @property
+    def middle(self) -> float:
+        """The median over all groups that there could be."""
+        return (self.low + self.high) / 2 if self.dist == "uniform" else self.value
+
+    def draw(self, rng: np.random.Generator, groups: int) -> np.ndarray:
+        if self.dist == "uniform":
+            return rng.uniform(self.low, self.high, groups)
+        return self.value * np.exp(self.spread * rng.normal(size=groups))
+
+
+@dataclass(frozen=True)
 class Problem:
     suite: str
     name: str
@@ -145,6 +176,7 @@ class Problem:
     licence: str
     #: Units of y.
     units: tuple[int, ...] | None = None
+    constants: tuple[Constant, ...] = ()
 
     @property
     def key(self) -> str:
@@ -237,6 +269,7 @@ def _problem(record: dict[str, Any]) -> Problem:
         record["source"],
         record["licence"],
         _units(record.get("target", {})),
+        tuple(Constant(**c) for c in record.get("constants", ())),
     )
 
 

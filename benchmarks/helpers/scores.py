@@ -11,6 +11,7 @@ that can be stopped, which is this very module, run as a program.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import subprocess
@@ -151,6 +152,8 @@ def symbolic(
     if r2_test is None or r2_test <= WORTH_READING:
         return {"symbolic": False}
     job = {"key": problem.key, "text": text, "simplify": r2_test > WORTH_SIMPLIFYING}
+    # That of one group has numbers in it that are not in the file.
+    job["expression"] = problem.expression
     try:
         done = subprocess.run(
             [sys.executable, "-m", "helpers.scores"],
@@ -183,7 +186,8 @@ def score(problem: Problem, data: Data, fit: Fit) -> dict[str, Any]:
 
 
 def _serve(job: dict[str, Any]) -> bool:
-    return verdict(find(job["key"]), job["text"], job["simplify"])
+    problem = dataclasses.replace(find(job["key"]), expression=job["expression"])
+    return verdict(problem, job["text"], job["simplify"])
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float, float]:

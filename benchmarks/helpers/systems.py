@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -82,7 +82,15 @@ class Darts:
     #: What `fit` is given beside X and y, such as units.
     known: dict[str, Any] = field(default_factory=dict)
 
-    def __call__(self, X: np.ndarray, y: np.ndarray, seconds: float, seed: int) -> Fit:
+    def __call__(
+        self, X: np.ndarray, y: np.ndarray, seconds: float | None, seed: int
+    ) -> Fit:
+        return self.fitted(X, y, seconds, seed).fit()
+
+    def fitted(
+        self, X: np.ndarray, y: np.ndarray, seconds: float | None, seed: int
+    ) -> Fitted:
+        """The estimator itself, for more than its equation."""
         from autora.skl.darts import DARTSRegressor
 
         estimator = DARTSRegressor(max_time=seconds, random_state=seed, **self.parameters)
@@ -96,6 +104,20 @@ class Darts:
             _, wall, cpu = timed(lambda: estimator.fit(X, y, **self.known))
         if not alone:  # what is bound to this fit, whether its workers use it or not
             cpu = wall * effective_n_jobs(self.parameters["n_jobs"])
+        return Fitted(estimator, wall, cpu, [*exact, cpu][0] if alone else None)
+
+
+class Fitted(NamedTuple):
+    """Our estimator after a fit, and how long that took."""
+
+    estimator: Any
+    wall: float
+    cpu: float
+    cpu_exact: float | None
+
+    def fit(self) -> Fit:
+        """What scoring needs."""
+        estimator = self.estimator
         edges = count_edges(estimator.model_)
 
         def predict(X: np.ndarray) -> np.ndarray:
@@ -106,11 +128,14 @@ class Darts:
             str(estimator.sympy(simplify=True)),
             estimator.model_repr(decimals_to_display=4),
             edges,
-            wall,
-            cpu,
+            self.wall,
+            self.cpu,
             edges,
-            [*exact, cpu][0] if alone else None,
+            self.cpu_exact,
         )
+
+    def of_group(self, label: Any) -> Fitted:
+        return self._replace(estimator=self.estimator.of_group(label))
 
 
 def count_edges(model: Any) -> int:
