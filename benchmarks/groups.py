@@ -90,7 +90,9 @@ group by group, without noise; nothing but rounding may be left (mean squared er
 factor of two. *Extended*: of these, fits in which the law has something added or a
 factor besides, which SRBench's rule allows. *Differs*: of these constants exactly those
 differ between the groups that do in the law. R² is that of fresh rows without noise, of
-all groups together. Times are core-seconds of one core; imports and compilers are warm."""
+all groups together. What is judged are the coefficients of the groups; those of the
+population are judged by *new* alone. Times are core-seconds of one core; imports and
+compilers are warm."""
 
 CLASS_METHOD = """\
 The problems of Tenachi et al. (2024, arXiv 2312.01816), as the package physo publishes
@@ -104,7 +106,8 @@ so that *form* is the measure. PhySO's figures are those of its repository
 of 200,000 expressions, 100 rows in a realisation, no units. They were not measured
 here, and its rule is another: an expression anywhere on the Pareto front, in one
 realisation, constants rounded to one decimal. *R² > .999* is its accuracy solution
-rate, of the most accurate expression."""
+rate, of the most accurate expression. The budget is `max_time`, which limits the
+search; what comes after it, as the choice of what differs, is in the times, too."""
 
 LAWS_METHOD = """\
 Ten laws (`problems/group_laws.json`), {people} simulated participants with {trials}
@@ -404,18 +407,14 @@ def _class_summary(rows: list[Row]) -> str:
     headers += ["R² > .999", "mean CPU s", "failed", "SymPy gave up"]
     headers += ["PhySO: recovered", "PhySO: R² > .999"]
     lines = []
-    for noise in sorted(names(rows, "noise")):
-        for groups in sorted(names(rows, "groups")):
-            own = [r for r in rows if (r["noise"], r["groups"]) == (noise, groups)]
-            if not own:
-                continue
-            line = [f"{noise:g}", groups, len(own), share(own, "form")]
-            line += [share(own, "extended")]
-            line += [share(own, "differs") if groups > 1 else ""]
-            line += [share(own, "symbolic"), share(own, "good"), mean(own, "cpu")]
-            line += [sum(n in r for r in own) for n in ("error_text", "symbolic_note")]
-            problems = dict.fromkeys(map(_name, own))
-            lines.append([*line, *(_physo(problems, groups, noise, w) for w in (0, 1))])
+    for noise, groups in sorted({(r["noise"], r["groups"]) for r in rows}):
+        own = [r for r in rows if (r["noise"], r["groups"]) == (noise, groups)]
+        line = [f"{noise:g}", groups, len(own), share(own, "form")]
+        line += [share(own, "extended"), share(own, "differs") if groups > 1 else ""]
+        line += [share(own, "symbolic"), share(own, "good"), mean(own, "cpu")]
+        line += [sum(n in r for r in own) for n in ("error_text", "symbolic_note")]
+        problems = dict.fromkeys(map(_name, own))
+        lines.append([*line, *(_physo(problems, groups, noise, w) for w in (0, 1))])
     return table(headers, lines)
 
 
