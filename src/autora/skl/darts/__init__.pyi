@@ -20,6 +20,10 @@ from .plotting.fit_displays import (
     FitDisplay as FitDisplay,
     ResidualDisplay as ResidualDisplay,
 )
+from .plotting.group_displays import (
+    CoefficientDisplay as CoefficientDisplay,
+    GroupDisplay as GroupDisplay,
+)
 from .plotting.monitor import DARTSExecutionMonitor as DARTSExecutionMonitor
 from .plotting.search_displays import (
     ArchitectureDisplay as ArchitectureDisplay,

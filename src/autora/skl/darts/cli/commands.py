@@ -23,6 +23,7 @@ from ..graph.grammar import parsed
 from ..graph.primitives import PRIMITIVES, resolve
 from ..persistence.fields import ModelFileError, read_text
 from ..runtime.files import write
+from .groups import check_groups, labels_known_to, require_groups
 from .report import (
     FORMATS,
     PICTURES,
@@ -80,14 +81,14 @@ def fit(asked: argparse.Namespace) -> int:
     """Read, search, write; 130 where Ctrl-C ended the search."""
     _check(asked)
     with _about(asked.data):
-        X, y, notes = _columns(_read(asked, asked.data), asked)
+        X, y, groups, notes = _columns(_read(asked, asked.data), asked)
     for text in () if asked.quiet else notes:
         note(text)
     folder = _folder(asked)
     model, interrupted = _estimator(asked), False
     with warnings_as_notes(asked.quiet):
         try:
-            _fit(model, X, y, asked)
+            _fit(model, X, y, asked, groups)
         except KeyboardInterrupt:
             interrupted = True
             if not hasattr(model, "model_"):
@@ -95,7 +96,7 @@ def fit(asked: argparse.Namespace) -> int:
                 return INTERRUPTED
         written = _write(model, folder)
         if not interrupted:
-            written += draw(model, X, y, folder, asked.format)
+            written += draw(model, X, y, groups, folder, asked.format)
     if not asked.quiet:
         print_table(model)
         say("")
@@ -114,6 +115,7 @@ def _check(asked: argparse.Namespace) -> None:
     for text in asked.guess or ():
         _check_theory(text, "--guess")
     check_units(asked)
+    check_groups(asked)
     try:
         resolve(asked.primitives or PRIMITIVES)
     except (ValueError, TypeError) as error:
@@ -153,43 +155,60 @@ def _estimator(asked: argparse.Namespace) -> Any:
     )
 
 
-def _fit(model: Any, X: Any, y: Any, asked: argparse.Namespace) -> None:
+def _fit(model: Any, X: Any, y: Any, asked: argparse.Namespace, groups: Any = None) -> None:
     targets = [y.name] if y.ndim == 1 else list(y.columns)
-    units = units_asked(asked, list(X.columns), targets)
-    if not units:
+    further = units_asked(asked, list(X.columns), targets)
+    if groups is not None:
+        further["groups"] = groups
+    if not further:
         model.fit(X, y)
         return
     with in_terms_of_options():
-        model.fit(X, y, **units)
+        model.fit(X, y, **further)
 
 
 def _columns(
     table: Table, asked: argparse.Namespace
-) -> tuple[pd.DataFrame, Any, list[str]]:
-    """Inputs and target, complete, and what the reader should know."""
-    targets = table.find(asked.target)
-    inputs = table.find(asked.inputs or [n for n in table.names if n not in targets])
-    if both := [name for name in inputs if name in targets]:
-        raise DataFileError(f"column {both[0]!r} cannot be an input and the target")
-    if not inputs:
+) -> tuple[pd.DataFrame, Any, Any, list[str]]:
+    """Inputs, target and groups, complete, and what the reader should know."""
+    targets, groups = table.find(asked.target), _group_column(table, asked)
+    taken = [*targets, *groups]
+    inputs = table.find(asked.inputs or [n for n in table.names if n not in taken])
+    for names, what in ((targets, "the target"), (groups, "that of the groups")):
+        if both := [name for name in inputs if name in names]:
+            raise DataFileError(f"column {both[0]!r} cannot be an input and {what}")
+    if not inputs and not groups:
         raise DataFileError(
             f"{targets[0]!r} is its only column, so that nothing is left to explain it "
             "by; is it the right --separator?"
         )
+    if not inputs:
+        raise DataFileError("beside target and groups there is no column of an input")
     try:
-        labels = targets if asked.classify else []
+        labels = [*targets, *groups] if asked.classify else groups
         numeric = inputs if asked.classify else [*inputs, *targets]
         table = table.complete(numeric, labels, asked.drop_missing)
         X = table.numbers(inputs)
     except DataFileError as error:
         raise DataFileError(f"{error}{_better_inputs(table, inputs, targets)}") from None
     if asked.classify:
-        return X, table.labels(targets[0]), table.notes
+        return X, table.classes(targets[0]), None, table.notes
     try:
         y = table.numbers(targets)
     except DataFileError as error:
         raise DataFileError(f"{error}; --classify finds equations of classes") from None
-    return X, y if len(targets) > 1 else y[targets[0]], table.notes
+    found = table.labels(groups[0]) if groups else None
+    return X, y if len(targets) > 1 else y[targets[0]], found, table.notes
+
+
+def _group_column(table: Table, asked: argparse.Namespace) -> list[str]:
+    """The column of the groups, if there is one."""
+    groups = table.find([] if asked.groups is None else [asked.groups])
+    if groups and groups[0] in getattr(asked, "target", ()):
+        raise DataFileError(
+            f"column {groups[0]!r} cannot be the target and that of the groups"
+        )
+    return groups
 
 
 def _better_inputs(table: Table, inputs: list[str], targets: list[str]) -> str:
@@ -243,7 +262,7 @@ def compare(asked: argparse.Namespace) -> int:
         )
     model = _load(asked.model) if asked.model else _estimator(asked)
     with _about(asked.data):
-        X, y, notes = _columns(_read(asked, asked.data), asked)
+        X, y, _, notes = _columns(_read(asked, asked.data), asked)
     for text in () if asked.quiet else notes:
         note(text)
     with warnings_as_notes(asked.quiet):
@@ -266,17 +285,23 @@ def predict(asked: argparse.Namespace) -> int:
     if asked.model == asked.data == "-":
         raise UsageError("the model and the data cannot both come from standard input")
     model = _load(asked.model)
+    if asked.groups is not None:
+        require_groups(model)
     with _about(asked.data):
         table = _read(asked, asked.data)
+        column = _group_column(table, asked)
         inputs = _inputs(model, table)
-        table = table.complete(inputs, [], asked.drop_missing)
+        table = table.complete(inputs, column, asked.drop_missing)
         X = table.numbers(inputs)
+        groups = labels_known_to(model, table, column[0]) if column else None
     for text in table.notes:
         note(text)
+    if groups is None and hasattr(model, "groups_"):
+        note("without --groups the coefficients of the population predict")
     if not hasattr(model, "feature_names_in_"):
         X = X.to_numpy()
     with warnings_as_notes():
-        answers = _answers(model, X)
+        answers = _answers(model, X, groups)
     found = table.cells.copy()
     for name, values in answers.items():
         found[_free(name, table.names)] = values
@@ -309,7 +334,7 @@ def _inputs(model: Any, table: Table) -> list[str]:
     return table.names
 
 
-def _answers(model: Any, X: Any) -> dict[str, np.ndarray]:
+def _answers(model: Any, X: Any, groups: Any) -> dict[str, np.ndarray]:
     if hasattr(model, "classes_"):
         chances = model.predict_proba(X).T
         names = [f"probability_{label}" for label in model.classes_]
@@ -317,7 +342,8 @@ def _answers(model: Any, X: Any) -> dict[str, np.ndarray]:
             warnings.simplefilter("ignore")  # it has been said
             classes = model.predict(X)
         return {"predicted_class": classes, **dict(zip(names, chances, strict=True))}
-    values = model.predict(X).reshape(len(X), -1).T
+    known = {} if groups is None else {"groups": groups}
+    values = model.predict(X, **known).reshape(len(X), -1).T
     names = [f"predicted_{name}" for name in model._labels("output_labels", None)]
     return dict(zip(names, values, strict=True))
 

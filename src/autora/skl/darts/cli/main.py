@@ -92,6 +92,9 @@ def _add_fit(commands: Any) -> None:
     _add_columns(parser)
     add = parser.add_argument
     add("-o", "--output", metavar="DIR", help="folder of the results (default: DATA-darts)")
+    add("--groups", metavar="NAME",
+        help="the column that says to which group a row belongs, such as its participant: "
+        "all share an equation, of which some coefficients may differ")  # fmt: skip
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
     add("-q", "--quiet", action="store_true", help="print nothing but the equation")
     _add_search(parser)
@@ -145,6 +148,7 @@ def _add_compare(commands: Any) -> None:
         usage="%(prog)s DATA --target NAME --theory THEORY [options]",
     )
     parser.add_argument("data", metavar="DATA", help="a CSV file, - for standard input")
+    parser.set_defaults(groups=None)
     add = parser.add_argument
     _add_columns(parser)
     add("--theory", action="append", required=True, metavar="THEORY",
@@ -177,6 +181,9 @@ def _add_predict(commands: Any) -> None:
     add("model", metavar="MODEL", help="a model file that fit wrote")
     add("data", metavar="DATA", help="a CSV file, - for standard input")
     add("-o", "--output", metavar="FILE", help="default: standard output")
+    add("--groups", metavar="NAME",
+        help="the column that names the rows' groups, where the fit had groups "
+        "(else: the population)")  # fmt: skip
     _add_form(parser)
 
 

@@ -16,7 +16,9 @@ from ..plotting.style import plain, shortened
 from ..runtime.files import write
 
 #: What a fit may draw, and how.
-PICTURES = ("graph", "equations", "fit", "residuals", "confusion")
+PICTURES = (
+    "graph", "equations", "fit", "residuals", "confusion", "groups", "coefficients",
+)  # fmt: skip
 FORMATS = ("png", "svg", "pdf")
 #: Characters of a line of the table: at least, and where no terminal sets a limit.
 _NARROW, _WIDE = 60, 10_000
@@ -91,13 +93,13 @@ def print_comparison(table: Any) -> None:
 # Pictures
 
 
-def draw(model: Any, X: Any, y: Any, folder: Path, suffix: str) -> list[str]:
+def draw(model: Any, X: Any, y: Any, groups: Any, folder: Path, suffix: str) -> list[str]:
     """The pictures; one that cannot be drawn does not keep the others away."""
     import matplotlib
 
     matplotlib.use("agg")
     done = []
-    for name, draw in _pictures(model, X, y).items():
+    for name, draw in _pictures(model, X, y, groups).items():
         where = folder / f"{name}.{suffix}"
         try:
             draw(where)
@@ -108,10 +110,11 @@ def draw(model: Any, X: Any, y: Any, folder: Path, suffix: str) -> list[str]:
     return done
 
 
-def _pictures(model: Any, X: Any, y: Any) -> dict[str, Callable[[Path], None]]:
+def _pictures(model: Any, X: Any, y: Any, groups: Any) -> dict[str, Callable[[Path], None]]:
     from sklearn.metrics import ConfusionMatrixDisplay
 
     from ..plotting.fit_displays import FitDisplay, ResidualDisplay
+    from ..plotting.group_displays import CoefficientDisplay, GroupDisplay
     from ..plotting.search_displays import EquationsDisplay
 
     def saved(display: Any, *data: Any, **look: Any) -> Callable[[Path], None]:
@@ -121,9 +124,14 @@ def _pictures(model: Any, X: Any, y: Any) -> dict[str, Callable[[Path], None]]:
         "graph": lambda path: draw_graph(model, path),
         "equations": saved(EquationsDisplay),
     }
-    fit = {"fit": saved(FitDisplay, X, y)}
+    known = {} if groups is None else {"groups": groups}
+    fit = {"fit": saved(FitDisplay, X, y, **known)}
+    if groups is not None:
+        pictures["groups"] = saved(GroupDisplay, X, y, groups)
+        if len(model.population_):
+            pictures["coefficients"] = saved(CoefficientDisplay)
     if not hasattr(model, "classes_"):
-        return pictures | fit | {"residuals": saved(ResidualDisplay, X, y)}
+        return pictures | fit | {"residuals": saved(ResidualDisplay, X, y, **known)}
     names = [plain(label) for label in model.classes_]
     look: dict[str, Any] = {"display_labels": names, "colorbar": False, "cmap": "Blues"}
     pictures["confusion"] = saved(ConfusionMatrixDisplay, X, y, **look)

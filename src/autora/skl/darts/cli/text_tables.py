@@ -132,20 +132,24 @@ class Table:
         return found
 
     def labels(self, name: str) -> pd.Series:
-        """A column as classes: whole numbers where all are, else text."""
+        """A column as labels: whole numbers where all are, else text."""
         text = self._text(name)
         distinct = text.unique()
         for label in distinct:
             if not label.isprintable():
                 where = self._first(name, text == label)
                 raise DataFileError(f"column {name!r}: {where} cannot be shown; rename it")
-        found = text
         if all(_WHOLE.fullmatch(label) for label in distinct):
-            found = text.astype(float).astype(np.int64)
+            return text.astype(float).astype(np.int64)
+        return text
+
+    def classes(self, name: str) -> pd.Series:
+        """A column of labels that name classes, of which there are few."""
+        found = self.labels(name)
         count = found.nunique()
-        if 2 < count > len(text) / 2:
+        if 2 < count > len(found) / 2:
             raise DataFileError(
-                f"column {name!r} has {count} different values in {len(text)} rows, too "
+                f"column {name!r} has {count} different values in {len(found)} rows, too "
                 "many for classes; without --classify it is a number to predict"
             )
         return found

@@ -51,6 +51,21 @@ class Display:
         raise NotImplementedError
 
 
+def room_of(ax: Axes | None) -> Any:
+    """A figure for panels that takes the place of axes; None where none are given."""
+    if ax is None:
+        return None
+    place = ax.get_subplotspec()
+    if place is None:
+        raise ValueError(
+            "ax must stand in a grid, as those of plt.subplots do, to be divided "
+            "into panels; got axes that were placed by hand"
+        )
+    figure = ax.figure.add_subfigure(place)
+    ax.remove()
+    return figure
+
+
 def fitted_darts(estimator: Any) -> Model:
     """The model of a fitted estimator of this package.
 
@@ -67,6 +82,15 @@ def fitted_darts(estimator: Any) -> Model:
         )
     check_is_fitted(estimator, "model_")
     return estimator.model_
+
+
+def require_groups(estimator: Any) -> None:
+    """Raise a ValueError unless the fit had groups."""
+    if not hasattr(estimator, "groups_"):
+        raise ValueError(
+            f"the {type(estimator).__name__} was fitted without groups, so that there are "
+            "none to draw; fit(X, y, groups=…), or draw it by FitDisplay without groups"
+        )
 
 
 def input_names(estimator: Any, count: int) -> list[str]:
@@ -95,12 +119,22 @@ def finite(values: Any) -> np.ndarray:
 class FitData:
     """Data, predictions and names of a picture, checked."""
 
-    def __init__(self, estimator: Any, X: Any, y: Any, output: str | int | None) -> None:
+    def __init__(
+        self,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        output: str | int | None = None,
+        groups: Any = None,
+    ) -> None:
         check_is_fitted(estimator)
         check_consistent_length(X, y)
+        if groups is not None:
+            require_groups(estimator)
         if hasattr(estimator, "_plain_inputs"):  # columns may have units of their own
             X, y = estimator._plain_inputs(X), estimator._plain_outputs(y)
         self.estimator, self.classes = estimator, is_classifier(estimator)
+        self.groups = groups
         self.X = np.asarray(X, float).reshape(len(X), -1)
         self.inputs = input_names(estimator, self.X.shape[1])
         self._shown = slice(None)
@@ -129,7 +163,8 @@ class FitData:
 
     def _predicted(self, X: Any) -> np.ndarray:
         tell = self.estimator.predict_proba if self.classes else self.estimator.predict
-        return np.asarray(tell(X), float).reshape(len(X), -1)[:, self._shown]
+        known = () if self.groups is None else (self.groups,)
+        return np.asarray(tell(X, *known), float).reshape(len(X), -1)[:, self._shown]
 
     def on_grid(self, grid: np.ndarray) -> np.ndarray:
         """Predictions for points that are no data."""

@@ -23,8 +23,6 @@ KINDS = ("auto", "observed", "curve", "surface")
 #: Points of a curve, and of a surface along each input.
 _CURVE, _SURFACE = 400, 120
 _LEVELS = 12
-#: Points beyond this number are drawn as pixels and faint.
-_MANY = 1500
 
 
 @dataclass(eq=False, repr=False)
@@ -80,6 +78,7 @@ class FitDisplay(Display):
         *,
         kind: str = "auto",
         output: str | int | None = None,
+        groups: Any = None,
         ax: Axes | None = None,
     ) -> Self:
         """Draw the predictions of a fitted estimator.
@@ -94,6 +93,9 @@ class FitDisplay(Display):
             observed against predicted.
         output : str, int or None, default=None
             Name or number of one output (for a classifier: class) to draw; None draws all.
+        groups : array-like of shape (n,), default=None
+            The groups of the rows, where the fit had groups: predictions are those of the
+            rows' groups, which kind "observed" draws. None draws those of the population.
         ax : matplotlib.axes.Axes, default=None
             None draws on a new figure.
 
@@ -108,7 +110,7 @@ class FitDisplay(Display):
         """
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
-        data = FitData(estimator, X, y, output)
+        data = FitData(estimator, X, y, output, groups)
         kind = _suitable(kind, data)
         grid = grid_pred = None
         if kind != "observed":
@@ -129,7 +131,7 @@ class FitDisplay(Display):
             truth, found = self.y_true[:, q], self.y_pred[:, q]
             score = f"R² = {_rounded(r2_score(truth, found))}"
             label = score if len(self.outputs) == 1 else f"{style.plain(name)}: {score}"
-            ax.plot(found, truth, label=label, **_dots(q, len(found)))
+            ax.plot(found, truth, label=label, **style.dots(q, len(found)))
         ends = finite([self.y_true, self.y_pred])
         ends = np.array([ends.min(), ends.max()])
         ends += 0.04 * (np.ptp(ends) or 1.0) * np.array([-1, 1])
@@ -146,16 +148,12 @@ class FitDisplay(Display):
         if len(self.outputs) == 1:
             looks[0]["color"] = style.VERMILION
         for q, name in enumerate(self.outputs):
-            ax.plot(self.X[:, 0], self.y_true[:, q], **_dots(q, len(self.X)))
+            ax.plot(self.X[:, 0], self.y_true[:, q], **style.dots(q, len(self.X)))
             ax.plot(
                 self.grid[:, 0], self.grid_pred[:, q], label=style.plain(name),
                 lw=style.STRONG, zorder=3, **looks[q],
             )  # fmt: skip
-        # A pole of the equation must not flatten the data.
-        seen = finite([self.y_true, self.y_pred])
-        pad = 0.25 * (np.ptp(seen) or 1.0)
-        low, high = ax.get_ylim()
-        ax.set_ylim(max(low, seen.min() - pad), min(high, seen.max() + pad))
+        style.keep_to(ax, finite([self.y_true, self.y_pred]))
         style.tidy(ax, style.plain(self.inputs[0]), _axis_name(self.outputs))
         if len(self.outputs) > 1:
             ax.legend(frameon=False, fontsize=style.TICK)
@@ -183,7 +181,7 @@ class FitDisplay(Display):
         levels = MaxNLocator(_LEVELS).tick_values(low, high)
         filled = ax.contourf(x1, x2, values, levels, extend="both", **look)
         ax.contour(x1, x2, values, levels, colors="white", linewidths=0.4, alpha=0.6)
-        many = len(truth) > _MANY
+        many = len(truth) > style.MANY
         ax.scatter(
             self.X[:, 0], self.X[:, 1], c=truth, s=8 if many else 26, edgecolors="white",
             linewidths=0.3 if many else 0.9, rasterized=many, zorder=3, clip_on=False,
@@ -232,6 +230,7 @@ class ResidualDisplay(Display):
         y: Any,
         *,
         output: str | int | None = None,
+        groups: Any = None,
         ax: Axes | None = None,
     ) -> Self:
         """Draw the residuals of a fitted regressor.
@@ -243,6 +242,9 @@ class ResidualDisplay(Display):
         y : array-like of shape (n,) or (n, outputs)
         output : str, int or None, default=None
             Name or number of one output to draw; None draws all.
+        groups : array-like of shape (n,), default=None
+            The groups of the rows, where the fit had groups; None predicts by the
+            population.
         ax : matplotlib.axes.Axes, default=None
             None draws on a new figure. The distribution stands to its right.
 
@@ -250,7 +252,7 @@ class ResidualDisplay(Display):
         -------
         ResidualDisplay
         """
-        data = FitData(estimator, X, y, output)
+        data = FitData(estimator, X, y, output, groups)
         data.refuse_classes("residuals")
         return cls(data.y_true, data.y_pred, data.outputs).plot(ax)
 
@@ -263,7 +265,9 @@ class ResidualDisplay(Display):
             rmse = root_mean_squared_error(self.y_true[:, q], self.y_pred[:, q])
             label = f"root mean square {_rounded(rmse)}"
             label = label if alone else f"{style.plain(name)}: {_rounded(rmse)}"
-            ax.plot(self.y_pred[:, q], residuals, label=label, **_dots(q, len(residuals)))
+            ax.plot(
+                self.y_pred[:, q], residuals, label=label, **style.dots(q, len(residuals))
+            )
             look: dict[str, Any] = {"color": colour, "orientation": "horizontal"}
             side.hist(residuals, list(bins), density=True, alpha=0.35, **look)
             if rmse > 0:
@@ -284,9 +288,16 @@ class ResidualDisplay(Display):
 def _suitable(kind: str, data: FitData) -> str:
     """The kind that "auto" means, or the one asked for if it can be drawn."""
     count, outputs = data.X.shape[1], len(data.outputs)
+    if kind == "auto" and data.groups is not None:
+        kind = "observed"
     if kind == "auto":
         kind = {1: "curve", 2: "surface"}.get(count, "observed")
         kind = "observed" if kind == "surface" and outputs > 1 else kind
+    if kind != "observed" and data.groups is not None:
+        raise ValueError(
+            f"kind={kind!r} has one {kind} for all groups; leave groups out to draw that "
+            "of the population, or use GroupDisplay"
+        )
     needed = {"curve": 1, "surface": 2}.get(kind, count)
     if count != needed:
         raise ValueError(
@@ -304,21 +315,6 @@ def _suitable(kind: str, data: FitData) -> str:
 
 def _axis_name(outputs: Sequence[str]) -> str:
     return style.plain(outputs[0]) if len(outputs) == 1 else "output"
-
-
-def _dots(q: int, count: int) -> dict[str, Any]:
-    """Points of output number q; faint pixels where there are many."""
-    many = count > _MANY
-    return {
-        "marker": style.MARKERS[q % len(style.MARKERS)],
-        "color": style.COLOURS[q % len(style.COLOURS)],
-        "ls": "",
-        "ms": 2.5 if many else 5,
-        "mew": 0,
-        "alpha": 0.25 if many else 0.6,
-        "rasterized": many,
-        "zorder": 2,
-    }
 
 
 def _rounded(value: float) -> str:

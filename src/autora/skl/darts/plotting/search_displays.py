@@ -12,7 +12,7 @@ import numpy as np
 from ..selection.result import SearchHistory
 from . import style
 from .axes import edge_labels, plot_architecture, plot_loss, relaxed_weights
-from .display import Display, fitted_darts, input_names
+from .display import Display, fitted_darts, input_names, room_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -155,18 +155,8 @@ class ArchitectureDisplay:
         -------
         self
         """
-        figure = None
-        if ax is not None:
-            place = ax.get_subplotspec()
-            if place is None:
-                raise ValueError(
-                    "ax must stand in a grid, as those of plt.subplots do, to be divided "
-                    "into panels; got axes that were placed by hand"
-                )
-            figure = ax.figure.add_subfigure(place)
-            ax.remove()
         self.figure_, self.axes_ = plot_architecture(
-            range(len(self.weights)), self.weights, self.primitives, self.edges, figure
+            range(len(self.weights)), self.weights, self.primitives, self.edges, room_of(ax)
         )
         return self
 

@@ -30,6 +30,8 @@ SIZE, WIDE, SQUARE = (6.0, 4.0), (9.0, 4.0), (4.6, 4.4)
 TITLE, LABEL, TICK, SMALL = 10, 10, 9, 8
 #: Widths of lines in points: the one that matters, others.
 STRONG, THIN = 2.0, 1.2
+#: Points beyond this number are drawn as pixels and faint.
+MANY = 1500
 #: A span that a linear axis would flatten, as the ratio of largest to smallest.
 _LOG_RATIO = 10
 #: Decades within which a logarithmic axis can afford plain numbers.
@@ -57,6 +59,27 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
+def ends_of(text: str, most: int) -> str:
+    """At most so many characters, of both ends: names often differ in the last ones."""
+    half = (most - 1) // 2
+    return text if len(text) <= most else f"{text[: most - 1 - half]}…{text[-half:]}"
+
+
+def dots(q: int, count: int) -> dict[str, Any]:
+    """Points of output number q; faint pixels where there are many."""
+    many = count > MANY
+    return {
+        "marker": MARKERS[q % len(MARKERS)],
+        "color": COLOURS[q % len(COLOURS)],
+        "ls": "",
+        "ms": 2.5 if many else 5,
+        "mew": 0,
+        "alpha": 0.25 if many else 0.6,
+        "rasterized": many,
+        "zorder": 2,
+    }
+
+
 def looks() -> Iterator[dict[str, Any]]:
     """Colours and dash patterns of lines, without end."""
     return cycle({"color": c, "linestyle": d} for d in DASHES for c in COLOURS)
@@ -75,16 +98,17 @@ def spans_decades(values: Any) -> bool:
     return bool(values.size and 0 < values.min() * _LOG_RATIO < values.max())
 
 
-def log_scale(ax: Axes) -> None:
-    """A logarithmic y axis; plain numbers where its span is short."""
+def log_scale(ax: Axes, which: str = "y") -> None:
+    """A logarithmic axis, y or x; plain numbers where its span is short."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    ax.set_yscale("log")
-    low, high = ax.get_ylim()
+    ax.set(**{f"{which}scale": "log"})
+    axis = ax.yaxis if which == "y" else ax.xaxis
+    low, high = axis.get_view_interval()
     if high <= low * 10**_PLAIN_DECADES:
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter("{x:g}")
-    ax.yaxis.set_minor_formatter(NullFormatter())
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def tidy(ax: Axes, xlabel: str, ylabel: str) -> None:
@@ -92,9 +116,16 @@ def tidy(ax: Axes, xlabel: str, ylabel: str) -> None:
     ax.set_xlabel(xlabel, fontsize=LABEL)
     ax.set_ylabel(ylabel, fontsize=LABEL)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(True, color=GRID, lw=0.6)
+    ax.grid(True, color=MUTED, alpha=0.25, lw=0.6)  # faint on a dark ground, too
     ax.set_axisbelow(True)
     ax.tick_params(labelsize=TICK)
+
+
+def keep_to(ax: Axes, seen: np.ndarray) -> None:
+    """The data on the y axis: a pole of an equation must not flatten them."""
+    pad = 0.25 * (np.ptp(seen) or 1.0)
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(low, seen.min() - pad), min(high, seen.max() + pad))
 
 
 def whole_ticks(ax: Axes, most: int = 5) -> None:
