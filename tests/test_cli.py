@@ -207,6 +207,101 @@ def test_classes(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     )
 
 
+@pytest.fixture(scope="module")
+def grouped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a fit with groups: a line for every person, who is named by text."""
+    home = tmp_path_factory.mktemp("groups")
+    rng = np.random.default_rng(0)
+    person = np.repeat([7, 8, 10, 11, 12, 13], 8)
+    frame = pd.DataFrame({"person": person, "dose": rng.uniform(0, 3, 48).round(3)})
+    frame["answer"] = (person * frame["dose"] + 0.01 * rng.normal(size=48)).round(4)
+    frame.to_csv(home / "numbers.csv", index=False)
+    frame["person"] = "p " + frame["person"].astype(str)
+    frame.to_csv(home / "data.csv", index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        for data in ("data", "numbers"):
+            arguments = ["fit", f"{data}.csv", "-t", "answer", "--groups", "person"]
+            assert main([*arguments, *SMALL, "-q"]) == 0
+    return home
+
+
+def test_groups(grouped: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(grouped)
+    model = DARTSRegressor.load("data-darts/model.json")
+    assert list(model.feature_names_in_) == ["dose"]
+    assert list(model.groups_) == ["p 10", "p 11", "p 12", "p 13", "p 7", "p 8"]
+    assert {path.name for path in Path("data-darts").glob("*.png")} == {
+        "graph.png", "equations.png", "fit.png", "residuals.png", "groups.png",
+        "coefficients.png",
+    }  # fmt: skip
+    assert run("show", "data-darts/model.json") == model.model_repr()[7:] + "\n"
+    data = pd.read_csv("data.csv")
+    answered = run("predict", "data-darts/model.json", "data.csv", "--groups", "person")
+    found = pd.read_csv(io.StringIO(answered))["predicted_answer"]
+    right = model.predict(data[["dose"]], groups=data["person"])
+    np.testing.assert_array_equal(found, right)
+    np.testing.assert_allclose(found, data["answer"], atol=0.1)
+    assert run.err == ""
+    common = run("predict", "data-darts/model.json", "data.csv")
+    found = pd.read_csv(io.StringIO(common))["predicted_answer"]
+    np.testing.assert_array_equal(found, model.predict(data[["dose"]]))
+    assert "without --groups the coefficients of the population predict" in run.err
+
+
+def test_groups_that_are_numbers(
+    grouped: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are known again beside text, and a stranger gets what all have in common."""
+    monkeypatch.chdir(grouped)
+    model = DARTSRegressor.load("numbers-darts/model.json")
+    assert list(model.groups_) == [7, 8, 10, 11, 12, 13]
+    Path("new.csv").write_text("dose,who\n1,7\n1,13\n1,somebody\n")
+    answered = run("predict", "numbers-darts/model.json", "new.csv", "--groups", "who")
+    found = pd.read_csv(io.StringIO(answered))["predicted_answer"]
+    dose = pd.DataFrame({"dose": [1.0, 1.0]})
+    np.testing.assert_array_equal(found[:2], model.predict(dose, groups=[7, 13]))
+    assert found[2] == model.predict(dose)[0]
+    assert "warning: groups 'somebody' were not in the fit" in run.err
+
+
+def test_groups_that_cannot_be(
+    grouped: Path, fitted: tuple[Path, str], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(grouped)
+    fit = ["fit", "data.csv", "-t", "answer"]
+    wrong = run.fails(*fit, "--groups", "persn")
+    assert "no column 'persn'; did you mean 'person'?" in wrong
+    assert "cannot be the target and" in run.fails(*fit, "--groups", "answer")
+    wrong = run.fails(*fit, "--groups", "person", "-i", "person")
+    assert "'person' cannot be an input and that of the groups" in wrong
+    wrong = run.fails(*fit, "--groups", "dose", "-i", "dose")
+    assert "'dose' cannot be an input and that of the groups" in wrong
+    Path("two.csv").write_text("who,y\na,1\nb,2\n")
+    wrong = run.fails("fit", "two.csv", "-t", "y", "--groups", "who")
+    assert "beside target and groups there is no column" in wrong
+    Path("gap.csv").write_text("who,x,y\na,1,2\n,2,3\n")
+    wrong = run.fails("fit", "gap.csv", "-t", "y", "--groups", "who")
+    assert "values are missing: column 'who' in row 2" in wrong
+    Path("many.csv").write_text("who,x,y\na,1,2\nb,2,3\nc,3,4\n")
+    wrong = run.fails("fit", "many.csv", "-t", "y", "--groups", "who")
+    assert "groups has 3 labels for 3 rows" in wrong
+    for further in (
+        ["--classify"],
+        ["--nodes", "2"],
+        ["--guess", "a*dose"],
+        ["-t", "dose"],
+    ):
+        wrong = run.fails(*fit, "--groups", "person", *further, code=2)
+        assert "--groups does not go with" in wrong
+    plain = fitted[0] / "data-darts/model.json"
+    wrong = run.fails("predict", plain, "data.csv", "--groups", "person", code=2)
+    assert "the model was fitted without groups" in wrong
+    model = "data-darts/model.json"
+    wrong = run.fails("predict", model, "data.csv", "--groups", "persn")
+    assert "did you mean 'person'?" in wrong
+
+
 def test_interrupted(
     no_fit: Any, run: Run, monkeypatch: pytest.MonkeyPatch, fitted: tuple[Path, str]
 ) -> None:

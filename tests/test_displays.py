@@ -28,10 +28,12 @@ from sklearn.preprocessing import StandardScaler
 import autora.skl.darts as package
 from autora.skl.darts import (
     ArchitectureDisplay,
+    CoefficientDisplay,
     DARTSClassifier,
     DARTSRegressor,
     EquationsDisplay,
     FitDisplay,
+    GroupDisplay,
     HistoryDisplay,
     ResidualDisplay,
     SearchAnimation,
@@ -54,11 +56,12 @@ SETTINGS: dict[str, Any] = {
     "n_candidates": 30,
     "random_state": 0,
 }
-#: All pictures with axes: of a search, and of data and predictions.
+#: All pictures with axes: of a search, of data and predictions, and of groups of rows, which
+#: `test_groups_pictures` has.
 PICTURES = [
     found
     for found in (getattr(package, name) for name in package.__all__)
-    if hasattr(found, "from_estimator")
+    if hasattr(found, "from_estimator") and found not in (CoefficientDisplay, GroupDisplay)
 ]
 OF_DATA = [p for p in PICTURES if "X" in signature(p.from_estimator).parameters]
 OF_SEARCHES = [p for p in PICTURES if p not in OF_DATA]
