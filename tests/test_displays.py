@@ -56,7 +56,7 @@ SETTINGS: dict[str, Any] = {
     "n_candidates": 30,
     "random_state": 0,
 }
-#: All pictures with axes: of a search, of data and predictions, and of groups of rows, which
+#: All pictures with axes: of a search, and of data and predictions. Those of groups are in
 #: `test_groups_pictures` has.
 PICTURES = [
     found
