@@ -12,9 +12,11 @@ from matplotlib import pyplot as plt
 
 from autora.skl.darts import (
     ArchitectureDisplay,
+    CoefficientDisplay,
     DARTSRegressor,
     EquationsDisplay,
     FitDisplay,
+    GroupDisplay,
     HistoryDisplay,
     ResidualDisplay,
     SearchAnimation,
@@ -57,6 +59,22 @@ save(FitDisplay.from_estimator(effect, X, y), "surface")
 save(FitDisplay.from_estimator(effect, X, y, kind="observed"), "observed")
 save(EquationsDisplay.from_estimator(effect), "equations")
 save(HistoryDisplay.from_estimator(effect), "history-open")
+
+# Twenty participants of a study share a law; each discounts delays at a rate of their own.
+draws = np.random.default_rng(0)
+people = np.repeat([f"p{i:02}" for i in range(1, 21)], 8)
+rate = np.repeat(0.05 * np.exp(0.7 * draws.normal(size=20)), 8)
+X = pd.DataFrame(
+    {
+        "amount": draws.choice([20, 50, 100], 160),
+        "delay": draws.choice([1, 7, 14, 30, 60, 120, 180], 160),
+    }
+)
+y = X["amount"] / (1 + rate * X["delay"])
+y = (y + 4 * draws.normal(size=160)).rename("value")
+discounting = DARTSRegressor(random_state=0).fit(X, y, groups=people)
+save(GroupDisplay.from_estimator(discounting, X, y, people), "groups")
+save(CoefficientDisplay.from_estimator(discounting), "coefficients")
 
 # A counted graph has epochs: losses, weights, and a film of them.
 X = rng.uniform(-2, 2, (200, 2))

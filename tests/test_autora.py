@@ -114,3 +114,36 @@ def test_theorists_side_by_side(monkeypatch, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 6
     figure = example.picture(table, state, len(estimators))
     assert len(figure.axes) == 3 and len(figure.axes[0].get_lines()) == 2
+
+
+def test_participants_are_groups():
+    """A theorist that hands a column of the experiment data to the fit."""
+    from autora.state import Delta
+    from autora.variable import Variable, VariableCollection
+
+    @on_state()
+    def theorist(experiment_data, variables):
+        conditions = [v.name for v in variables.independent_variables]
+        observations = [v.name for v in variables.dependent_variables]
+        model = DARTSRegressor(
+            primitives=["add", "mult"], n_candidates=2000, random_state=0
+        ).fit(
+            experiment_data[conditions],
+            experiment_data[observations],
+            groups=experiment_data["participant"],
+        )
+        return Delta(models=[model])
+
+    variables = VariableCollection(
+        independent_variables=[Variable("dose")], dependent_variables=[Variable("answer")]
+    )
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"participant": np.repeat([*"abc"], 10)})
+    data["dose"] = rng.uniform(1, 3, 30)
+    slope = data["participant"].map({"a": 1.0, "b": 2.0, "c": 4.0})
+    data["answer"] = slope * data["dose"] + 0.01 * rng.normal(size=30)
+    state = theorist(StandardState(variables=variables, experiment_data=data))
+    model = state.models[-1]
+    assert list(model.groups_) == ["a", "b", "c"]
+    found = model.predict(pd.DataFrame({"dose": [1.0, 1.0]}), groups=["a", "c"])
+    np.testing.assert_allclose(found.ravel(), [1, 4], atol=0.05)

@@ -265,6 +265,30 @@ def test_groups_that_are_numbers(
     assert "warning: groups 'somebody' were not in the fit" in run.err
 
 
+def test_classes_of_groups(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"who": np.repeat([*"abcd"], 40), "x": rng.normal(size=160)})
+    shift = frame["who"].map({"a": -3, "b": -1, "c": 1, "d": 3})
+    chance = 1 / (1 + np.exp(-2 * frame["x"] - shift))
+    frame["kind"] = np.where(rng.uniform(size=160) < chance, "yes", "no")
+    frame.to_csv("a.csv", index=False)
+    options = ["-t", "kind", "--classify", "--groups", "who", "-o", "out", "-q"]
+    run("fit", "a.csv", *options, *SMALL)
+    assert {path.name for path in Path("out").glob("*.png")} == {
+        "graph.png", "equations.png", "confusion.png", "groups.png", "coefficients.png"
+    }  # fmt: skip
+    model = DARTSClassifier.load("out/model.json")
+    answered = run("predict", "out/model.json", "a.csv", "--groups", "who")
+    found = pd.read_csv(io.StringIO(answered))
+    right = model.predict_proba(frame[["x"]], groups=frame["who"])
+    np.testing.assert_array_equal(found[["probability_no", "probability_yes"]], right)
+    own = model.predict(frame[["x"]], groups=frame["who"])
+    np.testing.assert_array_equal(found["predicted_class"], own)
+
+
 def test_groups_that_cannot_be(
     grouped: Path, fitted: tuple[Path, str], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,7 +311,6 @@ def test_groups_that_cannot_be(
     wrong = run.fails("fit", "many.csv", "-t", "y", "--groups", "who")
     assert "groups has 3 labels for 3 rows" in wrong
     for further in (
-        ["--classify"],
         ["--nodes", "2"],
         ["--guess", "a*dose"],
         ["-t", "dose"],

@@ -100,7 +100,17 @@ def given(page: str) -> dict[str, Any]:
         max_epochs=4,
         random_state=0,
     )
-    return {"model": model.fit(X, y), "X": X, "y": y}
+    return {"model": model.fit(X, y), "X": X, "y": y, **given_groups()}
+
+
+def given_groups() -> dict[str, Any]:
+    """A small study."""
+    rng = np.random.default_rng(0)
+    X, people = rng.uniform(1, 3, (40, 1)), np.repeat([*"abcde"], 8)
+    answers = np.repeat([1, 2, 3, 5, 8], 8) * X[:, 0] + 0.01 * rng.normal(size=40)
+    study = DARTSRegressor(primitives=["add", "mult"], n_candidates=2000, random_state=0)
+    study.fit(X, answers, groups=people)
+    return {"study": study, "conditions": X, "answers": answers, "participants": people}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -21,6 +21,7 @@ from sklearn.linear_model import LinearRegression
 
 from autora.skl.darts import (
     CoefficientDisplay,
+    DARTSClassifier,
     DARTSRegressor,
     FitDisplay,
     GroupDisplay,
@@ -164,6 +165,27 @@ def test_a_group_that_was_not_in_the_fit_has_the_curve_of_the_population(
         found["group"].get_ydata(), found["population"].get_ydata()
     )
     np.testing.assert_array_equal(found["points"].get_ydata(), one.y[one.groups == "p3"])
+
+
+def test_classes() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat([*"abcd"], 40)
+    X = rng.normal(size=(160, 2))
+    shift = np.repeat([-3.0, -1.0, 1.0, 3.0], 40)
+    chance = 1 / (1 + np.exp(-2 * X[:, 0] - shift))
+    y = np.where(rng.uniform(size=160) < chance, "yes", "no")
+    model = DARTSClassifier(**SETTINGS).fit(X, y, groups=groups)
+    shown = GroupDisplay.from_estimator(model, X, y, groups)
+    assert shown.input == "x1" and shown.output.startswith("P(yes)")
+    found = lines(shown.axes_[3])
+    points = found["points"]
+    np.testing.assert_array_equal(points.get_ydata(), y[groups == "d"] == "yes")
+    at = np.column_stack(
+        [found["group"].get_xdata(), np.full(len(shown.grid), np.median(X[:, 1]))]
+    )
+    own = model.predict_proba(at, groups=["d"] * len(at))[:, 1]
+    np.testing.assert_allclose(found["group"].get_ydata(), own)
+    drawn(CoefficientDisplay.from_estimator(model).figure_)
 
 
 # Forest plot

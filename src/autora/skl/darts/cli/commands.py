@@ -191,13 +191,13 @@ def _columns(
         X = table.numbers(inputs)
     except DataFileError as error:
         raise DataFileError(f"{error}{_better_inputs(table, inputs, targets)}") from None
+    found = table.labels(groups[0]) if groups else None
     if asked.classify:
-        return X, table.classes(targets[0]), None, table.notes
+        return X, table.classes(targets[0]), found, table.notes
     try:
         y = table.numbers(targets)
     except DataFileError as error:
         raise DataFileError(f"{error}; --classify finds equations of classes") from None
-    found = table.labels(groups[0]) if groups else None
     return X, y if len(targets) > 1 else y[targets[0]], found, table.notes
 
 
@@ -335,14 +335,14 @@ def _inputs(model: Any, table: Table) -> list[str]:
 
 
 def _answers(model: Any, X: Any, groups: Any) -> dict[str, np.ndarray]:
+    known = {} if groups is None else {"groups": groups}
     if hasattr(model, "classes_"):
-        chances = model.predict_proba(X).T
+        chances = model.predict_proba(X, **known).T
         names = [f"probability_{label}" for label in model.classes_]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it has been said
-            classes = model.predict(X)
+            classes = model.predict(X, **known)
         return {"predicted_class": classes, **dict(zip(names, chances, strict=True))}
-    known = {} if groups is None else {"groups": groups}
     values = model.predict(X, **known).reshape(len(X), -1).T
     names = [f"predicted_{name}" for name in model._labels("output_labels", None)]
     return dict(zip(names, values, strict=True))

@@ -16,9 +16,7 @@ def check_groups(asked: argparse.Namespace) -> None:
     if asked.groups is None:
         return
     reason = None
-    if asked.classify:
-        reason = "--classify: classes have no groups"
-    elif asked.guess:
+    if asked.guess:
         reason = "--guess: its constants are those of all rows"
     elif len(asked.target) > 1:
         reason = "several targets: leave all --target but one out"
@@ -33,7 +31,7 @@ def labels_known_to(model: Any, table: Table, column: str) -> np.ndarray:
 
     Parameters
     ----------
-    model : DARTSRegressor
+    model : DARTSRegressor or DARTSClassifier
         Fitted with groups.
     table : Table
     column : str

@@ -111,8 +111,6 @@ def draw(model: Any, X: Any, y: Any, groups: Any, folder: Path, suffix: str) -> 
 
 
 def _pictures(model: Any, X: Any, y: Any, groups: Any) -> dict[str, Callable[[Path], None]]:
-    from sklearn.metrics import ConfusionMatrixDisplay
-
     from ..plotting.fit_displays import FitDisplay, ResidualDisplay
     from ..plotting.group_displays import CoefficientDisplay, GroupDisplay
     from ..plotting.search_displays import EquationsDisplay
@@ -124,19 +122,30 @@ def _pictures(model: Any, X: Any, y: Any, groups: Any) -> dict[str, Callable[[Pa
         "graph": lambda path: draw_graph(model, path),
         "equations": saved(EquationsDisplay),
     }
-    known = {} if groups is None else {"groups": groups}
-    fit = {"fit": saved(FitDisplay, X, y, **known)}
     if groups is not None:
         pictures["groups"] = saved(GroupDisplay, X, y, groups)
         if len(model.population_):
             pictures["coefficients"] = saved(CoefficientDisplay)
+    known = {} if groups is None else {"groups": groups}
+    fit = {"fit": saved(FitDisplay, X, y, **known)}
     if not hasattr(model, "classes_"):
         return pictures | fit | {"residuals": saved(ResidualDisplay, X, y, **known)}
-    names = [plain(label) for label in model.classes_]
-    look: dict[str, Any] = {"display_labels": names, "colorbar": False, "cmap": "Blues"}
-    pictures["confusion"] = saved(ConfusionMatrixDisplay, X, y, **look)
+    pictures["confusion"] = lambda path: _save(_confusion(model, X, y, known), path)
     drawable = X.shape[1] == 1 or (X.shape[1] == 2 and len(model.classes_) == 2)
-    return pictures | fit if drawable else pictures
+    return pictures | fit if drawable and groups is None else pictures
+
+
+def _confusion(model: Any, X: Any, y: Any, known: dict[str, Any]) -> Any:
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    return ConfusionMatrixDisplay.from_predictions(
+        y,
+        model.predict(X, **known),
+        labels=model.classes_,
+        display_labels=[plain(label) for label in model.classes_],
+        colorbar=False,
+        cmap="Blues",
+    )
 
 
 def _save(display: Any, path: Path) -> None:

@@ -150,7 +150,7 @@ class FitData:
         if output is not None:
             self._shown = self._one(output)
         self.y_true, self.outputs = self.y_true[:, self._shown], self.outputs[self._shown]
-        self.y_pred = self._predicted(X)
+        self.y_pred = self._predicted(X, groups)
 
     def _one(self, output: str | int) -> slice:
         known: list[Any] = self.outputs
@@ -161,22 +161,22 @@ class FitData:
             )
         return slice(number, number + 1)
 
-    def _predicted(self, X: Any) -> np.ndarray:
+    def _predicted(self, X: Any, groups: Any = None) -> np.ndarray:
         tell = self.estimator.predict_proba if self.classes else self.estimator.predict
-        known = () if self.groups is None else (self.groups,)
+        known = () if groups is None else (groups,)
         return np.asarray(tell(X, *known), float).reshape(len(X), -1)[:, self._shown]
 
-    def on_grid(self, grid: np.ndarray) -> np.ndarray:
+    def on_grid(self, grid: np.ndarray, groups: Any = None) -> np.ndarray:
         """Predictions for points that are no data."""
         model = getattr(self.estimator, "model_", None)
         if isinstance(model, Model) and not self.classes:
             # Not `predict`, which would close the gaps outside the equation's domain.
-            return self.estimator._read(grid)[:, self._shown]
+            return self.estimator._read(grid, groups)[:, self._shown]
         if not hasattr(self.estimator, "feature_names_in_"):
-            return self._predicted(grid)
+            return self._predicted(grid, groups)
         import pandas as pd
 
-        return self._predicted(pd.DataFrame(grid, columns=self.inputs))
+        return self._predicted(pd.DataFrame(grid, columns=self.inputs), groups)
 
     def refuse_classes(self, what: str) -> None:
         if self.classes:

@@ -83,9 +83,9 @@ class _Panels:
 class GroupDisplay(_Panels):
     """Small multiples: the data of every group and its curve, against one input.
 
-    Other inputs are at their median. Points are observed values where there is one input;
-    of several, what the equation says there plus the residual, so that the distance from
-    the curve is that of the fit (partial residuals: Larsen & McCleary 1972).
+    Other inputs are at their median. Points are observed values where there is one input,
+    or classes; of several, what the equation says there plus the residual, so that the
+    distance from the curve is that of the fit (partial residuals: Larsen & McCleary 1972).
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class GroupDisplay(_Panels):
 
         Parameters
         ----------
-        estimator : DARTSRegressor
+        estimator : DARTSRegressor or DARTSClassifier
             Fitted with groups.
         X : array-like or DataFrame of shape (n, inputs)
         y : array-like of shape (n,)
@@ -171,9 +171,9 @@ class GroupDisplay(_Panels):
         shown = seen.spaced(max_groups)
         others = [name for i, name in enumerate(seen.data.inputs) if i != along]
         return cls(
-            [seen.group(label, number, along) for label, number in shown],
+            [seen.group(label, known, along) for label, known in shown],
             seen.line(along)[:, along],
-            seen.curve(seen.line(along), -1),
+            seen.curve(seen.line(along)),
             seen.data.inputs[along],
             _at_median(seen.data.outputs[0], others, np.delete(seen.middle, along)),
             len(seen.known),
@@ -261,15 +261,15 @@ class _Seen:
         self.labels = np.asarray(groups).ravel()
         self.middle = np.median(self.data.X, axis=0)
         present = np.unique(self.numbers[self.numbers >= 0])
-        self.known = [(estimator.groups_[number], int(number)) for number in present]
+        self.known = [(estimator.groups_[number], True) for number in present]
         strangers = dict.fromkeys(self.labels[self.numbers < 0].tolist())
-        self.known += [(label, -1) for label in strangers]
+        self.known += [(label, False) for label in strangers]
 
     def along(self, feature: str | int | None) -> int:
         """The number of the input of the horizontal axis."""
         names: list[Any] = self.data.inputs
         if feature is None:
-            curves = [self.curve(self.line(i), -1) for i in range(len(names))]
+            curves = [self.curve(self.line(i)) for i in range(len(names))]
             moves = [np.ptp(finite(c)) if len(finite(c)) else 0.0 for c in curves]
             return int(np.argmax(moves))
         number = names.index(feature) if feature in names else feature
@@ -279,8 +279,8 @@ class _Seen:
             )
         return int(number)
 
-    def spaced(self, most: int) -> list[tuple[Any, int]]:
-        """At most so many groups, evenly spaced: labels and numbers, −1 of a stranger."""
+    def spaced(self, most: int) -> list[tuple[Any, bool]]:
+        """At most so many groups, evenly spaced: labels, and whether the fit had them."""
         count = len(self.known)
         places = np.linspace(0, count - 1, min(most, count)).round().astype(int)
         return [self.known[place] for place in places]
@@ -292,23 +292,20 @@ class _Seen:
         points[:, along] = np.linspace(column.min(), column.max(), _CURVE)
         return points
 
-    def curve(self, points: np.ndarray, number: int) -> np.ndarray:
-        """What the equation of a group says at points."""
-        numbers = np.full(len(points), number)
-        return self.data.on_grid(np.column_stack([points, numbers]))[:, 0]
+    def curve(self, points: np.ndarray, label: Any = None) -> np.ndarray:
+        """What the equation of a group says at points; None is the population."""
+        groups = None if label is None else np.full(len(points), label, object)
+        return self.data.on_grid(points, groups)[:, 0]
 
-    def group(self, label: Any, number: int, along: int) -> GroupData:
-        """A group's rows and curve; −1 of one that was not in the fit."""
-        rows = self.numbers == number
-        if number < 0:
-            rows &= self.labels == label
+    def group(self, label: Any, known: bool, along: int) -> GroupData:
+        """A group's rows and curve, and whether it was in the fit."""
+        rows, own = self.labels == label, label if known else None
         x, y = self.data.X[rows], self.data.y_true[rows, 0]
-        if x.shape[1] > 1:
+        if x.shape[1] > 1 and not self.data.classes:
             at = np.tile(self.middle, (len(x), 1))
             at[:, along] = x[:, along]
-            y = self.curve(at, number) + y - self.curve(x, number)
-        curve = self.curve(self.line(along), number)
-        return GroupData(str(label), x[:, along], y, curve)
+            y = self.curve(at, own) + y - self.curve(x, own)
+        return GroupData(str(label), x[:, along], y, self.curve(self.line(along), own))
 
 
 class Varying(NamedTuple):
@@ -385,7 +382,7 @@ class CoefficientDisplay(_Panels):
 
         Parameters
         ----------
-        estimator : DARTSRegressor
+        estimator : DARTSRegressor or DARTSClassifier
             Fitted with groups.
         ax : matplotlib.axes.Axes, default=None
             Makes room for the axes; must come from ``plt.subplots`` or a grid. None draws
