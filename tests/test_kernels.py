@@ -21,14 +21,17 @@ import pytest
 
 from autora.skl.darts.fitting.problem import Problem
 from autora.skl.darts.graph import codegen
+from autora.skl.darts.graph.dimensions import Dimensions
 from autora.skl.darts.graph.jets import differentiate
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, Primitive, builtin, resolve
 from autora.skl.darts.runtime import disk_cache
 from autora.skl.darts.search import conversion, evaluator as evaluators, gradient
+from autora.skl.darts.search.dimensions import agrees
 from autora.skl.darts.search.kernels import (
     arrays,
     compilation,
+    dimensions,
     elementary,
     graphs,
     linear_algebra,
@@ -254,6 +257,61 @@ def test_a_search_step(problem: Problem) -> None:
         residual = evaluator.residual(children.take([i]))
         square = float(np.sum((evaluator.root * residual) ** 2))
         assert square == pytest.approx(children.loss[i], rel=1e-6, abs=1e-12)
+
+
+def test_a_search_step_of_a_likelihood(problem: Problem) -> None:
+    """Losses are those of NumPy's values, and none is better nearby."""
+    likelihood = OBJECTIVES["probability_sample"]
+    outcomes = (problem.y > np.median(problem.y)).astype(float)
+    bounds = conversion.SpaceBounds(resolve(SCIENCE))
+    evaluator = conversion.evaluator_for(bounds, problem._replace(y=outcomes), likelihood)
+    graphs_ = random_graphs(evaluator, 8, 1)
+    evaluator.fit(graphs_, 60, 1e-9)
+    compared = 0
+    for i in np.flatnonzero(np.isfinite(graphs_.loss)):
+        one = graphs_.take([i])
+        nodes = evaluator.values(one)[1]
+
+        def loss(w: np.ndarray, nodes: np.ndarray = nodes) -> float:
+            eta = w[0] + w[1:] @ nodes
+            each = np.logaddexp(0, eta) - outcomes[:, 0] * eta
+            return float(problem.weight @ each)
+
+        here = loss(one.w[0])
+        assert here == pytest.approx(one.loss[0], rel=1e-6)
+        for k in np.flatnonzero(np.append(True, one.use[0])):
+            for step in (-1e-3, 1e-3):
+                there = one.w[0].copy()
+                there[k] += step
+                assert loss(there) > here * (1 - 1e-4)
+        compared += 1
+    assert compared > 3
+
+
+def test_graphs_whose_units_contradict_are_dropped(problem: Problem) -> None:
+    """Metres and seconds, and a speed to find: no graph is dropped whose model agrees."""
+    units = Dimensions(np.eye(2), np.array([[1.0, -1.0]]), numbers_only=True)
+    graphs_ = random_graphs(evaluator_of(problem), 60, 2)
+    bounds = conversion.SpaceBounds(resolve(SCIENCE))
+    known = problem._replace(dimensions=units)
+    evaluator = conversion.evaluator_for(bounds, known, OBJECTIVES["real"])
+    left = graphs_.take(np.arange(len(graphs_)))
+    dimensions.drop_contradictions(*left.structure, evaluator.units, left.key)
+    space = conversion.space_for(bounds, 2, graphs_)
+    for i, key in enumerate(left.key):
+        model = conversion.model_of(evaluator, graphs_, i, space)
+        if key == 0:  # exponents that are fitted are looked at afterwards
+            assert not agrees(model, units)
+    assert 0 < np.count_nonzero(left.key) < len(left)
+    ratio = evaluator.empty(1)  # x1 / x2
+    plain, _, _, inverse, _ = evaluator.basic
+    ratio.op[0, 0, :2], ratio.src[0, 0, :2] = [plain, inverse], [0, 1]
+    ratio.agg[0, 0], ratio.use[0, 0], ratio.key[0] = 1, True, 1
+    dimensions.drop_contradictions(*ratio.structure, evaluator.units, ratio.key)
+    assert ratio.key[0] == 1
+    ratio.agg[0, 0], ratio.op[0, 0, :2] = 0, plain  # x1 + x2
+    dimensions.drop_contradictions(*ratio.structure, evaluator.units, ratio.key)
+    assert ratio.key[0] == 0
 
 
 @pytest.mark.skipif(INTERPRETED, reason="of compiled functions")
