@@ -181,7 +181,7 @@ def _use(table: Table) -> None:
     if not np.isfinite(found).all() or len(found) > len(table.cells):
         raise AssertionError("numbers that are not finite")
     with contextlib.suppress(DataFileError):  # what are numbers need not be classes
-        complete.complete([], some[-1:], drop=True).labels(some[-1])
+        complete.complete([], some[-1:], drop=True).classes(some[-1])
     table.find(some)
     table.complete(some)
     table.numbers(some)
