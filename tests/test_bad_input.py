@@ -90,9 +90,10 @@ FLAGS = (
     "precondition",
     "warm_start",
     "dimensionless_constants_only",
+    "shrinkage",
 )
 OR_NONE = ("batch_size", "max_in_degree")
-CHOICES = ("output_type", "darts_type", "sampling_strategy")
+CHOICES = ("output_type", "darts_type", "sampling_strategy", "group_coefficients")
 
 PARAMETERS: list[tuple[str, Any, type[Exception]]] = [
     *((name, 1.5, TypeError) for name in COUNTS),

@@ -141,12 +141,7 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
         problem = with_units(problem, self._units)
         self._check_enough_rows(problem)
         kept = self._kept(earlier, what) if params["equation"] is None else None
-        alike = problem.without_groups() if problem.groups else problem
-        self._rows_to_check = rows_to_check(alike.x)
-        self._input_ranges = np.stack([alike.x.min(axis=0), alike.x.max(axis=0)])
-        columns = alike._replace(x=alike.x[:, : seen.x.shape[1]])
-        inputs = self._labels("input_labels")
-        diagnostics.about_data(columns, inputs, seen.output_labels, stacklevel=3)
+        self._keep_ranges(problem, seen)
         result = self._fitted(params, what, problem, kept)
         real = not seen.objective.likelihood
         self.y_step_ = per_output(data.step * real)
@@ -155,13 +150,21 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
             warn_constant(stacklevel=3)
         elif result.interruption is None:
             names, model, rows = seen.output_labels, result.model, result.rows
-            if problem.groups:  # no straight line has coefficients of groups
+            # A form that was given has no rival, and no straight line knows groups.
+            if problem.groups or params["equation"] is not None:
                 diagnostics.about_outliers(problem, model, names, stacklevel=3)
-            elif params["equation"] is None:
+            else:
                 diagnostics.about_model(problem, model, rows, names, stacklevel=3)
-            else:  # nobody searched for another one
-                diagnostics.about_outliers(problem, model, names, stacklevel=3)
         return result.interruption
+
+    def _keep_ranges(self, problem: Problem, seen: Observed) -> None:
+        """Where equations are checked, and a look at the columns."""
+        alike = problem.without_groups() if problem.groups else problem
+        self._rows_to_check = rows_to_check(alike.x)
+        self._input_ranges = np.stack([alike.x.min(axis=0), alike.x.max(axis=0)])
+        columns = alike._replace(x=alike.x[:, : seen.x.shape[1]])
+        inputs = self._labels("input_labels")
+        diagnostics.about_data(columns, inputs, seen.output_labels, stacklevel=4)
 
     def _specified(
         self, params: dict[str, Any], seen: Observed, units: tuple[Any, Any]

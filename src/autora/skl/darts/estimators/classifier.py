@@ -182,9 +182,12 @@ or callable, default="auto"
         Weights of the classes, which multiply those of the rows: a dict from label to
         weight, or "balanced" for weights that give every class the same total.
     group_coefficients : {"auto", "all", "output", "none"}, default="auto"
-        As in `DARTSRegressor`, where ``fit`` is given groups.
+        Where `fit` is given groups, which coefficients may differ between them: those for
+        which the data pay ("auto"), all, those of the read-out, or none.
     shrinkage : bool, default=True
-        As in `DARTSRegressor`.
+        Whether what groups have of their own is drawn towards the population, the more
+        the less their rows say (empirical Bayes; see ``population_``). False fits every
+        group's coefficients to its own rows alone.
 
     Attributes
     ----------

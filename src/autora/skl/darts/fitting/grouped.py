@@ -124,19 +124,24 @@ class _Point(NamedTuple):
         return step
 
 
-def _linearised(layout: _Layout, model: Model) -> _Point | None:
-    """The equations at a model; None where something is not finite."""
-    problem, effects, prior = layout.problem, model.effects, layout.prior
-    assert effects is not None
-    with np.errstate(all="ignore"):
-        nodes, tangents = latent_nodes(model, problem.x, True)
+class _Slopes(NamedTuple):
+    """The read-out, and its derivatives in what groups have of their own and share."""
+
+    eta: np.ndarray  #: (n,)
+    own: np.ndarray  #: (v, n)
+    shared: np.ndarray  #: (s, n)
+
+    @classmethod
+    def of(cls, layout: _Layout, model: Model) -> _Slopes | None:
+        """None where something is not finite."""
+        x, effects = layout.problem.x, model.effects
+        assert effects is not None
+        nodes, tangents = latent_nodes(model, x, True)
         if not ((np.abs(nodes) < HUGE).all() and (np.abs(tangents) < HUGE).all()):
             return None
-        own = model.columns_of(problem.x)[1]
-        read = np.flatnonzero(model.readout[:, 0])
-        eta = np.zeros(len(problem.x)) + own("bias", 0, 0)
-        edges = np.zeros(tangents.shape[1:])
-        for k in read.tolist():
+        own = model.columns_of(x)[1]
+        eta, edges = np.zeros(len(x)) + own("bias", 0, 0), np.zeros(tangents.shape[1:])
+        for k in np.flatnonzero(model.readout[:, 0]).tolist():
             weight = own("readout", k, 0)
             eta = eta + weight * nodes[k]
             edges += weight * tangents[k]
@@ -151,33 +156,41 @@ def _linearised(layout: _Layout, model: Model) -> _Point | None:
                     column[:] = nodes[place.row]
             return found
 
-        share = problem.weight / problem.weight.sum()
-        losses = model.objective.loss(NUMPY, eta[:, None], problem.y)
-        loss = float(losses @ share)
-        slope, curvature = model.objective.slopes(NUMPY, eta[:, None], problem.y)
-        slope, curvature = slope[:, 0] * share, curvature[:, 0] * share
-        ours, shared = columns(layout.varying), columns(layout.shared)
         chain = np.where(layout.log, effects.values[layout.groups], 1.0)
         sizes = np.diff(np.append(layout.starts, len(eta)))
-        ours = ours * np.repeat(chain, sizes, axis=0).T
-        if not (
-            np.isfinite(loss) and np.isfinite(ours).all() and np.isfinite(shared).all()
-        ):
-            return None
-        bent = ours * curvature
-        blocks = layout.per_group(np.einsum("in,jn->nij", bent, ours))
-        border = layout.per_group(np.einsum("in,jn->nij", bent, shared))
-        corner = (shared * curvature) @ shared.T
-        gradient, common = layout.per_group((ours * slope).T), shared @ slope
-        misfit = loss
-        if prior is not None:
-            off = effects.parameters[layout.groups] - prior.mean
-            loss += float((prior.precision * off**2).sum())
-            gradient = gradient + 2 * prior.precision * off
-            blocks = blocks + 2 * np.diag(prior.precision)
-    return _Point(
-        layout, model, loss, misfit, Equations(blocks, border, corner, gradient, common)
-    )
+        ours = columns(layout.varying) * np.repeat(chain, sizes, axis=0).T
+        found = cls(eta, ours, columns(layout.shared))
+        return found if all(np.isfinite(part).all() for part in found) else None
+
+
+@np.errstate(all="ignore")
+def _linearised(layout: _Layout, model: Model) -> _Point | None:
+    """The equations at a model; None where something is not finite."""
+    problem, effects, prior = layout.problem, model.effects, layout.prior
+    assert effects is not None
+    slopes = _Slopes.of(layout, model)
+    if slopes is None:
+        return None
+    eta, own, shared = slopes
+    share = problem.weight / problem.weight.sum()
+    losses = model.objective.loss(NUMPY, eta[:, None], problem.y)
+    loss = misfit = float(losses @ share)
+    slope, curvature = model.objective.slopes(NUMPY, eta[:, None], problem.y)
+    slope, curvature = slope[:, 0] * share, curvature[:, 0] * share
+    if not np.isfinite(loss):
+        return None
+    bent = own * curvature
+    blocks = layout.per_group(np.einsum("in,jn->nij", bent, own))
+    border = layout.per_group(np.einsum("in,jn->nij", bent, shared))
+    gradient = layout.per_group((own * slope).T)
+    if prior is not None:
+        off = effects.parameters[layout.groups] - prior.mean
+        loss += float((prior.precision * off**2).sum())
+        gradient = gradient + 2 * prior.precision * off
+        blocks = blocks + 2 * np.diag(prior.precision)
+    corner, common = (shared * curvature) @ shared.T, shared @ slope
+    equations = Equations(blocks, border, corner, gradient, common)
+    return _Point(layout, model, loss, misfit, equations)
 
 
 def _moved(point: _Point, step: np.ndarray) -> _Point | None:

@@ -271,37 +271,44 @@ def uncertainty(problem: Problem, model: Model) -> Uncertainty | None:
     where, groups, equations, loss = found
     total, likelihood = float(problem.weight.sum()), model.objective.likelihood
     factor = total if likelihood else total / 2
-    blocks, border = equations.blocks * factor, equations.border * factor
-    v, s = border.shape[1:]
+    blocks, count = equations.blocks * factor, len(where)
+    spread = effects.spread if effects.shrunk else np.full(len(effects.places), np.nan)
     variance = 1.0
-    spread = effects.spread if effects.shrunk else np.full(v, np.nan)
     if not likelihood:
-        variance = _variance(blocks, spread, loss * total, total - s)
+        variance = _variance(blocks, spread, loss * total, total - count)
     precision = _precision(spread, variance)
+    border, corner = equations.border * factor, equations.corner * factor
+    own, common = _covariances(blocks, border, corner, precision)
+    with np.errstate(invalid="ignore"):
+        own, common = np.sqrt(variance * own), np.sqrt(variance * common)
+    middle = np.array([getattr(model, p.kind)[p.at] for p in effects.places])
+    unit = np.where(effects.log, np.abs(middle), 1.0)
+    mean = common[count:] if effects.shrunk else effects.spread / np.sqrt(len(groups))
+    mean = mean * unit
+    errors = np.hypot(mean, effects.spread * unit)
+    errors = np.tile(errors, (len(effects.values), 1))
+    errors[groups] = own * np.where(effects.log, np.abs(effects.values), 1.0)[groups]
+    return Uncertainty(dict(zip(where, common[:count].tolist(), strict=True)), mean, errors)
+
+
+def _covariances(
+    blocks: np.ndarray, border: np.ndarray, corner: np.ndarray, precision: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Diagonals, in units of the variance of an observation.
+
+    Of what groups have of their own (groups, v); of what is shared and then of the means.
+    """
+    count, v, s = border.shape
     inner = np.linalg.pinv(blocks + precision, hermitian=True)
     # Means take part as further shared coefficients, which the prior alone sees.
-    wide = np.concatenate([border, np.tile(-precision, (len(groups), 1, 1))], axis=2)
-    corner = np.zeros((s + v, s + v))
-    corner[:s, :s] = equations.corner * factor
-    corner[s:, s:] = precision * len(groups)
-    schur = corner - np.einsum("gvs,gvw,gwt->st", wide, inner, wide)
+    wide = np.concatenate([border, np.tile(-precision, (count, 1, 1))], axis=2)
+    schur = np.zeros((s + v, s + v))
+    schur[:s, :s], schur[s:, s:] = corner, precision * count
+    schur -= np.einsum("gvs,gvw,gwt->st", wide, inner, wide)
     # In units of their own: a prior is small beside what many exact rows say.
     unit = 1 / np.sqrt(np.maximum(np.diag(schur), 1e-300))
     common = np.linalg.pinv(schur * unit * unit[:, None], hermitian=True)
     common = common * unit * unit[:, None]
     through = inner @ wide
-    own = np.einsum("gii->gi", inner) + np.einsum(
-        "gvs,st,gvt->gv", through, common, through
-    )
-    with np.errstate(invalid="ignore"):
-        own, all_ = np.sqrt(variance * own), np.sqrt(variance * np.diag(common))
-    size = np.where(effects.log, np.abs(effects.values), 1.0)
-    middle = np.array([getattr(model, p.kind)[p.at] for p in effects.places])
-    mean = all_[s:] if effects.shrunk else effects.spread / np.sqrt(len(groups))
-    mean = mean * np.where(effects.log, np.abs(middle), 1.0)
-    errors = np.sqrt(
-        mean**2 + np.where(effects.log, middle * effects.spread, effects.spread) ** 2
-    )
-    errors = np.tile(errors, (len(effects.values), 1))
-    errors[groups] = own * size[groups]
-    return Uncertainty(dict(zip(where, all_[:s].tolist(), strict=True)), mean, errors)
+    own = np.einsum("gvs,st,gvt->gv", through, common, through)
+    return own + np.einsum("gii->gi", inner), np.diag(common)

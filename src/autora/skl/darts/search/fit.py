@@ -88,9 +88,9 @@ def _sampled(
             return constant(space, objective, problem)
         asked = (choice.architecture, choice.aggregation)
         model = engine.refit(plan.bounds, space, objective, problem, asked, known, rng)
-        if model is not None and problem.groups:
-            return model
         if model is not None:
+            if problem.groups:
+                return model
             return without_traces(problem, _with_low_frequencies(problem, model))
     return None
 
@@ -166,16 +166,21 @@ def run(
     history = recorder.history()
     model = _sampled(plan, network, problem, known, rng) if known else None
     if model is not None and interruption is None:
-        if problem.groups:
-            model = group_effects.rounded(problem, model, plan.rounds)
-        else:
-            model = rounded(problem, model, plan.rounds, rng)
+        model = _rounded(plan, problem, model, rng)
     if checkpoints is not None and interruption is None:
         checkpoints.clear()
     if model is None:
         model = constant(network.space, objective, problem)
         return Result(network, model, history, candidates, False, rows, interruption)
     return Result(network, model, history, candidates, True, rows, interruption)
+
+
+def _rounded(
+    plan: SearchPlan, problem: Problem, model: Model, rng: np.random.Generator
+) -> Model:
+    if problem.groups:
+        return group_effects.rounded(problem, model, plan.rounds)
+    return rounded(problem, model, plan.rounds, rng)
 
 
 def _agreeing(found: Found, problem: Problem) -> Found:
