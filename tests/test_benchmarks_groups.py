@@ -274,7 +274,7 @@ def test_parts_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_cannot_run_is_told_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"unknown part \['real'\]; there are"):
-        groups.jobs(options(monkeypatch, "--parts", "real"))
+        groups.jobs(options(monkeypatch, "--parts", "unreal"))
     with pytest.raises(ValueError, match=r"--problems 'XX' is in no name: give pieces"):
         groups.jobs(options(monkeypatch, "--parts", "laws", "--problems", "XX"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -213,6 +214,19 @@ def test_lines_are_those_of_a_linear_mixed_model() -> None:
     assert level["mean"] == pytest.approx(best.x[1], abs=2e-3)
     assert slope.spread == pytest.approx(np.exp(best.x[2]), rel=0.01)
     assert level.spread == pytest.approx(np.exp(best.x[3]), rel=0.02)
+
+
+def test_sleep_of_lme4() -> None:
+    """Belenky et al. (2003); means and spreads as Bates et al. (2015) print them (REML)."""
+    file = Path(__file__).parent.parent / "benchmarks" / "data" / "sleepstudy.csv"
+    table = pd.read_csv(file)
+    X, y, who = table[["Days"]], table["Reaction"], table["Subject"]
+    model = DARTSRegressor(random_state=0, n_candidates=1500).fit(X, y, groups=who)
+    assert model.equations_.equation[model.selected_] == "10.4673*Days + 251.4051"
+    population = model.population_
+    assert population.term.tolist() == ["read-out of k_1", "intercept"]
+    np.testing.assert_allclose(population["mean"], [10.467, 251.405], rtol=1e-4)
+    np.testing.assert_allclose(population.spread, [5.99, 25.05], rtol=0.05)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
