@@ -6,9 +6,8 @@
 
 Four parts: ``class``, the eight problems of Class Symbolic Regression, with one
 realisation and with ten; ``laws``, ten laws of psychology with twenty participants;
-``cost``, what a refit takes with up to a thousand groups; ``real``, measurements of sleep. An
-interrupted run goes on where
-it was.
+``cost``, what a refit takes with up to a thousand groups; ``real``, measurements of sleep.
+An interrupted run goes on where it was.
 """
 
 from __future__ import annotations

@@ -29,10 +29,9 @@ class GroupEffects(NamedTuple):
         The coefficients that vary.
     values : ndarray of shape (groups, places)
     spread : ndarray of shape (places,)
-        Standard deviation over the groups that there are, of the logarithms where a
-        coefficient is ``positive`` or negative throughout; not a number where unknown.
+        Standard deviation over all groups that there may be; not a number where unknown.
     log : tuple of bool
-        Whether that is a spread of logarithms.
+        Whether that is the spread of the logarithm, as of a coefficient with one sign.
     fixed : tuple of Place
         Coefficients that are not fitted: round numbers, or 1 where others make up for it.
     shrunk : bool
@@ -51,13 +50,6 @@ class GroupEffects(NamedTuple):
         """The values, or logarithms of their sizes, shape (groups, places)."""
         with np.errstate(divide="ignore"):
             return np.where(self.log, np.log(np.abs(self.values)), self.values)
-
-    def with_parameters(self, parameters: np.ndarray) -> GroupEffects:
-        """With other values, which keep their signs where they are logarithms."""
-        sign = np.sign(self.values[0])
-        with np.errstate(over="ignore"):
-            found = np.where(self.log, sign * np.exp(parameters), parameters)
-        return self._replace(values=found)
 
     def of_rows(self, number: np.ndarray, middle: np.ndarray) -> np.ndarray:
         """The values of rows by their groups' numbers, shape (n, places).
