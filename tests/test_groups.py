@@ -177,6 +177,40 @@ def test_without_noise_the_constants_are_exact() -> None:
     assert model.equations_.equation[model.selected_].endswith("*delay + 1)")
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_same_graph_is_fitted_to_another_study() -> None:
+    X, y, who, _, _ = discounting(13, 6, 12)
+    model = regressor().fit(X, y, groups=who)
+    graph = model.equations_.architecture[model.selected_]
+    for groups in (6, 9):
+        X, _, who, value, rate = discounting(14, groups, 12)
+        model.set_params(max_epochs=0).fit(X, value, groups=who)
+        assert model.model_.describe(["amount", "delay"]) == graph
+        own = model.coefficients_.dropna(subset="group").coefficient
+        np.testing.assert_allclose(own, rate, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_more_groups_than_a_search_sees() -> None:
+    X, y, who, value, _ = discounting(15, 60, 10)
+    model = regressor().fit(X, y, groups=who)
+    assert len(model.groups_) == 60
+    assert model.equations_.equation[model.selected_].endswith("*delay + 1)")
+    assert np.mean((model.predict(X, who) - value) ** 2) < 0.004 * y.var()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_bounds_hold_with_groups() -> None:
+    X, y, who, _, _ = discounting(16, 6, 12)
+    model = regressor(
+        num_graph_nodes=1, aggregations=["sum", "product"], max_in_degree=2
+    ).fit(X, y, groups=who)
+    for row in model._rows:
+        targets = [edge.target for edge in row.model.edges()]
+        assert len(row.model.live_nodes()) <= 1
+        assert max(map(targets.count, targets), default=0) <= 2
+
+
 def lines(seed: int, groups: int = 15, rows: int = 8) -> Any:
     """Straight lines with slopes about zero and intercepts of their own."""
     rng = np.random.default_rng(seed)

@@ -200,6 +200,8 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
             kept = kept[0], origin.inward(kept[1])
         result = self._run(params, what, problem, kept, (origin, seeds))
         rows = result.rows or origin.rows(before, inward=True)
+        if not result.rows and (problem.groups or any(r.model.effects for r in rows)):
+            rows = [row_of([], result.model, problem)]  # others have other groups
         rows = [updated(row, result.model, problem) for row in rows]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             known = uncertainties(problem, result.model)

@@ -89,7 +89,7 @@ def explore(
             model = _of_groups(home, run.graphs.take([i]), space, small)
             if model is not None and not any(same_graph(model, m) for m in models):
                 models.append(model)
-    candidates = _together(small, models)
+    candidates = _together(small, models, bounds.max_nodes)
     if small is not problem:
         candidates = _on_all_groups(problem, small, candidates)
     return Found(
@@ -130,13 +130,14 @@ def _searched(
     return runs, interruption
 
 
-def _together(problem: Problem, models: Sequence[Model]) -> list[Candidate]:
+def _together(problem: Problem, models: Sequence[Model], max_nodes: int) -> list[Candidate]:
     """Graphs of all searches, and forms of them, with what is worth to differ."""
     free = [m for m in models if m.effects is not None]
     candidates = _judged(problem, [Fitted.at(problem, model) for model in free])
     best = [c.fit.model for c in candidates[:_REWRITTEN]]
     best += [m for m in free if _is_short(m) and not any(same_graph(m, b) for b in best)]
-    tied = [m for model in best for m in _rewritten(model, problem)]
+    able = [m for m in best if len(m.live_nodes()) < max_nodes]
+    tied = [m for model in able for m in _rewritten(model, problem)]
     candidates += _judged(problem, [Fitted.of(problem, model) for model in tied])
     for model in models:
         if model.effects is None:  # it has no coefficients
@@ -259,16 +260,21 @@ def _finished(problem: Problem, candidates: Sequence[Candidate]) -> list[Candida
     return sorted([*found, *candidates[_FINISHED:]], key=_by_criterion)
 
 
+def _begun_anew(model: Model, problem: Problem) -> Model:
+    """A model of other groups, with the population's coefficients for every one."""
+    effects = model.effects
+    if effects is None:
+        return model
+    return with_effects(model, effects.places, problem.groups, fixed=effects.fixed)
+
+
 def _on_all_groups(
     problem: Problem, small: Problem, candidates: Sequence[Candidate]
 ) -> list[Candidate]:
     """The best candidates fitted to groups that the searches did not see."""
     found = []
     for candidate in candidates[:_ON_ALL]:
-        model = candidate.fit.model
-        if model.effects is not None:
-            model = with_effects(model, model.effects.places, problem.groups)
-        fit, value = settled(problem, model)
+        fit, value = settled(problem, _begun_anew(candidate.fit.model, problem))
         if np.isfinite(value):
             found.append(Candidate(Fit(fit.model, fit.loss, 1), value))
     return sorted(found, key=_by_criterion)
@@ -281,7 +287,7 @@ def _rewritten(model: Model, problem: Problem) -> Iterator[Model]:
     one follows from the other, they differ in one coefficient of these.
     """
     names = model.space.names
-    if model.effects is None or model.space.n_nodes <= len(model.live_nodes()):
+    if model.effects is None:
         return
     if "mult" in names:
         for edge in model.edges():
@@ -372,7 +378,11 @@ def refit(
     known: Sequence[Model],
     rng: np.random.Generator,
 ) -> Model | None:
-    """An architecture that was found, with its coefficients."""
+    """An architecture that was found, with its coefficients.
+
+    Which of them differ stays; they are fitted again, as it may have been found in other
+    rows.
+    """
     blank = Model(
         space, objective, asked[0], np.zeros((space.n_edges, space.max_params)),
         np.ones((space.n_nodes, 1)), np.zeros(1), asked[1],
@@ -381,9 +391,7 @@ def refit(
     if not same:
         return None
     model, effects = same[0], same[0].effects
-    if effects is None or len(effects.values) == problem.groups:
-        return model
-    where, fixed = effects.places, effects.fixed  # of other groups
-    model = with_effects(model, where, problem.groups, fixed=fixed)
+    if effects is not None and len(effects.values) != problem.groups:
+        model = _begun_anew(model, problem)
     fit, value = settled(problem, model)
     return fit.model if np.isfinite(value) else None
