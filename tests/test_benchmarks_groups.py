@@ -261,8 +261,8 @@ def options(monkeypatch: pytest.MonkeyPatch, *given: str) -> Any:
 
 def test_parts_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     everything = groups.jobs(options(monkeypatch))
-    assert len(everything) == 3 * (8 * 2 * 4 + 10) + 4
-    assert len({tuple(row[name] for name in groups.KEY) for row in everything}) == 226
+    assert len(everything) == 3 * (8 * 2 * 4 + 10) + 4 + 3
+    assert len({tuple(row[name] for name in groups.KEY) for row in everything}) == 229
     few = ("--parts", "class,laws", "--problems", "free,hick", "--seeds", "1")
     found = groups.jobs(options(monkeypatch, *few, "--noises", "0.1"))
     assert [(r["problem"], r["groups"]) for r in found] == [
@@ -273,7 +273,7 @@ def test_parts_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_cannot_run_is_told_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match=r"unknown part \['real'\]; there are"):
+    with pytest.raises(ValueError, match=r"unknown part \['unreal'\]; there are"):
         groups.jobs(options(monkeypatch, "--parts", "unreal"))
     with pytest.raises(ValueError, match=r"--problems 'XX' is in no name: give pieces"):
         groups.jobs(options(monkeypatch, "--parts", "laws", "--problems", "XX"))

@@ -378,6 +378,20 @@ def test_choices_of_many_participants() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+def test_groups_whose_outcomes_are_easily_told_apart() -> None:
+    """A search with its defaults finds the slope and the thresholds all the same."""
+    rng = np.random.default_rng(11)
+    who = np.repeat(np.arange(4), 40)
+    x = rng.normal(size=160)
+    chance = 1 / (1 + np.exp(-2 * x - np.array([-3, -1, 1, 3])[who]))
+    y = rng.random(160) < chance
+    model = DARTSClassifier(primitives=["none", "add", "mult"], random_state=0)
+    model.fit(x[:, None], y, groups=who)
+    assert model.population_.term.tolist() == ["intercept"]
+    assert model.score(x[:, None], y, groups=who) > 0.8
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_coefficients_of_groups_have_units() -> None:
     pytest.importorskip("pint")
     X, y, who, _, _ = discounting(11, 6, 12)

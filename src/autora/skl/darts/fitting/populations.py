@@ -64,13 +64,15 @@ class Groups(NamedTuple):
         root, inverse = _root(blocks * unit * unit[:, None])
         slope = known.gradient * unit * total * doubled / 2
         step = np.einsum("gij,gkj,gk->gi", inverse, inverse, slope)
-        misfit, least = known.loss * total * doubled - float((step * slope).sum()), 0.0
+        misfit = known.loss * total * doubled - float((step * slope).sum())
+        least = 0.0
         if not likelihood:
             spread = float(np.average((problem.y - problem.y.mean()) ** 2))
             least = total * LEAST_ERROR * spread
-            misfit = max(misfit, least)
+        exact = not likelihood and misfit <= 100 * least
+        misfit = max(misfit, least)
         own = effects.parameters / unit - step
-        found = cls(unit, own, root, misfit, total, likelihood, misfit <= 100 * least)
+        found = cls(unit, own, root, misfit, total, likelihood, exact)
         sizes = [np.abs(part).max() for part in found[:4]]
         return found if max(sizes) < _LARGEST else None
 
