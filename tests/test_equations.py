@@ -11,7 +11,7 @@ import pytest
 import sympy
 
 from autora.skl.darts import DARTSRegressor
-from autora.skl.darts.equations.simplification import simplified
+from autora.skl.darts.equations.simplification import factored, simplified
 from autora.skl.darts.equations.symbolic import expressions
 from autora.skl.darts.graph.elementary import NUMPY
 from autora.skl.darts.graph.model import Edge, Model
@@ -522,3 +522,13 @@ def test_factors_that_no_power_takes_in(power: float) -> None:
     law = 3.7 * sympy.Abs(x + 1.5) ** power + 3.7 * (0.5 * x**2 + 1.5) ** power
     found = sympy.lambdify(x, simplified(law))
     np.testing.assert_allclose(found(X[:, 0]), sympy.lambdify(x, law)(X[:, 0]), rtol=1e-9)
+
+
+def test_numbers_of_thousands_of_digits_are_left_alone() -> None:
+    """Exact, a power of a fitted number keeps SymPy's factoring busy for hours."""
+    x, z = sympy.symbols("x z", real=True)
+    small = sympy.Float("1.234567890123456e-308")
+    heavy = (x * small + z) * (x + 2.5) / (small * z + 1)
+    assert factored(heavy) == heavy
+    light = 1.5 * x**2 + 1.5 * x * z
+    assert str(factored(light)) == "1.5*x*(x + z)"

@@ -21,6 +21,8 @@ from .symbolic import beyond_numpy, exponent
 _MOST_PARTS, _MOST_TERMS = 400, 60
 #: Terms of a numerator or denominator that are still factored.
 _MOST_FACTORED = 12
+#: Binary digits of the exact numbers of what is made one fraction or factored.
+_MOST_BITS = 1000
 _ROUNDS = 3
 #: Numbers beyond double precision, which no prediction contains, are left alone as well.
 _LARGEST_EXPONENT = 1_100
@@ -73,9 +75,29 @@ def _one_fraction(expression: Any) -> Any:
     if not with_whole_numbers(expression).is_rational_function():
         return expression
     exact = expression.xreplace({f: _exactly(f) for f in expression.atoms(sympy.Float)})
-    if max(map(terms_written_out, exact.as_numer_denom())) > _MOST_FACTORED:
+    if _is_heavy(exact):
         return expression
     return _as_floats(sympy.cancel(exact))
+
+
+def _is_heavy(exact: Any) -> bool:
+    """Whether a fraction has so many terms, or so long numbers, that algebra takes minutes.
+
+    Powers of fitted numbers have thousands of digits as exact ones.
+    """
+    if _has_long_numbers(exact):
+        return True
+    parts_ = exact.as_numer_denom()
+    return max(map(terms_written_out, parts_)) > _MOST_FACTORED or any(
+        _has_long_numbers(part) for part in parts_
+    )
+
+
+def _has_long_numbers(exact: Any) -> bool:
+    import sympy
+
+    numbers = exact.atoms(sympy.Rational)
+    return any(max(abs(n.p), n.q).bit_length() > _MOST_BITS for n in numbers)
 
 
 def factored(expression: Any) -> Any:
@@ -89,7 +111,7 @@ def factored(expression: Any) -> Any:
     stands_in = {e: sympy.Dummy(real=True) for e in dict.fromkeys(apart)}
     inside = plain.xreplace(stands_in)  # outermost first
     exact = inside.xreplace({f: _exactly(f) for f in inside.atoms(sympy.Float)})
-    if max(map(terms_written_out, exact.as_numer_denom())) > _MOST_FACTORED:
+    if _is_heavy(exact):
         return expression
     found = _as_floats(sympy.factor(exact))
     return found.xreplace({dummy: e for e, dummy in stands_in.items()})
