@@ -18,8 +18,8 @@ from hypothesis import given, settings, strategies as st
 from autora.skl.darts import DARTSRegressor
 from autora.skl.darts.fitting.derivatives import with_values
 from autora.skl.darts.graph.dimensions import Dimensions
+from autora.skl.darts.search.dimensionless_groups import groups_of
 from autora.skl.darts.search.dimensions import coefficient_units
-from autora.skl.darts.search.groups import groups_of
 
 pint = pytest.importorskip("pint")
 

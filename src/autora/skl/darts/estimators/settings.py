@@ -137,7 +137,7 @@ def open_plan(
     return SearchPlan(
         bounds=bounds_of(what),
         budget=budget,
-        options=Options(**{"groups": _groups(what)} | options),
+        options=Options(**{"dimensionless_groups": _dimensionless_groups(what)} | options),
         sampling_strategy=params["sampling_strategy"],
         choose=choose,
         holds_out=params["model_selection"] == "holdout",
@@ -149,7 +149,7 @@ def open_plan(
     )
 
 
-def _groups(what: Specification) -> int:
+def _dimensionless_groups(what: Specification) -> int:
     """How many choices of dimensionless groups may be searched.
 
     What is written in the columns again keeps to no bounds, has a read-out, and its

@@ -24,10 +24,10 @@ from ..selection import criteria
 from ..selection.candidates import Candidate
 from ..selection.table import constant, is_systematic
 from .assembly import assembled, space_for, whole
+from .dimensionless_groups import DimensionlessGroups, groups_of, in_columns, products, tied
 from .dimensions import agrees
 from .finalize import MOST_ROWS
 from .from_sympy import shorter
-from .groups import Groups, groups_of, in_columns, products, tied
 from .parallel import Search, SearchStatus
 from .single_output import Found, explore as explore_columns, refit as refit
 
@@ -44,12 +44,12 @@ _SHORTENED = 3
 class _Reduced(NamedTuple):
     """A problem in dimensionless groups."""
 
-    groups: Groups
+    groups: DimensionlessGroups
     problem: Problem
     unit: float  #: its loss for one of y
 
     @classmethod
-    def of(cls, groups: Groups, problem: Problem) -> _Reduced:
+    def of(cls, groups: DimensionlessGroups, problem: Problem) -> _Reduced:
         """Of y in units of the scale; rows weigh what their errors do in y."""
         scale = products(problem.x, groups.scale[None])[:, 0]
         x, weight = groups.values(problem.x), problem.weight * scale**2
@@ -196,7 +196,7 @@ def explore(
     columns, options = search.problem, search.options
     assert columns.dimensions is not None
     positive = np.asarray((columns.x > 0).all(axis=0))
-    choices = groups_of(columns.dimensions, positive)[: options.groups]
+    choices = groups_of(columns.dimensions, positive)[: options.dimensionless_groups]
     reduced = [_Reduced.of(choice, columns) for choice in choices]
     reduced = [one for one in reduced if one.finite]
     parts = max(1, options.columns + len(reduced))

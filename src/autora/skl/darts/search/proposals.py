@@ -24,7 +24,7 @@ class Options(NamedTuple):
     restarts: bool = True  #: fresh populations
     simplify: bool = True  #: trimming of what was found
     undoing: bool = True  #: searches under an outermost function, without factors
-    groups: int = 1  #: ways to choose dimensionless groups, where these are searched
+    dimensionless_groups: int = 1  #: ways to choose them, where they are searched
     columns: bool = True  #: the columns themselves where groups leave more than noise
 
 

@@ -24,7 +24,7 @@ _PART = 0.5
 _ALIKE = 0.2
 
 
-class Groups(NamedTuple):
+class DimensionlessGroups(NamedTuple):
     """Dimensionless products of powers of the columns, and one with the unit of y."""
 
     powers: np.ndarray  #: (groups, inputs)
@@ -44,7 +44,7 @@ def products(x: np.ndarray, powers: np.ndarray) -> np.ndarray:
     return found
 
 
-def groups_of(dimensions: Dimensions, positive: np.ndarray) -> list[Groups]:
+def groups_of(dimensions: Dimensions, positive: np.ndarray) -> list[DimensionlessGroups]:
     """Ways to make dimensionless groups, those with small whole exponents first.
 
     Some columns, all ``positive`` and of independent units, take the units away from every
@@ -53,7 +53,7 @@ def groups_of(dimensions: Dimensions, positive: np.ndarray) -> list[Groups]:
     """
     units, output = dimensions.inputs, dimensions.outputs[0]
     rank = int(np.linalg.matrix_rank(units)) if units.size else 0
-    found: list[tuple[float, Groups]] = []
+    found: list[tuple[float, DimensionlessGroups]] = []
     _, first = np.unique(units[positive], axis=0, return_index=True)
     able = np.flatnonzero(positive)[np.sort(first)].tolist()
     for repeated in islice(combinations(able, rank), _MOST_TRIED):
@@ -70,7 +70,7 @@ def groups_of(dimensions: Dimensions, positive: np.ndarray) -> list[Groups]:
         powers[:, list(repeated)] = solved
         powers[np.arange(len(others)), others] = 1.0
         price = np.abs(powers).sum() + 10 * np.count_nonzero(powers % 1)
-        found.append((float(price), Groups(powers[:-1], powers[-1])))
+        found.append((float(price), DimensionlessGroups(powers[:-1], powers[-1])))
     return [groups for _, groups in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -88,7 +88,7 @@ class _Writer:
     A product takes in powers of groups, and what the read-out sees takes in the scale.
     """
 
-    def __init__(self, groups: Groups, model: Model) -> None:
+    def __init__(self, groups: DimensionlessGroups, model: Model) -> None:
         self.groups, self.model = groups, model
         self.nodes: list[_Node] = []
         self.places: dict[int, int] = {}  #: of sources of the model that are nodes here
@@ -171,7 +171,7 @@ def _monomials(power: float, known: dict[float, Primitive]) -> list[Primitive] |
     return None
 
 
-def in_columns(model: Model, groups: Groups) -> Model | None:
+def in_columns(model: Model, groups: DimensionlessGroups) -> Model | None:
     """A model of the groups as one of the columns; None where it cannot be written."""
     primitives = model.space.primitives
     monomials = {float(p.exponent or 0): p for p in primitives if _is_power(p)}
