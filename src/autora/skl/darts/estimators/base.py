@@ -28,6 +28,7 @@ from ..relaxation.preparation import Task, prepared
 from ..runtime.checkpoint import Checkpoints
 from ..runtime.restarts import Restarts
 from ..search import fit as open_fit
+from ..selection import group_effects
 from ..selection.criteria import constant_loss
 from ..selection.pareto import Row, chosen, elbow
 from ..selection.result import Result, warn_constant
@@ -200,8 +201,10 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
             kept = kept[0], origin.inward(kept[1])
         result = self._run(params, what, problem, kept, (origin, seeds))
         rows = result.rows or origin.rows(before, inward=True)
-        if not result.rows and (problem.groups or any(r.model.effects for r in rows)):
-            rows = [row_of([], result.model, problem)]  # others have other groups
+        if not result.rows and problem.groups:  # earlier ones have other groups
+            rows = [group_effects.row_of(problem, result.model)]
+        elif any(row.model.effects is not None for row in rows) and not problem.groups:
+            rows = [row_of([], result.model, problem)]
         rows = [updated(row, result.model, problem) for row in rows]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             known = uncertainties(problem, result.model)

@@ -188,7 +188,7 @@ class GroupMixin(ExportMixin):
         """X with the number of every row's group as its last column, where that matters."""
         if groups is None:
             return X
-        labels = self.groups_ if self._group_labels is not None else None
+        labels = self._group_labels
         if labels is None:
             raise ValueError(
                 "groups cannot be used here: the estimator was fitted without groups; "

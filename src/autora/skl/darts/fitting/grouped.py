@@ -1,9 +1,9 @@
 """Coefficients of a graph of which some differ between groups of rows, exactly.
 
 The Gauss–Newton matrix has a block for every group and a border of what is shared. A step
-eliminates the blocks one by one (Schur complement: Nocedal & Wright 2006, Numerical
-Optimization, section 10.3; for this structure Golub & Pereyra 1973), so that its cost grows
-with the rows and the number of groups, not with the cube of that.
+eliminates the blocks one by one (block angular least squares: Björck 1996, Numerical
+Methods for Least Squares Problems, section 6.3), so that its cost grows with the rows and
+the number of groups, not with the cube of that.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _STEPS = 60
 class Prior(NamedTuple):
     """A normal distribution of every varying coefficient over the groups."""
 
-    mean: np.ndarray  #: (varying,), of the logarithms where ``log``
+    mean: np.ndarray  #: (varying,), of logarithms where `GroupEffects.log` says so
     precision: np.ndarray  #: (varying,), as a factor of squares beside the mean loss
 
 

@@ -159,8 +159,7 @@ def judged(model: Model, loss: float, problem: Problem) -> float:
         return np.inf
     known, share, k = _counted(model, loss, problem)
     size = complexity(model, problem.train_readout)
-    found = criterion(known, share, k, size) if size else misfit(known, share, k)
-    return float(found) + cost_of_effects(model, problem)
+    return float(criterion(known, share, k, size) if size else misfit(known, share, k))
 
 
 def judged_beforehand(
@@ -225,23 +224,6 @@ def _further(model: Model) -> int:
     """Coefficients that groups have beside those of the first."""
     effects = model.effects
     return 0 if effects is None else (len(effects.values) - 1) * len(effects.places)
-
-
-def cost_of_effects(model: Model, problem: Problem) -> float:
-    """What the criterion charges for coefficients that differ between groups.
-
-    Each costs the logarithm of the observations of its group, in the place of that of all
-    observations, which the complexity has charged for the first; an intercept is free.
-    """
-    if model.effects is None:
-        return 0.0
-    count = len(model.effects.values)
-    number, total = problem.x[:, -1].astype(int), float(problem.weight.sum())
-    sizes = np.bincount(number, problem.weight, count)
-    each = float(np.log(np.maximum(sizes, 2.0)).sum())
-    paid = {"bias": each / count}
-    all_ = float(np.log(max(total, 2.0)))
-    return sum(each - paid.get(place.kind, all_) for place in model.effects.places)
 
 
 def complexity(model: Model, train_readout: bool) -> float:

@@ -33,6 +33,7 @@ from ..fitting.rounding import MAY_BE, REACH, by_chance, with_round_coefficients
 from ..graph.constants import SIMPLEST
 from ..graph.model import Model
 from . import criteria
+from .pareto import Row
 
 _STEPS = 100
 #: Share of the constant's loss below which there is no noise.
@@ -130,7 +131,7 @@ def with_chosen_effects(
     problem: Problem, start: Fitted, policy: str
 ) -> tuple[GroupedFit, float]:
     """The graph with coefficients that differ where this is worth it, and the criterion."""
-    model, groups, _ = start
+    model, groups = start.model, start.groups
     effects = model.effects
     assert effects is not None
     if policy == "auto":
@@ -177,12 +178,7 @@ def _exact(
     middle = choice.population.mean * groups.unit
     model = with_values(model, [where[i] for i in common], middle[common])
     if not varying:
-        fit = levenberg_marquardt(
-            problem.without_groups(), model.replace(effects=None), _STEPS
-        )
-        return GroupedFit(fit.model, fit.loss), criteria.judged(
-            fit.model, fit.loss, problem
-        )
+        return settled(problem, model.replace(effects=None))
     own = most_likely(groups, choice.population)[:, varying]
     places = [where[i] for i in varying]
     start = with_effects(model, places, len(own), own, effects.fixed)
@@ -203,6 +199,13 @@ def settled(
         return GroupedFit(model, np.inf), np.inf
     value = criterion_of(problem, found.model, found.groups, found.population)
     return _finished(problem, GroupedFit(found.model, found.loss)), value
+
+
+def row_of(problem: Problem, model: Model) -> Row:
+    """A fitted model as a row."""
+    size = criteria.complexity(model, problem.train_readout)
+    value = settled(problem, model)[1]
+    return Row(model, size, mean_loss(model, problem), value)
 
 
 def _finished(problem: Problem, fit: GroupedFit) -> GroupedFit:
