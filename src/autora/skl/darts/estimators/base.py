@@ -17,7 +17,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..equations.forms import rows_to_check
 from ..fitting.coefficients import Place
-from ..fitting.problem import FEWEST_ROWS_TO_SPLIT, Problem
+from ..fitting.laplace import Laplace
+from ..fitting.problem import FEWEST_ROWS_TO_SPLIT, Problem, mean_loss
 from ..graph.model import Model
 from ..graph.observations import canonical, mean, per_output
 from ..graph.physical_constants import with_constants
@@ -35,17 +36,18 @@ from ..selection.result import Result, warn_constant
 from ..selection.table import is_systematic, row_of, updated
 from . import diagnostics
 from .columns import named
-from .equation_mixin import EquationMixin
 from .groups import (
     check_able,
     errors_of,
     grouped,
     grouping_of,
+    laplace_of_row,
     uncertainties,
 )
 from .observed import Observed, problem_of
 from .origin import Origin, origin_of
 from .physical_constants import constants_given
+from .posterior import PosteriorMixin
 from .progress import OpenProgress, Progress
 from .settings import (
     closed_plan,
@@ -74,7 +76,7 @@ def _defaults(kind: type) -> dict[str, Any]:
     return {n: p.default for n, p in inspect.signature(kind).parameters.items()}
 
 
-class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
+class BaseDARTS(TheoryMixin, PosteriorMixin, BaseEstimator):
     """The fit; a subclass adds its parameters and how its model answers."""
 
     #: Ingredients that benchmarks switch off; see `proposals.Options`.
@@ -212,6 +214,7 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
             self._errors = _moved(errors_of(problem, result.model, known), origin)
             found = [uncertainties(problem, row.model) for row in rows]
             self._row_uncertainty = found
+            self._keep_laplace(problem, result, rows, origin)
             self._row_errors = [
                 _moved(errors_of(problem, row.model, one), origin)
                 for row, one in zip(rows, found, strict=True)
@@ -222,6 +225,30 @@ class BaseDARTS(TheoryMixin, EquationMixin, BaseEstimator):
         self._constants, self._form = [], None
         self._keep_guesses(guesses, seeds, what.objective, given)
         return result
+
+    def _keep_laplace(
+        self, problem: Problem, result: Result, rows: list[Row], origin: Origin
+    ) -> None:
+        """What the rows leave open of the model and of the equations of the table.
+
+        A number that became round may be another one: it is open what it was before.
+        """
+        model, whole = result.model, result.unrounded
+
+        def known(of: Model, loss: float) -> Laplace | None:
+            open_form = of
+            if of is model and whole is not None and of.effects is None:
+                open_form = whole
+            found = laplace_of_row(problem, open_form, of, loss)
+            return None if found is None else found.moved(origin.outputs)
+
+        self._row_laplace = [known(row.model, row.loss) for row in rows]
+        same = [i for i, row in enumerate(rows) if row.model is model]
+        if same:
+            self._laplace = self._row_laplace[same[0]]
+        else:
+            self._laplace = known(model, mean_loss(model, problem))
+        self._calibration = None
 
     def _check_enough_rows(self, problem: Problem) -> None:
         if self.model_selection == "holdout" and len(problem.x) < FEWEST_ROWS_TO_SPLIT:

@@ -13,6 +13,7 @@ from ..graph.model import same_equation
 from ..graph.physical_constants import PhysicalConstant
 from ..selection.pareto import Row, scores
 from ..selection.result import EquationDistribution, Network
+from ..selection.theories import weights_of_evidence
 from .groups import GroupMixin
 from .unit_lines import coefficient_lines, constant_lines, unit_lines, units_of_arrows
 
@@ -326,6 +327,7 @@ class EquationMixin(GroupMixin):
             )
         self.model_, self._errors = self._rows[row].model, self._row_errors[row]
         self._uncertainty = self._row_uncertainty[row]
+        self._laplace = self._row_laplace[row]
         self.network_ = self.network_.moved_to(self.model_)
         return self
 
@@ -342,6 +344,7 @@ class EquationMixin(GroupMixin):
                 "loss": [row.loss for row in rows],
                 "criterion": [row.criterion for row in rows],
                 "holdout": [row.holdout for row in rows],
+                "weight": weights_of_evidence(np.array([row.criterion for row in rows])),
                 "score": scores(rows),
                 "equation": [
                     in_one_line(row.model, inputs, outputs, points) for row in rows

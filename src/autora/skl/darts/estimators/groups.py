@@ -11,10 +11,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..fitting.coefficients import Place, places, term, values, with_errors
-from ..fitting.populations import Uncertainty, uncertainty
+from ..fitting.laplace import Laplace, laplace
+from ..fitting.populations import Uncertainty, laplace_of_groups, uncertainty
 from ..fitting.problem import Problem
 from ..graph.model import Model
 from ..graph.specification import Specification
+from ..selection.criteria import fits_exactly
 from ..selection.pareto import Row
 from .export_mixin import ExportMixin
 
@@ -147,6 +149,24 @@ def errors_of(
     return [(p, float(v), e) for (p, e), v in zip(errors.items(), found, strict=True)]
 
 
+def laplace_of_row(
+    problem: Problem, unrounded: Model, model: Model, loss: float
+) -> Laplace | None:
+    """What the rows leave open of an equation: of one that is exact, nothing.
+
+    None where it is not finite.
+    """
+    if model.effects is None:
+        alike = problem.without_groups() if problem.groups else problem
+        known = laplace(alike, unrounded)
+    else:
+        found = laplace_of_groups(problem, model)
+        if found is None:
+            return None
+        known = found
+    return known.exact() if fits_exactly(model, loss, problem) else known
+
+
 def _of_group(
     model: Model,
     errors: Sequence[tuple[Place, float, float]],
@@ -173,6 +193,9 @@ class GroupMixin(ExportMixin):
     _group_labels: np.ndarray | None = None
     _uncertainty: Any = None  #: Uncertainty where coefficients differ
     _row_uncertainty: list[Any]
+    _laplace: Laplace | None
+    _row_laplace: list[Laplace | None]
+    _calibration: np.ndarray | None
     _rows: list[Row]
     _row_errors: list[list[tuple[Place, float, float]]]
 
@@ -227,6 +250,10 @@ class GroupMixin(ExportMixin):
         found._row_errors = [_of_group(row.model, e, u, number) for row, e, u in rows]
         found._row_uncertainty = [None] * len(self._rows)
         found._errors = _of_group(self.model_, self._errors, self._uncertainty, number)
+        known = [self._laplace, *self._row_laplace]
+        own = [None if one is None else one.of_group(number) for one in known]
+        found._laplace, found._row_laplace = own[0], own[1:]
+        found._calibration = None
         return found
 
     @property

@@ -19,12 +19,13 @@ from ..graph.primitives import Primitive
 from .base import BaseDARTS
 from .columns import named, require_numbers
 from .observed import Observed
+from .posterior import RegressorPosteriorMixin
 from .unit_columns import in_units_of_the_fit, magnitudes
 from .validation import check_targets, plain
 
 
 @dataclass(eq=False, repr=False)
-class DARTSRegressor(RegressorMixin, BaseDARTS):
+class DARTSRegressor(RegressorMixin, RegressorPosteriorMixin, BaseDARTS):
     """Find an interpretable equation by differentiable architecture search.
 
     An equation is a graph: every latent node combines primitives of the inputs and of
@@ -398,7 +399,9 @@ or callable, default="auto"
         labels = labels or numbered("y", targets.shape[1])
         return Observed(X, targets, weight, error, objective, labels)
 
-    def predict(self, X: Any, groups: Any = None) -> np.ndarray:
+    def predict(
+        self, X: Any, groups: Any = None, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predictions in double precision, shaped like the y of the fit.
 
         Where the equation is undefined (a logarithm of a negative number) or overflows,
@@ -410,13 +413,23 @@ or callable, default="auto"
         groups : array-like of shape (n,), default=None
             The groups of the rows, where the fit had groups. None, and a group that was
             not in the fit, get the coefficients of the population.
+        return_std : bool, default=False
+            Whether to return the standard deviation of an observation, too: that of the
+            noise, the coefficients and the equations together (see `predict_interval`).
+            Of a likelihood it is that of the probability.
 
         Returns
         -------
-        ndarray of shape (n,) or (n, outputs)
+        ndarray of shape (n,) or (n, outputs), or two of them
         """
         prediction = self._outputs(X, groups)
-        return prediction[:, 0] if self._y_ndim == 1 else prediction
+        std = np.zeros(0)
+        if return_std:
+            self._say_if_exact("all")
+            std = self._std(X, groups, prediction)
+        if self._y_ndim == 1:
+            prediction, std = prediction[:, 0], std[:, 0] if return_std else std
+        return (prediction, std) if return_std else prediction
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> float:
         """R², the share of the variance of y that is explained.

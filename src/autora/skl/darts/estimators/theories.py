@@ -12,9 +12,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..fitting.coefficients import Place, term, with_errors
+from ..fitting.laplace import Laplace
 from ..fitting.problem import Problem, mean_loss
 from ..fitting.refit import Fit, levenberg_marquardt
-from ..fitting.theories import curve
+from ..fitting.theories import curve, laplace_of_theory
 from ..graph.formula_graph import graph_of
 from ..graph.grammar import Parsed, Theory, about, parsed
 from ..graph.model import Model
@@ -24,7 +25,7 @@ from ..graph.physical_constants import PhysicalConstant, with_constants
 from ..graph.specification import Specification
 from ..graph.writer import Unwritable
 from ..selection.candidates import Candidate
-from ..selection.criteria import complexity, judged
+from ..selection.criteria import complexity, fits_exactly, judged
 from ..selection.pareto import Row
 from ..selection.result import EquationDistribution, Result, SearchHistory
 from ..selection.table import constant
@@ -76,6 +77,9 @@ class TheoryMixin:
     _group_labels: Any
     _uncertainty: Any
     _row_uncertainty: list[Any]
+    _laplace: Laplace | None
+    _row_laplace: list[Laplace | None]
+    _calibration: np.ndarray | None
 
     @classmethod
     def from_equation(cls, equation: str, **parameters: Any) -> Self:
@@ -381,6 +385,10 @@ class TheoryMixin:
         result = Result(network, model, history, [candidate], True, [row])
         self._constants, self._errors, self._row_errors = found.constants, [], [[]]
         self._uncertainty, self._row_uncertainty = None, [None]
+        self._laplace = laplace_of_theory(theory, found.values, model, problem)
+        if fits_exactly(model, found.loss, problem):
+            self._laplace = self._laplace.exact()
+        self._row_laplace, self._calibration = [self._laplace], None
         self._form, self._form_text = found, equation
         self._store(result, what, fresh=True)  # type: ignore[attr-defined]
         self._y_mean = mean(problem.y, problem.weight)

@@ -140,19 +140,32 @@ def errors_from(information: np.ndarray, scale: float | None) -> np.ndarray:
     ``scale`` is the variance that it lacks (see `variance`). Infinite where the data do
     not determine a parameter.
     """
+    inverse, undetermined = inverse_of(information)
+    if scale is None:
+        return np.full(len(information), np.inf)
+    with np.errstate(all="ignore"):  # a coefficient of 1e200 may overflow: infinite
+        errors = np.sqrt(scale * np.diag(inverse))
+    return np.where(undetermined, np.inf, errors)
+
+
+def inverse_of(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The inverse of a Fisher information, and which parameters it says nothing of.
+
+    Directions that the data do not determine have a variance that is huge, but finite; all
+    are infinite where the information is not finite.
+    """
     with np.errstate(all="ignore"):
         size = np.sqrt(np.diag(information))
         unit = np.where((size > 0) & np.isfinite(size), size, 1.0)
         information = information / unit / unit[:, None]
-    if scale is None or not np.isfinite(information).all():
-        return np.full(len(information), np.inf)
+    if not np.isfinite(information).all():
+        return np.full(information.shape, np.inf), np.ones(len(information), bool)
     values_, vectors = np.linalg.eigh(information)
-    floor = 1e-12 * max(values_.max(), 1e-300)
+    floor = 1e-12 * max(values_.max(initial=0.0), 1e-300)
     undetermined = (vectors[:, values_ < floor] ** 2).sum(axis=1) > 1e-6
-    with np.errstate(all="ignore"):  # a coefficient of 1e200 may overflow: infinite
-        inverse = (vectors**2 / np.maximum(values_, floor)).sum(axis=1)
-        errors = np.sqrt(scale * inverse) / unit
-    return np.where(undetermined | (size == 0), np.inf, errors)
+    with np.errstate(all="ignore"):
+        inverse = (vectors / np.maximum(values_, floor)) @ vectors.T / unit / unit[:, None]
+    return inverse, undetermined | (size == 0)
 
 
 def variance(problem: Problem, model: Model, count: int) -> float | None:

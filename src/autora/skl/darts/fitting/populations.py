@@ -19,6 +19,7 @@ from ..graph.effects import Place
 from ..graph.model import Model
 from .derivatives import with_values
 from .grouped import Prior, fitted, joint_equations, knowledge
+from .laplace import Laplace
 from .problem import Problem
 
 #: Range of the logarithm of a variance, in units of what one group knows of it.
@@ -250,20 +251,23 @@ def _variance(blocks: np.ndarray, spread: np.ndarray, squares: float, free: floa
     return variance
 
 
-class Uncertainty(NamedTuple):
-    """Standard errors of coefficients, of which some differ between groups."""
+class _Joint(NamedTuple):
+    """Covariances of the mixed model around a fit, on the scale of `GroupEffects.log`."""
 
-    shared: dict[Place, float]
-    mean: np.ndarray  #: (varying,) of the population
-    own: np.ndarray  #: (groups, varying)
+    where: list[Place]  #: what is shared
+    groups: np.ndarray  #: (present,) numbers of the groups that have rows
+    variance: float  #: of an observation
+    freedom: float  #: observations that are left for it
+    own: np.ndarray  #: (present, v, v)
+    cross: np.ndarray  #: (present, v, s) with what is shared
+    common: np.ndarray  #: (s + v, s + v) of what is shared and then of the means
 
 
-def uncertainty(problem: Problem, model: Model) -> Uncertainty | None:
-    """Standard errors from the equations of the mixed model around a fit.
+def _joint(problem: Problem, model: Model) -> _Joint | None:
+    """Means, what is shared and what groups have of their own, estimated together.
 
-    Means, what is shared and what groups have of their own are estimated together
-    (Henderson 1975, Biometrics 31); spreads are taken as known. A group without rows has
-    the error of the population. None where the model is not finite.
+    The equations are those of Henderson (1975, Biometrics 31); spreads are taken as known.
+    None where the model is not finite.
     """
     effects = model.effects
     assert effects is not None
@@ -275,14 +279,41 @@ def uncertainty(problem: Problem, model: Model) -> Uncertainty | None:
     factor = total if likelihood else total / 2
     blocks, count = equations.blocks * factor, len(where)
     spread = effects.spread if effects.shrunk else np.full(len(effects.places), np.nan)
-    variance = 1.0
+    variance, freedom = 1.0, np.inf
     if not likelihood:
-        variance = _variance(blocks, spread, loss * total, total - count)
+        squares = loss * total
+        variance = _variance(blocks, spread, squares, total - count)
+        freedom = squares / variance if variance > 0 else max(total - count, 1.0)
     precision = _precision(spread, variance)
     border, corner = equations.border * factor, equations.corner * factor
-    own, common = _covariances(blocks, border, corner, precision)
+    own, cross, common = _covariances(blocks, border, corner, precision)
+    scaled = (variance * part for part in (own, cross, common))
+    return _Joint(where, groups, variance, freedom, *scaled)
+
+
+class Uncertainty(NamedTuple):
+    """Standard errors of coefficients, of which some differ between groups."""
+
+    shared: dict[Place, float]
+    mean: np.ndarray  #: (varying,) of the population
+    own: np.ndarray  #: (groups, varying)
+
+
+def uncertainty(problem: Problem, model: Model) -> Uncertainty | None:
+    """Standard errors from the equations of the mixed model around a fit.
+
+    A group without rows has the error of the population. None where the model is not
+    finite.
+    """
+    effects = model.effects
+    assert effects is not None
+    joint = _joint(problem, model)
+    if joint is None:
+        return None
+    count, groups = len(joint.where), joint.groups
     with np.errstate(invalid="ignore"):
-        own, common = np.sqrt(variance * own), np.sqrt(variance * common)
+        own = np.sqrt(np.einsum("gii->gi", joint.own))
+        common = np.sqrt(np.diag(joint.common))
     middle = np.array([getattr(model, p.kind)[p.at] for p in effects.places])
     unit = np.where(effects.log, np.abs(middle), 1.0)
     mean = common[count:] if effects.shrunk else effects.spread / np.sqrt(len(groups))
@@ -290,16 +321,49 @@ def uncertainty(problem: Problem, model: Model) -> Uncertainty | None:
     errors = np.hypot(mean, effects.spread * unit)
     errors = np.tile(errors, (len(effects.values), 1))
     errors[groups] = own * np.where(effects.log, np.abs(effects.values), 1.0)[groups]
-    return Uncertainty(dict(zip(where, common[:count].tolist(), strict=True)), mean, errors)
+    shared = dict(zip(joint.where, common[:count].tolist(), strict=True))
+    return Uncertainty(shared, mean, errors)
+
+
+def laplace_of_groups(problem: Problem, model: Model) -> Laplace | None:
+    """What the rows leave open of every group's coefficients, and of a new group's.
+
+    None where the model is not finite.
+    """
+    effects = model.effects
+    assert effects is not None
+    joint = _joint(problem, model)
+    if joint is None:
+        return None
+    s, v = len(joint.where), len(effects.places)
+    known = joint.common[:s, :s]
+    mean, cross = joint.common[s:, s:], joint.common[s:, :s]
+    if not effects.shrunk:
+        mean, cross = np.diag(effects.spread**2 / len(joint.groups)), np.zeros((v, s))
+    middle = np.array([getattr(model, p.kind)[p.at] for p in effects.places])
+    unit = np.where(effects.log, middle, 1.0)
+    wide = _joined(known, cross, mean + np.diag(effects.spread**2), unit)
+    own = np.tile(wide, (len(effects.values), 1, 1))
+    units = np.where(effects.log, effects.values, 1.0)
+    for i, group in enumerate(joint.groups.tolist()):
+        own[group] = _joined(known, joint.cross[i], joint.own[i], units[group])
+    noise = np.array([0.0 if model.objective.likelihood else joint.variance])
+    where = (*joint.where, *effects.places)
+    return Laplace(where, wide, noise, joint.freedom, groups=own)
+
+
+def _joined(
+    known: np.ndarray, cross: np.ndarray, own: np.ndarray, unit: np.ndarray
+) -> np.ndarray:
+    """One covariance of what is shared and what a group has, which counts in ``unit``."""
+    cross, own = cross * unit[:, None], own * unit * unit[:, None]
+    return np.block([[known, cross.T], [cross, own]])
 
 
 def _covariances(
     blocks: np.ndarray, border: np.ndarray, corner: np.ndarray, precision: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Diagonals, in units of the variance of an observation.
-
-    Of what groups have of their own (groups, v); of what is shared and then of the means.
-    """
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """In units of the variance of an observation, as `_Joint` has them."""
     count, v, s = border.shape
     inner = np.linalg.pinv(blocks + precision, hermitian=True)
     # Means take part as further shared coefficients, which the prior alone sees.
@@ -312,5 +376,5 @@ def _covariances(
     common = np.linalg.pinv(schur * unit * unit[:, None], hermitian=True)
     common = common * unit * unit[:, None]
     through = inner @ wide
-    own = np.einsum("gvs,st,gvt->gv", through, common, through)
-    return own + np.einsum("gii->gi", inner), np.diag(common)
+    own = inner + np.einsum("gvs,st,gwt->gvw", through, common, through)
+    return own, -(through @ common)[:, :, :s], common

@@ -20,7 +20,9 @@ from ..graph.grammar import Theory
 from ..graph.jets import JET, Dual
 from ..graph.model import Model
 from ..graph.objectives import Objective
-from .coefficients import errors_from, information, variance
+from .coefficients import errors_from, information, places, variance
+from .derivatives import columns, latent_nodes
+from .laplace import Laplace, laplace_of
 from .problem import Problem, thinned
 from .refit import HUGE, dense_steps, descended, normal_equations, projected
 from .starts import columns_of, drawn_constants, has_waves
@@ -28,6 +30,8 @@ from .starts import columns_of, drawn_constants, has_waves
 #: Rows on which starts are compared, draws that are compared, how many of them descend,
 #: and how many of what they find is fitted on all rows.
 _ROWS, _DRAWS, _DESCENTS, _SETTLED = 1000, 200, 12, 2
+#: Rows, beside those of the data, on which a theory and its graph are compared.
+_MORE = 50
 #: Times as many draws where there are waves, of which only near frequencies lead to one.
 _WAVES = 5
 _STEPS = 200
@@ -210,6 +214,35 @@ def constants_with_errors(
         errors = errors_from(known, variance(problem, model, count))
     found = zip(theory.constants, constants.tolist(), errors.tolist(), strict=True)
     return [*found]
+
+
+def laplace_of_theory(
+    theory: Theory, constants: np.ndarray, model: Model, problem: Problem
+) -> Laplace:
+    """What the rows leave open of a theory, as coefficients of its graph.
+
+    A constant may stand in several of them: these then vary together.
+    """
+    count, every = len(constants), range(len(constants))
+
+    def slopes(x: np.ndarray) -> np.ndarray:
+        return curve(theory, constants, x, every)[1][:, :, None]
+
+    found = laplace_of(problem, model, count, slopes)
+    covariance, noise, freedom = found
+    where, rng = tuple(places(model, problem)), np.random.default_rng(0)
+    x = thinned(problem, _ROWS, rng).x
+    more = rng.uniform(x.min(axis=0), x.max(axis=0), (len(where) + _MORE, x.shape[1]))
+    x = np.vstack([x, more])
+    with np.errstate(all="ignore"):
+        graph = columns(model, where, *latent_nodes(model, x, True))[:, :, 0].T
+        wanted = slopes(x)[:, :, 0].T
+        size = np.linalg.norm(graph, axis=0)
+    able = np.isfinite(graph).all(axis=1) & np.isfinite(wanted).all(axis=1)
+    size = np.where((size > 0) & np.isfinite(size), size, 1.0)
+    turned = np.linalg.lstsq(graph[able] / size, wanted[able], rcond=1e-12)[0]
+    turned = turned / size[:, None]
+    return Laplace(where, turned @ covariance @ turned.T, noise, freedom)
 
 
 def has_intercept(theory: Theory, constants: np.ndarray, problem: Problem) -> bool:

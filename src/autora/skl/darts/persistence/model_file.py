@@ -17,9 +17,10 @@ from ..graph.search_space import SearchSpace
 from . import documents, weight_documents
 from .documents import Shape
 from .fields import Field, listed
+from .uncertainty_documents import uncertainty_read, uncertainty_written
 from .weight_documents import MOST_HISTORY
 
-FORMAT, VERSION = "autora-darts", 4
+FORMAT, VERSION = "autora-darts", 5
 _MOST_MEMBERS, _MOST_ROWS, _LARGEST = 10_000, 1_000, 10**18
 _HEAD = ("format", "version", "estimator", "equation")
 _BODY = (
@@ -30,7 +31,7 @@ _BODY = (
 #: The step of the grid of y and the floor of its noise.
 _NOISE = ("y_step", "noise_floor")
 #: What was added to files, and by which version.
-_SINCE = dict.fromkeys(_NOISE, 2) | {"input_ranges": 3}
+_SINCE = dict.fromkeys(_NOISE, 2) | {"input_ranges": 3, "uncertainty": 5}
 #: Parameters that may map names to values.
 _MAPPINGS = ("constants",)
 #: What only some files have.
@@ -174,6 +175,7 @@ def written(estimator: Any) -> dict[str, Any]:
         "history": _history_written(estimator.history_),
         **{name: listed(np.atleast_1d(getattr(estimator, f"{name}_"))) for name in _NOISE},
         "input_ranges": None if ranges is None else listed(ranges),
+        "uncertainty": uncertainty_written(estimator),
         **({_CONSTANTS: constants} if constants else {}),
     }
 
@@ -247,6 +249,8 @@ def restored(kind: Any, field: Field) -> Any:
     state["converged_"] = part["converged"].flag()
     state["_asked"] = documents.asked_read(part["asked"], shape)
     vars(estimator).update(state, **_models_read(part, shape))
+    models = estimator.model_, [row.model for row in estimator._rows]
+    vars(estimator).update(uncertainty_read(part.get("uncertainty"), *models))
     estimator._set_answers(part["answers"])
     return estimator
 

@@ -189,9 +189,12 @@ def finish(
     if not searched.diverged:
         model = _chosen(setting, network, plan.sampling_strategy, known, rng)
     if model is not None:
+        unrounded = model
         if interruption is None:
             model = rounded(problem, model, plan.rounds, rng)
-        return Result(network, model, history, candidates, True, rows, interruption)
+        return Result(
+            network, model, history, candidates, True, rows, interruption, unrounded
+        )
     model = constant(space, objective, problem)
     return Result(network, model, history, candidates, False, rows, interruption)
 

@@ -165,6 +165,7 @@ def run(
     assert network is not None
     history = recorder.history()
     model = _sampled(plan, network, problem, known, rng) if known else None
+    unrounded = model
     if model is not None and interruption is None:
         model = _rounded(plan, problem, model, rng)
     if checkpoints is not None and interruption is None:
@@ -172,7 +173,7 @@ def run(
     if model is None:
         model = constant(network.space, objective, problem)
         return Result(network, model, history, candidates, False, rows, interruption)
-    return Result(network, model, history, candidates, True, rows, interruption)
+    return Result(network, model, history, candidates, True, rows, interruption, unrounded)
 
 
 def _rounded(

@@ -23,6 +23,7 @@ class Options(NamedTuple):
     per_size: bool = True  #: elites of every complexity, not just the best
     restarts: bool = True  #: fresh populations
     simplify: bool = True  #: trimming of what was found
+    rivals: bool = True  #: graphs that are nearly as probable as those that lead
     undoing: bool = True  #: searches under an outermost function, without factors
     dimensionless_groups: int = 1  #: ways to choose them, where they are searched
     columns: bool = True  #: the columns themselves where groups leave more than noise

@@ -68,7 +68,7 @@ def _starts_at(
     return results
 
 
-class _Tries:
+class Tries:
     """Edits of a single graph, listed one by one."""
 
     def __init__(self, evaluator: Evaluator, graph: Graphs) -> None:
@@ -105,7 +105,7 @@ class _Tries:
 
 def _cheaper(evaluator: Evaluator, graph: Graphs) -> Graphs:
     """What every edit makes of a single graph that makes it cheaper."""
-    edits = _Tries(evaluator, graph)
+    edits = Tries(evaluator, graph)
     for k in np.flatnonzero(graph.use[0]).tolist():
         edits.add(SHOW, k)
     for k, s in np.argwhere(graph.op[0] >= 0).tolist():
@@ -122,7 +122,7 @@ def _twins(evaluator: Evaluator, screen: Evaluator, graph: Graphs) -> Graphs:
     """
     if not evaluator.strain(graph)[0] > 0:
         return graph.take([])
-    edits = _Tries(evaluator, graph)
+    edits = Tries(evaluator, graph)
     for k, s in np.argwhere(graph.op[0] >= 0).tolist():
         edits.replace(k, s, operator.eq)
     twins = edits.children()

@@ -36,6 +36,7 @@ from .finalize import (
 )
 from .parallel import Search, SearchStatus, run_all
 from .random_edits import starts
+from .rivals import with_rivals
 from .warm_up import warm_up
 
 #: Starts of the refit of an architecture that was drawn, not found.
@@ -71,6 +72,8 @@ def explore(
     if not len(graphs):
         space = SearchSpace(full.n_inputs, 1, 1, bounds.primitives, bounds.aggregations)
         return Found(space, [], fitted, out_of_budget, interruption)
+    if search.options.rivals and interruption is None:
+        graphs = with_rivals(evaluator_for(bounds, small, objective), graphs)
     graphs = fitted_on_all_rows(full, graphs, leading, rng)
     graphs = distinct(
         with_canonical_signs(full, graphs.take(np.flatnonzero(np.isfinite(graphs.loss))))

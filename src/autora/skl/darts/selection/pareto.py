@@ -52,15 +52,19 @@ def front(rows: Sequence[Row], unit: float) -> list[Row]:
 
 
 def scores(rows: Sequence[Row]) -> np.ndarray:
-    """What every row gains over the one before: the fall of log loss per complexity.
+    """What every row gains over the best simpler one: the fall of log loss per complexity.
 
-    The score of PySR (Cranmer 2023, arXiv 2305.01582, section 3); 0 of the first row.
+    The score of PySR (Cranmer 2023, arXiv 2305.01582, section 3); 0 of the simplest.
     """
     loss = np.array([row.loss for row in rows])
-    loss = loss + max(FLOOR * loss.max(initial=0.0), 1e-300)
+    loss = np.log(loss + max(FLOOR * loss.max(initial=0.0), 1e-300))
     size = np.array([row.complexity for row in rows])
     gained = np.zeros(len(rows))
-    gained[1:] = -np.diff(np.log(loss)) / np.maximum(np.diff(size), 1e-9)
+    for i in range(len(rows)):
+        simpler = np.flatnonzero(size < size[i])
+        if len(simpler):
+            best = simpler[np.argmin(loss[simpler])]
+            gained[i] = (loss[best] - loss[i]) / (size[i] - size[best])
     return gained
 
 

@@ -172,6 +172,7 @@ class Result(NamedTuple):
     converged: bool
     rows: list[Row] = []  # noqa: RUF012 - never changed
     interruption: KeyboardInterrupt | None = None  #: what ended the fit before its time
+    unrounded: Model | None = None  #: the model before coefficients became round
 
 
 def warn_constant(stacklevel: int) -> None:

@@ -15,11 +15,22 @@ from ..graph.objectives import Objective
 from ..graph.observations import mean
 from ..graph.search_space import SearchSpace
 from .candidates import Candidate
-from .criteria import NO_NOISE, complexity, constant_loss, fits_exactly, judged
+from .criteria import (
+    FLOOR,
+    NO_NOISE,
+    complexity,
+    constant_loss,
+    fits_exactly,
+    judged,
+)
 from .pareto import Row, are_alike, front
 
 #: Rows that decide whether a coefficient is round.
 MOST_ROWS_TO_ROUND = 20_000
+#: Difference of the criterion up to which an equation is a rival of the best, some half a
+#: percent of its probability; rivals of the table; and share of the errors, on so many
+#: rows, up to which two forms say the same.
+_RIVAL, _MOST_RIVALS, _SAME, _ROWS_TO_TELL = 2 * math.log(200.0), 30, 1e-3, 500
 #: Rows on which rounding errors are looked for.
 _ROWS_TO_CARRY = 1000
 #: Rows of which neighbours are looked for.
@@ -40,9 +51,10 @@ def table_of(
     problem: Problem,
     held: Problem | None,
 ) -> list[Row]:
-    """The constant and the best model per complexity; the best of all is among them.
+    """The constant, the best model per complexity, and others that are nearly as probable.
 
-    Models whose coefficients double precision does not carry are left out.
+    The best of all is among them. Models whose coefficients double precision does not carry
+    are left out.
     """
     found = [(c.fit.model, c.fit.loss, c.criterion) for c in candidates]
     units = problem.dimensions
@@ -66,7 +78,31 @@ def table_of(
     best = min(rows, key=lambda row: row.criterion)
     if all(row.model is not best.model for row in kept):
         kept = [row for row in kept if row.complexity != best.complexity] + [best]
-    return sorted(kept, key=lambda row: row.complexity)
+    kept += _rivals(rows, kept, problem)
+    return sorted(kept, key=lambda row: (row.complexity, row.criterion))
+
+
+def _rivals(rows: Sequence[Row], kept: Sequence[Row], problem: Problem) -> list[Row]:
+    """Rows that are nearly as probable as the best and say something else than others."""
+    sample = thinned(problem, _ROWS_TO_TELL, np.random.default_rng(0))
+    small = thinned(problem, _ROWS_TO_CARRY, np.random.default_rng(0))
+    best = min(rows, key=lambda row: row.criterion)
+    unit = math.sqrt(max(best.loss, FLOOR * constant_loss(problem)))
+    near = [row for row in rows if row.criterion <= best.criterion + _RIVAL]
+    near = [row for row in near if all(row is not other for other in kept)]
+    seen = [row.model.eta(sample.x) for row in kept]
+    found: list[Row] = []
+    for row in sorted(near, key=lambda row: row.criterion):
+        here = row.model.eta(sample.x)
+        with np.errstate(all="ignore"):
+            same = any(np.nanmax(np.abs(here - eta)) <= _SAME * unit for eta in seen)
+        if same or not np.isfinite(here).all() or not is_carried(small, row.model):
+            continue
+        seen.append(here)
+        found.append(row)
+        if len(found) == _MOST_RIVALS:
+            break
+    return found
 
 
 def _carried_front(rows: list[Row], problem: Problem) -> tuple[list[Row], list[Row]]:

@@ -1,0 +1,352 @@
+"""How sure a fitted estimator is: of its equations, their coefficients, its predictions."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..fitting.coefficients import values, with_values
+from ..fitting.laplace import Laplace, drawn
+from ..graph.elementary import NUMPY
+from ..graph.objectives import Objective
+from ..graph.observations import checked_errors
+from ..graph.physical_constants import with_constants
+from ..selection.pareto import Row
+from ..selection.posterior import (
+    LEAST,
+    Belief,
+    Predictive,
+    interval,
+    linked,
+    of_classes,
+    predictive,
+    spread,
+)
+from ..selection.result import EquationDistribution
+from ..selection.theories import weights_of_evidence
+from .columns import named
+from .diagnostics import DataWarning, DomainWarning
+from .equation_mixin import EquationMixin
+
+_KINDS = ("auto", "observation", "mean")
+_EQUATIONS = ("all", "selected")
+
+
+class PosteriorMixin(EquationMixin):
+    """Methods that say how sure a fitted estimator is."""
+
+    _y_mean: np.ndarray
+    _laplace: Laplace | None  #: of ``model_``; None from a file that lacks it
+    _row_laplace: list[Laplace | None]
+    #: (rows, outputs) sorted errors in standard deviations, see `calibrate`
+    _calibration: np.ndarray | None = None
+
+    def _weights(self) -> np.ndarray:
+        """How probable every row of ``equations_`` is."""
+        return weights_of_evidence(np.array([row.criterion for row in self._rows]))
+
+    def _beliefs(self, equations: str = "all") -> list[Belief]:
+        """The equations that predict, heaviest first.
+
+        A model that is no row, as a graph that was drawn, predicts alone.
+        """
+        if equations not in _EQUATIONS:
+            raise ValueError(f"equations must be 'all' or 'selected', got {equations!r}")
+        alone = equations == "selected" or self.selected_ is None
+        found = [(1.0, self.model_, self._laplace)]
+        if not alone:
+            weights = self._weights()
+            order = np.argsort(-weights, kind="stable")
+            kept = [i for i in order.tolist() if weights[i] >= LEAST * weights.max()]
+            total = weights[kept].sum()
+            rows, known = self._rows, self._row_laplace
+            found = [(weights[i] / total, rows[i].model, known[i]) for i in kept]
+        beliefs = [Belief(w, m, open_) for w, m, open_ in found if open_ is not None]
+        if len(beliefs) < len(found):
+            raise ValueError(
+                "the model file has no uncertainty of this equation: it was written by an "
+                "earlier version, or the equation is an unlikely one of groups; fit again"
+            )
+        return beliefs
+
+    def _predictive(self, X: Any, groups: Any = None, equations: str = "all") -> Predictive:
+        """What the equations predict of the read-out, before any link."""
+        check_is_fitted(self, "model_")
+        beliefs = self._beliefs(equations)
+        X = named(self._plain_inputs(X))  # type: ignore[attr-defined]
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        numbers = None
+        if groups is not None:
+            numbers = self._numbered(X, groups)[:, -1].astype(int)
+        found = predictive(beliefs, with_constants(X, self._physical), numbers)
+        undefined = ~np.isfinite(found.mean).any(axis=0).all(axis=1)
+        if undefined.any():
+            warnings.warn(
+                f"no equation has a finite value on {undefined.sum()} of {len(X)} rows "
+                f"(first: row {np.argmax(undefined)}), which lie outside its domain; "
+                "nothing is known there, and the interval is infinite",
+                DomainWarning,
+                stacklevel=3,
+            )
+        return found
+
+    @property
+    def _link(self) -> Objective:
+        return self.network_.objective
+
+    def _std(self, X: Any, groups: Any, centre: np.ndarray) -> np.ndarray:
+        """Standard deviation (n, outputs) of an observation about a prediction."""
+        found = self._predictive(X, groups)
+        if not self._link.least_squares:
+            found = linked(found, self._link)
+        return spread(found, centre, observation=True)
+
+    def _mean_interval(
+        self, X: Any, level: float, groups: Any, equations: str
+    ) -> np.ndarray:
+        """Of the mean of y, or of probabilities, shape (n, outputs, 2)."""
+        found, link = self._predictive(X, groups, equations), self._link
+        if link.least_squares:
+            return interval(found, level)
+        if link.competing:
+            ends = interval(of_classes(found), level)
+            return np.clip(1 / (1 + np.exp(-np.clip(ends, -700, 700))), 0.0, 1.0)
+        return link.link(NUMPY, np.clip(interval(found, level), -700, 700))
+
+    def _say_if_exact(self, equations: str) -> None:
+        if all(b.laplace.is_exact for b in self._beliefs(equations)):
+            warnings.warn(
+                "the equation is exact on the rows of the fit, which leave nothing open: "
+                "intervals and standard deviations are zero. They say nothing of whether "
+                "the law holds elsewhere",
+                DataWarning,
+                stacklevel=3,
+            )
+
+    def sample_equations(
+        self, n: int, random_state: int | np.random.RandomState | None = None
+    ) -> list[Self]:
+        """Equations drawn by their probability, each with coefficients that may be right.
+
+        How far they agree shows what the data leave open. Coefficients are drawn from the
+        normal distribution around the fit, or Student's t where the noise was estimated;
+        of a coefficient that differs from zero by more than two standard errors, the
+        logarithm, so that it keeps its sign. With groups they are those of the population.
+
+        Parameters
+        ----------
+        n : int
+            Number of equations, at least 1.
+        random_state : int, RandomState or None, default=None
+            Same value, same equations.
+
+        Returns
+        -------
+        list of n estimators
+            Each predicts, prints and draws one equation, and has no standard errors.
+
+        Raises
+        ------
+        ValueError
+            If ``n`` is no number of equations, or there are not more rows than
+            coefficients.
+        """
+        check_is_fitted(self, "model_")
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise ValueError(f"n must be a whole number of at least 1, got {n!r}")
+        beliefs = self._beliefs()
+        rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+        if not all(np.isfinite(b.laplace.covariance).all() for b in beliefs):
+            raise ValueError(
+                "equations cannot be drawn: there are not more rows than coefficients, or "
+                "rows leave a coefficient open; fit to more rows"
+            )
+        share = np.array([b.weight for b in beliefs])
+        chosen = rng.choice(len(beliefs), int(n), p=share / share.sum())
+        return [self._with_draw(beliefs[i], rng) for i in chosen]
+
+    def _with_draw(self, belief: Belief, rng: np.random.Generator) -> Self:
+        """This estimator with the equation of a belief and drawn coefficients."""
+        known = belief.laplace.of_group(-1)
+        model = belief.model.replace(effects=None)
+        new = drawn(known, values(known.around(model), known.places), rng)
+        model = with_values(model, known.places, new)
+        found = copy.copy(self)
+        found.model_ = model
+        space, link = model.space, self._link
+        linked_model = model.replace(objective=link)
+        found.network_ = EquationDistribution.of(space, link, linked_model, [])
+        found._group_labels = found._uncertainty = found._calibration = None
+        found._constants, found._form = [], None
+        pairs = zip(known.places, new, strict=True)
+        found._errors = [(place, float(value), np.nan) for place, value in pairs]
+        found._rows = [Row(model, math.nan, math.nan, 0.0)]
+        found._row_errors, found._row_uncertainty = [found._errors], [None]
+        nothing = np.zeros_like(known.covariance)
+        found._laplace = known._replace(covariance=nothing, centre=None)
+        found._row_laplace = [found._laplace]
+        return found
+
+
+class RegressorPosteriorMixin(PosteriorMixin):
+    """The same of numbers."""
+
+    _y_ndim: int
+
+    def predict_interval(
+        self,
+        X: Any,
+        level: float = 0.9,
+        kind: str = "auto",
+        groups: Any = None,
+        y_error: Any = None,
+        equations: str = "all",
+    ) -> np.ndarray:
+        """Intervals in which new observations, or their means, lie with a probability.
+
+        All equations of ``equations_`` take part with their ``weight``, each with what the
+        rows leave open of its coefficients (to first order) and of the noise; ends are
+        quantiles of this mixture. Away from the rows of the fit they hold as far as one of
+        these equations is right.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, inputs)
+        level : float in (0, 1), default=0.9
+            Probability that the interval should have.
+        kind : {"auto", "observation", "mean"}, default="auto"
+            "observation": where a new y lies, noise included; after `calibrate` with its
+            guarantee. "mean": where the law itself lies. "auto": "observation", and "mean"
+            of a likelihood, whose outcomes are 0 or 1.
+        groups : array-like of shape (n,), default=None
+            The groups of the rows, where the fit had groups. None, and a group that was
+            not in the fit, get those of a new group, which are wider.
+        y_error : float or array-like of shape (n,), default=None
+            Standard deviation of the error of the new observations; None takes that of
+            the rows of the fit, which is the same everywhere.
+        equations : {"all", "selected"}, default="all"
+            "selected" takes it for certain that ``model_`` is the right equation.
+
+        Returns
+        -------
+        ndarray of shape (n, 2) or (n, outputs, 2)
+            Lower and upper ends. Infinite where nothing is known: outside the domain of all
+            equations, or with no more rows than coefficients.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not as described.
+        """
+        check_is_fitted(self, "model_")
+        _check_level(level)
+        if kind not in _KINDS:
+            raise ValueError(f"kind must be one of {_KINDS}, got {kind!r}")
+        if kind == "observation" and self._link.likelihood:
+            raise ValueError(
+                f"kind='observation' is for numbers; with output_type={self._link.name!r} "
+                "outcomes are 0 or 1: take kind='mean', the interval of the probability"
+            )
+        mean = kind == "mean" or self._link.likelihood
+        if y_error is not None and (mean or self._calibration is not None):
+            raise ValueError(
+                "y_error is the noise of single observations that were not used to "
+                "calibrate; leave it out, or take kind='observation' before calibrate"
+            )
+        self._say_if_exact(equations)
+        if mean:
+            found = self._mean_interval(X, level, groups, equations)
+        elif self._calibration is not None:
+            found = self._calibrated_interval(X, level, groups)
+        else:
+            found = self._observation_interval(X, level, groups, y_error, equations)
+        return found[:, 0] if self._y_ndim == 1 else found
+
+    def _observation_interval(
+        self, X: Any, level: float, groups: Any, y_error: Any, equations: str
+    ) -> np.ndarray:
+        found, link = self._predictive(X, groups, equations), self._link
+        if not link.least_squares:
+            found = linked(found, link)
+        noise = found.noise[:, None, :]
+        if y_error is not None:
+            n = found.mean.shape[1]
+            known = checked_errors(y_error, np.zeros((n, 1)), np.ones(n))
+            assert known is not None
+            noise = np.broadcast_to(known[:, None] ** 2, found.mean.shape)
+        ends = interval(found, level, noise)
+        return ends if link.least_squares else np.clip(ends, 0.0, 1.0)
+
+    def calibrate(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Use rows that were not in the fit to give intervals a guarantee.
+
+        From then on intervals of observations are the prediction ± a number of its standard
+        deviations, as many as hold the wanted share of these rows: of further rows of the
+        same kind at least that share, whatever the law is (split conformal prediction with
+        normalised residuals: Lei, G'Sell, Rinaldo, Tibshirani & Wasserman 2018, J. Am.
+        Stat. Assoc. 113, section 5.2). `fit` ends it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, inputs)
+            A level of 0.9 needs 9 rows at least, 0.95 needs 19.
+        y : array-like of shape (n,) or (n, outputs)
+        groups : array-like of shape (n,), default=None
+            As in `predict`.
+
+        Returns
+        -------
+        The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If X and y do not fit together, or outcomes are not numbers.
+        """
+        check_is_fitted(self, "model_")
+        if self._link.likelihood:
+            raise ValueError(
+                f"calibrate is for numbers; with output_type={self._link.name!r} outcomes "
+                "are 0 or 1"
+            )
+        y = np.asarray(self._plain_outputs(y), float)  # type: ignore[attr-defined]
+        centre, std = self._centre_and_std(X, groups)
+        y = y.reshape(len(y), -1)
+        if y.shape != centre.shape or not np.isfinite(y).all():
+            raise ValueError(
+                f"y must hold finite numbers of shape {centre.shape}, one row for every "
+                f"row of X, got shape {y.shape}"
+            )
+        self._calibration = np.sort(np.abs(y - centre) / std, axis=0)
+        return self
+
+    def _centre_and_std(self, X: Any, groups: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Predictions (n, outputs) and what errors are measured in; 1 where it is zero."""
+        centre = self._outputs(X, groups)  # type: ignore[attr-defined]
+        std = self._std(X, groups, centre)
+        return centre, np.where(np.isfinite(std) & (std > 0), std, 1.0)
+
+    def _calibrated_interval(self, X: Any, level: float, groups: Any) -> np.ndarray:
+        known = self._calibration
+        assert known is not None
+        place = math.ceil(level * (len(known) + 1) - 1e-9)
+        if place > len(known):
+            raise ValueError(
+                f"level={level!r} needs {math.ceil(level / (1 - level) - 1e-9)} rows to "
+                f"calibrate with, there were {len(known)}; ask for less, or calibrate again"
+            )
+        centre, std = self._centre_and_std(X, groups)
+        width = known[place - 1] * std
+        return np.stack([centre - width, centre + width], axis=-1)
+
+
+def _check_level(level: Any) -> None:
+    able = isinstance(level, (int, float, np.number)) and not isinstance(level, bool)
+    if not able or not 0 < level < 1:
+        raise ValueError(f"level must be a probability between 0 and 1, got {level!r}")

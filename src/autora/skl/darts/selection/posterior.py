@@ -1,0 +1,236 @@
+"""Which equations may be right, and what they predict together.
+
+Equations weigh as probable as they are by the criterion, and predict as a mixture (Bayesian
+model averaging: Hoeting, Madigan, Raftery & Volinsky 1999, Statist. Sci. 14, equation 1).
+Each predicts as Student's t around its fit, linear in its coefficients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
+
+from ..fitting.derivatives import columns, latent_nodes
+from ..fitting.laplace import Laplace, link_slope, roots
+from ..graph.elementary import NUMPY
+from ..graph.model import Model
+from ..graph.objectives import Objective
+
+#: Probability of an equation that is not worth the time.
+LEAST = 1e-3
+#: Degrees of freedom from which on Student's t is normal; of steps of a quantile the most,
+#: and the error of its probability that ends them.
+_NORMAL, _STEPS, _ACCURATE = 1e6, 60, 1e-9
+_SMALLEST = 1e-300
+
+
+class Belief(NamedTuple):
+    """An equation that may be right."""
+
+    weight: float
+    model: Model
+    laplace: Laplace
+
+
+class Predictive(NamedTuple):
+    """What m equations predict at n rows of q outputs; not finite where undefined."""
+
+    weight: np.ndarray  #: (m,) probability of every equation
+    mean: np.ndarray  #: (m, n, q)
+    root: np.ndarray  #: (m, n, q, k) R: the coefficients bring the covariance RRᵀ to rows
+    noise: np.ndarray  #: (m, q) variance of an observation
+    freedom: np.ndarray  #: (m,) degrees of freedom; infinite where the noise is known
+
+    @property
+    def variance(self) -> np.ndarray:
+        """What the coefficients bring to the mean, shape (m, n, q)."""
+        return np.einsum("mnqk,mnqk->mnq", self.root, self.root)
+
+
+def predictive(
+    beliefs: Sequence[Belief], x: np.ndarray, numbers: np.ndarray | None = None
+) -> Predictive:
+    """Read-out values of the equations, before any link.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, inputs)
+    numbers : ndarray of shape (n,), default=None
+        Numbers of the groups of the rows, −1 of one that is not known; None knows none.
+    """
+    numbers = np.full(len(x), -1) if numbers is None else numbers
+    widest = max(len(b.laplace.places) for b in beliefs)
+    n_outputs = len(beliefs[0].model.bias)
+    mean = np.full((len(beliefs), len(x), n_outputs), np.nan)
+    root = np.zeros((*mean.shape, widest))
+    for i, belief in enumerate(beliefs):
+        for group in np.unique(numbers) if belief.model.effects is not None else (None,):
+            rows = slice(None) if group is None else numbers == group
+            mean[i, rows], part = _linear(belief, x[rows], -1 if group is None else group)
+            root[i, rows, :, : part.shape[2]] = part
+    return Predictive(
+        np.array([b.weight for b in beliefs]),
+        mean,
+        root,
+        np.array([b.laplace.noise for b in beliefs]),
+        np.array([b.laplace.freedom for b in beliefs]),
+    )
+
+
+def _linear(belief: Belief, x: np.ndarray, group: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values (n, outputs) and roots (n, outputs, places) of one group's equation."""
+    model, known = belief.model, belief.laplace.of_group(group)
+    if model.effects is not None:
+        model = model.replace(effects=None) if group < 0 else model.of_group(group)
+    model = known.around(model)
+    with np.errstate(all="ignore"):
+        slopes = columns(model, known.places, *latent_nodes(model, x, True))
+        found = np.einsum("pnq,pk->nqk", slopes, roots(known.covariance))
+        # A coefficient that is not known at all does not matter where its slope is zero.
+        return model.eta(x), np.nan_to_num(found, nan=0.0, posinf=np.inf, neginf=np.inf)
+
+
+def linked(found: Predictive, objective: Objective) -> Predictive:
+    """Of predictions after the link, to first order."""
+    if objective.competing:
+        raise ValueError("classes are told apart one by one: see `of_classes`")
+    with np.errstate(all="ignore"):
+        slope = link_slope(objective, found.mean)
+        mean = objective.link(NUMPY, found.mean)
+        return found._replace(mean=mean, root=found.root * slope[..., None])
+
+
+def of_classes(found: Predictive) -> Predictive:
+    """Log-odds of every class against all others, from scores under a softmax."""
+    with np.errstate(all="ignore"):
+        scores = found.mean - found.mean.max(axis=2, keepdims=True)
+        share = np.exp(scores)
+        share = share / share.sum(axis=2, keepdims=True)
+        rest = 1 - share
+        mean = np.log(share) - np.log(rest)
+        common = np.einsum("mnq,mnqk->mnk", share, found.root)
+        root = (found.root - common[:, :, None, :]) / rest[..., None]
+    return found._replace(mean=mean, root=root)
+
+
+def spread(found: Predictive, centre: np.ndarray, observation: bool) -> np.ndarray:
+    """Standard deviation of the mixture about ``centre`` (n, q), shape (n, q).
+
+    Infinite where the noise has no variance, with two degrees of freedom or fewer.
+    """
+    weight = _weights(found)
+    variance = found.variance + found.noise[:, None, :] * observation
+    with np.errstate(all="ignore"):
+        free = found.freedom
+        tails = np.where(np.isinf(free), 1.0, free / (free - 2))
+        tails = np.where(free > 2, tails, np.inf)[:, None, None]
+        variance = np.where(variance > 0, variance * tails, 0.0)
+        square = (found.mean - centre) ** 2 + variance
+        total = np.where(weight > 0, weight * square, 0.0).sum(axis=0)
+        return np.where(weight.sum(axis=0) > 0, np.sqrt(total), np.inf)
+
+
+def _weights(found: Predictive) -> np.ndarray:
+    """Weights (m, n, q) of the equations that are defined at every row."""
+    able = np.isfinite(found.mean) & (found.weight[:, None, None] > 0)
+    weight = np.where(able, found.weight[:, None, None], 0.0)
+    total = weight.sum(axis=0)
+    return weight / np.where(total > 0, total, 1.0)
+
+
+def interval(
+    found: Predictive, level: float, noise: np.ndarray | None = None
+) -> np.ndarray:
+    """Equal-tailed intervals of the mixture, shape (n, q, 2).
+
+    Parameters
+    ----------
+    noise : ndarray that broadcasts to (m, n, q), default=None
+        Variance of an observation at every row; None asks for the mean.
+    """
+    weight = _weights(found)
+    variance = found.variance if noise is None else found.variance + noise
+    scale = np.sqrt(np.where(np.isnan(variance), np.inf, variance))
+    mean = np.where(weight > 0, found.mean, 0.0)
+    shape = mean.shape[1:]
+    weight, mean, scale = (part.reshape(len(mean), -1) for part in (weight, mean, scale))
+    ends = [
+        quantile(weight, mean, scale, found.freedom, (1 + side * level) / 2)
+        for side in (-1, 1)
+    ]
+    return np.stack(ends, axis=-1).reshape(*shape, 2)
+
+
+def quantile(
+    weight: np.ndarray, mean: np.ndarray, scale: np.ndarray, freedom: np.ndarray, p: float
+) -> np.ndarray:
+    """Quantiles (n,) of mixtures of Student's t, all else of shape (m, n) but freedom (m,).
+
+    Between the quantiles of the parts by Newton's method, and by bisection where that
+    leaves them. Infinite where nothing is known.
+    """
+    unit = np.array([_t_quantile(nu, p) for nu in freedom])[:, None]
+    with np.errstate(invalid="ignore"):
+        parts = mean + np.where(scale > 0, unit * scale, 0.0)
+    here = weight > 0
+    low = np.where(here, parts, np.inf).min(axis=0)
+    high = np.where(here, parts, -np.inf).max(axis=0)
+    nothing = ~here.any(axis=0)
+    open_end = nothing | ~np.isfinite(low) | ~np.isfinite(high)
+    found = np.where(open_end, -np.inf if p < 0.5 else np.inf, low)
+    todo = np.flatnonzero(~open_end & (high > low))
+    if not len(todo):
+        return found
+    weight, mean, low, high = weight[:, todo], mean[:, todo], low[todo], high[todo]
+    scale = np.maximum(scale[:, todo], _SMALLEST)
+    at = np.einsum("mn,mn->n", weight, np.where(weight > 0, parts[:, todo], 0.0))
+    active = np.arange(len(todo))
+    for _ in range(_STEPS):
+        w, loc, s, x = weight[:, active], mean[:, active], scale[:, active], at[active]
+        below, density = _mixture(w, loc, s, freedom, x)
+        over = below > p
+        high[active] = np.where(over, x, high[active])
+        low[active] = np.where(over, low[active], x)
+        with np.errstate(all="ignore"):
+            step = x - (below - p) / density
+        inside = (step > low[active]) & (step < high[active])
+        at[active] = np.where(inside, step, (low[active] + high[active]) / 2)
+        width = high[active] - low[active]
+        done = (np.abs(below - p) <= _ACCURATE) | (width <= 1e-14 * np.abs(x))
+        at[active] = np.where(np.abs(below - p) <= _ACCURATE, x, at[active])
+        active = active[~done]
+        if not len(active):
+            break
+    found[todo] = at
+    return found
+
+
+def _t_quantile(freedom: float, p: float) -> float:
+    if freedom <= 0:
+        return float("-inf" if p < 0.5 else "inf")
+    return float(ndtri(p) if freedom > _NORMAL else stdtrit(freedom, p))
+
+
+def _mixture(
+    weight: np.ndarray,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    freedom: np.ndarray,
+    x: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probability (n,) below x and, but for a factor near one, the density there."""
+    below, density = np.zeros(len(x)), np.zeros(len(x))
+    for w, loc, s, nu in zip(weight, mean, scale, freedom.tolist(), strict=True):
+        with np.errstate(all="ignore"):
+            z = np.clip((x - loc) / s, -1e100, 1e100)
+            if nu > _NORMAL:
+                below += w * ndtr(z)
+                density += w / s * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+            else:
+                below += w * stdtr(nu, z)
+                tail = -0.5 * (nu + 1) * np.log1p(z * z / nu)
+                density += w / s * np.exp(tail) / np.sqrt(2 * np.pi)
+    return below, density
