@@ -24,6 +24,7 @@ from ..selection.result import Result
 from .base import BaseDARTS
 from .columns import named
 from .observed import Observed
+from .posterior import ClassifierPosteriorMixin
 from .unit_columns import require_plain
 
 #: Observations that are taken to be mislabelled, in all: even where the classes can be
@@ -35,7 +36,7 @@ _KINDS = ("probability_sample", "probability_distribution")
 
 
 @dataclass(eq=False, repr=False)
-class DARTSClassifier(ClassifierMixin, BaseDARTS):
+class DARTSClassifier(ClassifierMixin, ClassifierPosteriorMixin, BaseDARTS):
     """Find interpretable equations for the log-odds of classes.
 
     Two classes have one equation: the log-odds of the second, ``classes_[1]``, maximise

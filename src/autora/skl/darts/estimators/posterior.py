@@ -346,6 +346,48 @@ class RegressorPosteriorMixin(PosteriorMixin):
         return np.stack([centre - width, centre + width], axis=-1)
 
 
+class ClassifierPosteriorMixin(PosteriorMixin):
+    """The same of classes."""
+
+    classes_: np.ndarray
+
+    def predict_interval(
+        self, X: Any, level: float = 0.9, groups: Any = None, equations: str = "all"
+    ) -> np.ndarray:
+        """Intervals in which the probabilities of the classes lie.
+
+        All equations of ``equations_`` take part with their ``weight``, each with what the
+        rows leave open of its coefficients; log-odds are linear in these, and the ends are
+        quantiles of their mixture.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, inputs)
+        level : float in (0, 1), default=0.9
+            Probability that the interval should have.
+        groups : array-like of shape (n,), default=None
+            As in `DARTSRegressor.predict_interval`.
+        equations : {"all", "selected"}, default="all"
+            "selected" takes it for certain that ``model_`` is right.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes, 2)
+            Lower and upper ends, in the order of ``classes_``.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not as described.
+        """
+        check_is_fitted(self, "model_")
+        _check_level(level)
+        found = self._mean_interval(X, level, groups, equations)
+        if len(self.classes_) > 2:
+            return found
+        return np.concatenate([1 - found[:, :, ::-1], found], axis=1)
+
+
 def _check_level(level: Any) -> None:
     able = isinstance(level, (int, float, np.number)) and not isinstance(level, bool)
     if not able or not 0 < level < 1:
