@@ -11,8 +11,11 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..fitting.coefficients import values, with_values
+from ..fitting.coefficients import places, term, values, with_values
 from ..fitting.laplace import Laplace, drawn
+from ..fitting.problem import Problem
+from ..fitting.profile import of_graph, of_theory
+from ..fitting.refit import levenberg_marquardt
 from ..graph.elementary import NUMPY
 from ..graph.objectives import Objective
 from ..graph.observations import checked_errors
@@ -36,6 +39,8 @@ from .equation_mixin import EquationMixin
 
 _KINDS = ("auto", "observation", "mean")
 _EQUATIONS = ("all", "selected")
+#: Steps in which an equation is fitted to other rows.
+_STEPS = 60
 
 
 class PosteriorMixin(EquationMixin):
@@ -331,6 +336,78 @@ class RegressorPosteriorMixin(PosteriorMixin):
         centre = self._outputs(X, groups)  # type: ignore[attr-defined]
         std = self._std(X, groups, centre)
         return centre, np.where(np.isfinite(std) & (std > 0), std, 1.0)
+
+    def coefficient_intervals(
+        self,
+        X: Any,
+        y: Any,
+        level: float = 0.9,
+        sample_weight: Any = None,
+        y_error: Any = None,
+    ) -> Any:
+        """Intervals of the coefficients from the profile of the likelihood.
+
+        A standard error is half of the story where the equation bends: the data may leave a
+        rate open upwards and not downwards. Here every coefficient is moved until the
+        squared error says that it is too far, while all others follow (Bates & Watts 1988,
+        Nonlinear Regression Analysis, section 6.1).
+
+        Parameters
+        ----------
+        X, y, sample_weight, y_error
+            The rows, as in `fit`; the equation is fitted to them first.
+        level : float in (0, 1), default=0.9
+            Probability that the interval should have.
+
+        Returns
+        -------
+        DataFrame
+            Columns: ``term``; ``coefficient``; ``lower`` and ``upper``, infinite where the
+            data set no end within a thousand standard errors; ``normal``, whether the
+            coefficient ± t standard errors is as good, both ends within a tenth of these.
+
+        Raises
+        ------
+        ValueError
+            If the fit had groups or several outputs, outcomes are no numbers, or there are
+            not more rows than coefficients.
+        """
+        check_is_fitted(self, "model_")
+        _check_level(level)
+        if self._group_labels is not None or not self._link.least_squares:
+            raise ValueError(
+                "coefficient_intervals is for numbers and without groups; of one group ask "
+                "of_group(label).coefficient_intervals(…) with its rows"
+            )
+        known = self._problem_again(  # type: ignore[attr-defined]
+            X, y, sample_weight, y_error, "coefficient_intervals"
+        )[1]
+        return self._profiled(known._replace(sparse_readout=True), level)
+
+    def _profiled(self, problem: Problem, level: float) -> Any:
+        """The table of `coefficient_intervals`."""
+        import pandas as pd
+
+        own = self._own_form()  # type: ignore[attr-defined]
+        if own:
+            theory = self._judged(own, self._link, problem, "equation")[0]  # type: ignore[attr-defined]
+            if theory.model is None:
+                raise ValueError("the equation has no finite values on all rows of X")
+            names, fit = theory.theory.constants, of_theory(theory.theory, theory.values)
+        else:
+            model = levenberg_marquardt(problem, self.model_, _STEPS).model
+            where = places(model, problem)
+            names = [term(model, place, *self._names()) for place in where]
+            fit = of_graph(model, where)
+        found = fit.intervals(problem, level)
+        if found is None:
+            raise ValueError(
+                f"coefficient_intervals needs more rows than the {len(names)} "
+                f"coefficients, got {len(problem.x)}"
+            )
+        rows = [(name, *ends) for name, ends in zip(names, found, strict=True)]
+        columns = ["term", "coefficient", "lower", "upper", "normal"]
+        return pd.DataFrame(rows, columns=columns)
 
     def _calibrated_interval(self, X: Any, level: float, groups: Any) -> np.ndarray:
         known = self._calibration

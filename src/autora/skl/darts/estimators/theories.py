@@ -166,6 +166,16 @@ class TheoryMixin:
                 "share: compare one group, of_group(label).compare(theories, X, y)"
             )
         texts = texts_of(theories, "theories")
+        seen, problem = self._problem_again(X, y, sample_weight, y_error)
+        own = self._own_form()
+        judged = self._judged(own, seen.objective, problem, "equation")
+        judged += self._judged(texts, seen.objective, problem)
+        return self._comparison(judged, seen.objective, problem, not own)
+
+    def _problem_again(
+        self, X: Any, y: Any, sample_weight: Any, y_error: Any, what: str = "theories"
+    ) -> tuple[Observed, Problem]:
+        """Data, those of the fit or others, as a fit to one output sees them."""
         X, y = self._plain_inputs(X), self._plain_outputs(y)
         validate_data(self, named(X), dtype=np.float64, reset=False)
         other: Any = clone(self)
@@ -181,16 +191,12 @@ class TheoryMixin:
                 f"y holds the classes {other.classes_.tolist()}, but the estimator was "
                 f"fitted to {known.tolist()}; compare theories on the same classes"
             )
-        _require_one_output("theories", seen.objective, seen.targets.shape[1])
+        _require_one_output(what, seen.objective, seen.targets.shape[1])
         x = with_constants(seen.x, self._physical)
         data = canonical(x, seen.targets, seen.weight, seen.error)
         tolerance = other._settings()["tolerance"]
         problem = problem_of(data, self._asked, tolerance, seen.error is not None)
-        problem = with_units(problem, self._units)
-        own = self._own_form()
-        judged = self._judged(own, seen.objective, problem, "equation")
-        judged += self._judged(texts, seen.objective, problem)
-        return self._comparison(judged, seen.objective, problem, not own)
+        return seen, with_units(problem, self._units)
 
     def _plain_inputs(self, X: Any) -> Any:
         """X with columns that have a unit converted to the units of the fit."""
