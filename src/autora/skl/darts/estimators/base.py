@@ -32,8 +32,10 @@ from ..search import fit as open_fit
 from ..selection import group_effects
 from ..selection.criteria import constant_loss
 from ..selection.pareto import Row, chosen, elbow
+from ..selection.posterior import MAY_BE_DRAWN
 from ..selection.result import Result, warn_constant
 from ..selection.table import is_systematic, row_of, updated
+from ..selection.theories import weights_of_evidence
 from . import diagnostics
 from .columns import named
 from .groups import (
@@ -235,14 +237,20 @@ class BaseDARTS(TheoryMixin, PosteriorMixin, BaseEstimator):
         """
         model, whole = result.model, result.unrounded
 
-        def known(of: Model, loss: float) -> Laplace | None:
+        def known(of: Model, loss: float, likely: bool = True) -> Laplace | None:
             open_form = of
             if of is model and whole is not None and of.effects is None:
                 open_form = whole
             found = laplace_of_row(problem, open_form, of, loss)
-            return None if found is None else found.moved(origin.outputs)
+            if found is None:
+                return None
+            found = found.checked(problem, open_form) if likely else found
+            return found.moved(origin.outputs)
 
-        self._row_laplace = [known(row.model, row.loss) for row in rows]
+        weights = weights_of_evidence(np.array([row.criterion for row in rows]))
+        likely = [row.model is model or w >= MAY_BE_DRAWN for row, w in zip(rows, weights)]
+        pairs = zip(rows, likely, strict=True)
+        self._row_laplace = [known(row.model, row.loss, may_be) for row, may_be in pairs]
         same = [i for i, row in enumerate(rows) if row.model is model]
         if same:
             self._laplace = self._row_laplace[same[0]]

@@ -39,6 +39,8 @@ from .equation_mixin import EquationMixin
 
 _KINDS = ("auto", "observation", "mean")
 _EQUATIONS = ("all", "selected")
+#: Probability of an equation of which it is said that few of its draws count, and how few.
+_MATTERS, _POOR = 0.1, 0.1
 #: Steps in which an equation is fitted to other rows.
 _STEPS = 60
 
@@ -142,7 +144,10 @@ class PosteriorMixin(EquationMixin):
         How far they agree shows what the data leave open. Coefficients are drawn from the
         normal distribution around the fit, or Student's t where the noise was estimated;
         of a coefficient that differs from zero by more than two standard errors, the
-        logarithm, so that it keeps its sign. With groups they are those of the population.
+        logarithm, so that it keeps its sign. Draws of likely equations are weighed by the
+        likelihood of their rows where that makes much of a difference (importance
+        resampling: Rubin 1988, Bayesian Statistics 3). With groups they are those of the
+        population.
 
         Parameters
         ----------
@@ -172,6 +177,16 @@ class PosteriorMixin(EquationMixin):
                 "equations cannot be drawn: there are not more rows than coefficients, or "
                 "rows leave a coefficient open; fit to more rows"
             )
+        poor = [b for b in beliefs if b.weight >= _MATTERS and b.laplace.effective < _POOR]
+        if poor:
+            least = min(b.laplace.effective for b in poor)
+            warnings.warn(
+                "coefficients of a likely equation are far from normal: of draws around its "
+                f"fit {least:.2g} count once they are weighed by the likelihood, so that "
+                "few different ones are left; coefficient_intervals says more",
+                DataWarning,
+                stacklevel=2,
+            )
         share = np.array([b.weight for b in beliefs])
         chosen = rng.choice(len(beliefs), int(n), p=share / share.sum())
         return [self._with_draw(beliefs[i], rng) for i in chosen]
@@ -194,7 +209,7 @@ class PosteriorMixin(EquationMixin):
         found._rows = [Row(model, math.nan, math.nan, 0.0)]
         found._row_errors, found._row_uncertainty = [found._errors], [None]
         nothing = np.zeros_like(known.covariance)
-        found._laplace = known._replace(covariance=nothing, centre=None)
+        found._laplace = known._replace(covariance=nothing, centre=None, draws=None)
         found._row_laplace = [found._laplace]
         return found
 

@@ -23,6 +23,9 @@ from .refit import blocks
 
 #: Standard errors by which a coefficient differs from zero whose sign is sure.
 _SURE = 2.0
+#: Draws that are weighed, share of them from which on the normal is good, and rows beyond
+#: which it is.
+_DRAWS, _GOOD, _MOST_ROWS = 200, 0.5, 2000
 
 
 class Laplace(NamedTuple):
@@ -35,6 +38,10 @@ class Laplace(NamedTuple):
     #: (places,) where coefficients are centred; None for those of the model, which is
     #: another place where some of these were rounded
     centre: np.ndarray | None = None
+    #: share of draws of the normal that count once they are weighed by the likelihood, and
+    #: (draws, places) such draws where it is small
+    effective: float = 1.0
+    draws: np.ndarray | None = None
     #: (groups, places, places) of every group's coefficients, where some differ;
     #: ``covariance`` is then that of a group that is not known
     groups: np.ndarray | None = None
@@ -52,16 +59,37 @@ class Laplace(NamedTuple):
 
     def moved(self, amount: np.ndarray) -> Laplace:
         """Of what predicts an amount (outputs,) more."""
-        if self.centre is None:
+        if self.centre is None or not amount.any():
             return self
         shift = [amount[p.column] if p.kind == "bias" else 0.0 for p in self.places]
-        return self._replace(centre=self.centre + shift)
+        draws = None if self.draws is None else self.draws + shift
+        return self._replace(centre=self.centre + shift, draws=draws)
+
+    def checked(self, problem: Problem, model: Model) -> Laplace:
+        """With draws of the coefficients that are weighed, where the normal is poor."""
+        if len(problem.x) > _MOST_ROWS or self.is_exact or not self.places:
+            return self
+        if not np.isfinite(self.covariance).all() or self.groups is not None:
+            return self
+        steps, draws = _draws(self, values(self.around(model), self.places))
+        weight = _importance(self, problem, model, steps, draws)
+        if not weight.any():
+            return self._replace(effective=0.0)
+        effective = float(weight.sum() ** 2 / (weight**2).sum() / len(weight))
+        if effective >= _GOOD:
+            return self._replace(effective=effective)
+        # Systematic resampling keeps what has weight as evenly as can be.
+        places_ = (np.arange(_DRAWS) + 0.5) / _DRAWS
+        chosen = np.searchsorted(np.cumsum(weight) / weight.sum(), places_)
+        return self._replace(effective=effective, draws=draws[chosen])
 
     def exact(self) -> Laplace:
         """Of an equation without error, of which rows to spare leave nothing open."""
         nothing = None if self.groups is None else np.zeros_like(self.groups)
         return self._replace(
             covariance=np.zeros_like(self.covariance),
+            effective=1.0,
+            draws=None,
             centre=None,
             noise=np.zeros_like(self.noise),
             groups=nothing,
@@ -140,16 +168,77 @@ def roots(covariance: np.ndarray) -> np.ndarray:
     return scale[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))
 
 
+def _draws(known: Laplace, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standard steps and coefficients, each (draws, places)."""
+    rng = np.random.default_rng(0)
+    steps = rng.normal(size=(_DRAWS, len(centre)))
+    if np.isfinite(known.freedom):
+        steps *= np.sqrt(known.freedom / rng.chisquare(known.freedom, (_DRAWS, 1)))
+    return steps, np.array([_stepped(known, centre, step) for step in steps])
+
+
+def _importance(
+    known: Laplace,
+    problem: Problem,
+    model: Model,
+    steps: np.ndarray,
+    draws: np.ndarray,
+) -> np.ndarray:
+    """Weights (draws,): the likelihood with a flat prior over what draws come from.
+
+    With the noise integrated out squared errors S have the likelihood S^(−n/2) (Box & Tiao
+    1973, section 2.7).
+    """
+    centre = values(known.around(model), known.places)
+    square, free = (steps**2).sum(axis=1), known.freedom
+    rows, kept = float(problem.weight.sum()), known.around(model)
+    if np.isfinite(free):
+        proposal = -0.5 * rows * np.log1p(square / free)
+    else:
+        proposal = -0.5 * square
+    sure = _sure(known, centre)
+    with np.errstate(all="ignore"):
+        proposal = proposal - np.log(np.abs(draws / centre))[:, sure].sum(axis=1)
+        found = np.array([_log_likelihood(known, problem, kept, theta) for theta in draws])
+        found = found - _log_likelihood(known, problem, kept, centre) - proposal
+    found = np.where(np.isfinite(found), found, -np.inf)
+    return np.exp(found - found.max()) if found.max() > -np.inf else np.zeros(len(found))
+
+
+def _log_likelihood(
+    known: Laplace, problem: Problem, model: Model, theta: np.ndarray
+) -> float:
+    there, objective = with_values(model, known.places, theta), model.objective
+    eta, rows = there.eta(problem.x), float(problem.weight.sum())
+    if objective.likelihood:
+        return -float(problem.weight @ objective.loss(NUMPY, eta, problem.y))
+    squares = problem.weight @ (objective.link(NUMPY, eta) - problem.y) ** 2
+    if np.isfinite(known.freedom):
+        return -0.5 * rows * float(np.log(squares).sum())
+    return -0.5 * float((squares / known.noise).sum())
+
+
+def _sure(known: Laplace, centre: np.ndarray) -> np.ndarray:
+    """Which coefficients keep their sign."""
+    return np.abs(centre) > _SURE * np.sqrt(np.diag(known.covariance))
+
+
+def _stepped(known: Laplace, centre: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Coefficients a standard step away; of those that keep their sign the logarithm."""
+    moved, sure = roots(known.covariance) @ step, _sure(known, centre)
+    scale = np.where(sure, centre, 1.0)
+    return np.where(sure, centre * np.exp(moved / scale), centre + moved)
+
+
 def drawn(known: Laplace, centre: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Coefficients drawn around a fit.
 
     Those that differ from zero by more than two standard errors are drawn as logarithms
     of their size.
     """
-    step = roots(known.covariance) @ rng.normal(size=len(centre))
+    if known.draws is not None:
+        return known.draws[rng.integers(len(known.draws))]
+    step = rng.normal(size=len(centre))
     if np.isfinite(known.freedom):
         step = step * np.sqrt(known.freedom / rng.chisquare(known.freedom))
-    errors = np.sqrt(np.diag(known.covariance))
-    sure = np.abs(centre) > _SURE * errors
-    scale = np.where(sure, centre, 1.0)
-    return np.where(sure, centre * np.exp(step / scale), centre + step)
+    return _stepped(known, centre, step)

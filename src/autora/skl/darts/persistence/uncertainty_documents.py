@@ -12,7 +12,7 @@ from ..selection.posterior import LEAST
 from .documents import MOST_GROUPS, place_read
 from .fields import Field, listed
 
-_MOST_PLACES, _MOST_CALIBRATING = 2_000, 10_000_000
+_MOST_PLACES, _MOST_CALIBRATING, _MOST_DRAWS = 2_000, 10_000_000, 100_000
 
 
 def uncertainty_written(estimator: Any) -> dict[str, Any]:
@@ -53,6 +53,8 @@ def _written(known: Laplace | None) -> Any:
         "noise": listed(known.noise),
         "freedom": listed(known.freedom),
         "centre": None if centre is None else listed(centre),
+        "effective": known.effective,
+        "draws": None if known.draws is None else listed(known.draws),
         "groups": None if groups is None else listed(_lower(groups)),
     }
 
@@ -83,8 +85,8 @@ def uncertainty_read(
 def _read(field: Field, model: Model) -> Laplace | None:
     if field.value is None:
         return None
-    places, covariance, noise, freedom, centre, groups = field.record(
-        "places", "covariance", "noise", "freedom", "centre", "groups"
+    places, covariance, noise, freedom, centre, effective, draws, groups = field.record(
+        "places", "covariance", "noise", "freedom", "centre", "effective", "draws", "groups"
     )
     where = tuple(place_read(part, model) for part in places.each(_MOST_PLACES))
     size, effects = len(where), model.effects
@@ -105,6 +107,8 @@ def _read(field: Field, model: Model) -> Laplace | None:
         variance,
         freedom.number(finite=False),
         None if centre.value is None else centre.array((size,)),
+        effective.number(),
+        None if draws.value is None else draws.array((len(draws.each(_MOST_DRAWS)), size)),
         each,
     )
     bad = np.isnan(found.covariance).any() or not (np.diag(found.covariance) >= 0).all()

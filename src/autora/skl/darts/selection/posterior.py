@@ -22,6 +22,8 @@ from ..graph.objectives import Objective
 
 #: Probability of an equation that is not worth the time.
 LEAST = 1e-3
+#: Probability of an equation for whose draws it is asked whether the normal is good.
+MAY_BE_DRAWN = 0.01
 #: Degrees of freedom from which on Student's t is normal; of steps of a quantile the most,
 #: and the error of its probability that ends them.
 _NORMAL, _STEPS, _ACCURATE = 1e6, 60, 1e-7
