@@ -313,7 +313,8 @@ class EquationMixin(GroupMixin):
     def select_equation(self, row: int) -> Self:
         """Make a row of ``equations_`` the model.
 
-        The architecture weights move to it, so that "max" means this row from now on.
+        The architecture weights move to it, so that "max" means this row from now on. What
+        `calibrate` has learnt of another row is forgotten.
 
         Parameters
         ----------
@@ -327,7 +328,7 @@ class EquationMixin(GroupMixin):
             )
         self.model_, self._errors = self._rows[row].model, self._row_errors[row]
         self._uncertainty = self._row_uncertainty[row]
-        self._laplace = self._row_laplace[row]
+        self._laplace, self._calibration = self._row_laplace[row], None
         self.network_ = self.network_.moved_to(self.model_)
         return self
 

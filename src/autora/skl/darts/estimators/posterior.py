@@ -18,8 +18,9 @@ from ..fitting.profile import of_graph, of_theory
 from ..fitting.refit import levenberg_marquardt
 from ..graph.elementary import NUMPY
 from ..graph.objectives import Objective
-from ..graph.observations import checked_errors
+from ..graph.observations import positive_errors
 from ..graph.physical_constants import with_constants
+from ..selection.criteria import complexity
 from ..selection.pareto import Row
 from ..selection.posterior import (
     LEAST,
@@ -33,7 +34,7 @@ from ..selection.posterior import (
 )
 from ..selection.result import EquationDistribution
 from ..selection.theories import weights_of_evidence
-from .columns import named
+from .columns import named, require_numbers
 from .diagnostics import DataWarning, DomainWarning
 from .equation_mixin import EquationMixin
 
@@ -99,7 +100,7 @@ class PosteriorMixin(EquationMixin):
                 f"(first: row {np.argmax(undefined)}), which lie outside its domain; "
                 "nothing is known there, and the interval is infinite",
                 DomainWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         return found
 
@@ -126,15 +127,24 @@ class PosteriorMixin(EquationMixin):
             return np.clip(1 / (1 + np.exp(-np.clip(ends, -700, 700))), 0.0, 1.0)
         return link.link(NUMPY, np.clip(interval(found, level), -700, 700))
 
-    def _say_if_exact(self, equations: str) -> None:
-        if all(b.laplace.is_exact for b in self._beliefs(equations)):
-            warnings.warn(
+    def _say_if_nothing_is_open(self, equations: str = "all") -> None:
+        """Warn where widths are zero or infinite, whatever the rows are."""
+        known = [belief.laplace for belief in self._beliefs(equations)]
+        text = ""
+        if all(one.is_exact for one in known):
+            text = (
                 "the equation is exact on the rows of the fit, which leave nothing open: "
                 "intervals and standard deviations are zero. They say nothing of whether "
-                "the law holds elsewhere",
-                DataWarning,
-                stacklevel=3,
+                "the law holds elsewhere"
             )
+        elif any(one.is_open for one in known):
+            text = (
+                "the fit had not more rows than coefficients, which leaves the noise and "
+                "all coefficients open: intervals and standard deviations are infinite; "
+                "fit to more rows"
+            )
+        if text:
+            warnings.warn(text, DataWarning, stacklevel=3)
 
     def sample_equations(
         self, n: int, random_state: int | np.random.RandomState | None = None
@@ -206,7 +216,8 @@ class PosteriorMixin(EquationMixin):
         found._constants, found._form = [], None
         pairs = zip(known.places, new, strict=True)
         found._errors = [(place, float(value), np.nan) for place, value in pairs]
-        found._rows = [Row(model, math.nan, math.nan, 0.0)]
+        size = complexity(model, self._asked.train_readout)
+        found._rows = [Row(model, size, math.nan, 0.0)]
         found._row_errors, found._row_uncertainty = [found._errors], [None]
         nothing = np.zeros_like(known.covariance)
         found._laplace = known._replace(covariance=nothing, centre=None, draws=None)
@@ -276,16 +287,25 @@ class RegressorPosteriorMixin(PosteriorMixin):
         mean = kind == "mean" or self._link.likelihood
         if y_error is not None and (mean or self._calibration is not None):
             raise ValueError(
-                "y_error is the noise of single observations that were not used to "
-                "calibrate; leave it out, or take kind='observation' before calibrate"
+                "y_error is the noise of single observations, which neither a mean nor an "
+                "interval after calibrate has; leave it out, or take kind='observation' "
+                "before calibrate"
             )
-        self._say_if_exact(equations)
-        if mean:
-            found = self._mean_interval(X, level, groups, equations)
-        elif self._calibration is not None:
+        if not mean and self._calibration is not None:
+            if equations == "selected":
+                raise ValueError(
+                    "equations='selected' is for intervals that follow from the fit; those "
+                    "after calibrate rest on all equations; leave it out, or take "
+                    "kind='mean'"
+                )
             found = self._calibrated_interval(X, level, groups)
         else:
-            found = self._observation_interval(X, level, groups, y_error, equations)
+            self._say_if_nothing_is_open(equations)
+            found = (
+                self._mean_interval(X, level, groups, equations)
+                if mean
+                else self._observation_interval(X, level, groups, y_error, equations)
+            )
         return found[:, 0] if self._y_ndim == 1 else found
 
     def _observation_interval(
@@ -296,9 +316,8 @@ class RegressorPosteriorMixin(PosteriorMixin):
             found = linked(found, link)
         noise = found.noise[:, None, :]
         if y_error is not None:
-            n = found.mean.shape[1]
-            known = checked_errors(y_error, np.zeros((n, 1)), np.ones(n))
-            assert known is not None
+            y_error = self._plain_errors(y_error)  # type: ignore[attr-defined]
+            known = positive_errors(y_error, np.ones(found.mean.shape[1]))
             noise = np.broadcast_to(known[:, None] ** 2, found.mean.shape)
         ends = interval(found, level, noise)
         return ends if link.least_squares else np.clip(ends, 0.0, 1.0)
@@ -335,22 +354,31 @@ class RegressorPosteriorMixin(PosteriorMixin):
                 f"calibrate is for numbers; with output_type={self._link.name!r} outcomes "
                 "are 0 or 1"
             )
-        y = np.asarray(self._plain_outputs(y), float)  # type: ignore[attr-defined]
+        y = self._plain_outputs(y)  # type: ignore[attr-defined]
+        shape = np.shape(y)
+        if shape:
+            require_numbers("y", y)
+            found = np.asarray(y, np.float64).reshape(len(y), -1)
         centre, std = self._centre_and_std(X, groups)
-        y = y.reshape(len(y), -1)
-        if y.shape != centre.shape or not np.isfinite(y).all():
+        if not shape or found.shape != centre.shape or not np.isfinite(found).all():
             raise ValueError(
                 f"y must hold finite numbers of shape {centre.shape}, one row for every "
-                f"row of X, got shape {y.shape}"
+                f"row of X, got {y!r:.60} of shape {shape}"
             )
-        self._calibration = np.sort(np.abs(y - centre) / std, axis=0)
+        self._calibration = np.sort(np.abs(found - centre) / std, axis=0)
         return self
 
     def _centre_and_std(self, X: Any, groups: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Predictions (n, outputs) and what errors are measured in; 1 where it is zero."""
+        """Predictions (n, outputs) and what errors are measured in.
+
+        That is the standard deviation, or 1 where the fit has none. It is infinite
+        outside the domain of all equations, where no error is too large.
+        """
         centre = self._outputs(X, groups)  # type: ignore[attr-defined]
         std = self._std(X, groups, centre)
-        return centre, np.where(np.isfinite(std) & (std > 0), std, 1.0)
+        if min(belief.laplace.freedom for belief in self._beliefs()) <= 2:
+            std = np.where(np.isinf(std), 1.0, std)
+        return centre, np.where(std > 0, std, 1.0)
 
     def coefficient_intervals(
         self,
@@ -427,14 +455,15 @@ class RegressorPosteriorMixin(PosteriorMixin):
     def _calibrated_interval(self, X: Any, level: float, groups: Any) -> np.ndarray:
         known = self._calibration
         assert known is not None
-        place = math.ceil(level * (len(known) + 1) - 1e-9)
+        place = max(math.ceil(level * (len(known) + 1) - 1e-9), 1)
         if place > len(known):
             raise ValueError(
                 f"level={level!r} needs {math.ceil(level / (1 - level) - 1e-9)} rows to "
                 f"calibrate with, there were {len(known)}; ask for less, or calibrate again"
             )
         centre, std = self._centre_and_std(X, groups)
-        width = known[place - 1] * std
+        with np.errstate(invalid="ignore"):  # no error, and no domain
+            width = np.where(np.isinf(std), np.inf, known[place - 1] * std)
         return np.stack([centre - width, centre + width], axis=-1)
 
 

@@ -416,7 +416,9 @@ or callable, default="auto"
         return_std : bool, default=False
             Whether to return the standard deviation of an observation, too: that of the
             noise, the coefficients and the equations together (see `predict_interval`).
-            Of a likelihood it is that of the probability.
+            It is infinite with fewer than three rows more than coefficients, where
+            Student's distribution has no variance. Of a likelihood it is that of the
+            probability.
 
         Returns
         -------
@@ -425,7 +427,7 @@ or callable, default="auto"
         prediction = self._outputs(X, groups)
         std = np.zeros(0)
         if return_std:
-            self._say_if_exact("all")
+            self._say_if_nothing_is_open()
             std = self._std(X, groups, prediction)
         if self._y_ndim == 1:
             prediction, std = prediction[:, 0], std[:, 0] if return_std else std

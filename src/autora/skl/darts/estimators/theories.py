@@ -177,6 +177,7 @@ class TheoryMixin:
     ) -> tuple[Observed, Problem]:
         """Data, those of the fit or others, as a fit to one output sees them."""
         X, y = self._plain_inputs(X), self._plain_outputs(y)
+        y_error = self._plain_errors(y_error)
         validate_data(self, named(X), dtype=np.float64, reset=False)
         other: Any = clone(self)
         seen: Observed = other._observed(X, y, sample_weight, y_error)
@@ -210,6 +211,11 @@ class TheoryMixin:
         names: list[str] = self._output_labels  # type: ignore[attr-defined]
         known = [None] * len(names) if self._units is None else self._units.outputs
         return in_units_of_the_fit(y, "y", known, names)
+
+    def _plain_errors(self, y_error: Any) -> Any:
+        """The same of errors of y, which outputs share."""
+        known = None if self._units is None else self._units.outputs[0]
+        return in_units_of_the_fit(y_error, "y_error", [known], ["y_error"])
 
     def _own_form(self) -> list[Parsed]:
         """The estimator's equation where it is one that was given."""

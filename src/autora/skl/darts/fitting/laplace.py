@@ -51,6 +51,11 @@ class Laplace(NamedTuple):
         """Whether nothing is left open."""
         return not self.noise.any() and not self.covariance.any()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is known, with no more rows than coefficients."""
+        return not np.isfinite(self.noise).all()
+
     def around(self, model: Model) -> Model:
         """The model with the coefficients that are most likely."""
         if self.centre is None:
@@ -148,7 +153,10 @@ def laplace_of(
         if objective.likelihood:
             return inverse, np.zeros(n_outputs), np.inf
         freedom = max(float(problem.weight.sum()) - count / n_outputs, 0.0)
-        noise = squares / freedom if freedom > 0 else np.full(n_outputs, np.inf)
+        if not freedom > 0:
+            open_ = np.full(n_outputs, np.inf)
+            return np.full_like(inverse, np.inf), open_, freedom
+        noise = squares / freedom
         if problem.measured:
             floor = np.broadcast_to(problem.floor, noise.shape)
             freedom = np.inf if (noise <= floor).all() else freedom

@@ -231,6 +231,8 @@ def laplace_of_theory(
     found = laplace_of(problem, model, count, slopes)
     covariance, noise, freedom = found
     where, rng = tuple(places(model, problem)), np.random.default_rng(0)
+    if not np.isfinite(covariance).all():
+        return Laplace(where, np.full((len(where),) * 2, np.inf), noise, freedom)
     x = thinned(problem, _ROWS, rng).x
     more = rng.uniform(x.min(axis=0), x.max(axis=0), (len(where) + _MORE, x.shape[1]))
     x = np.vstack([x, more])

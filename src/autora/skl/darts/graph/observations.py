@@ -64,12 +64,7 @@ def checked_errors(y_error: Any, y: np.ndarray, weight: np.ndarray) -> np.ndarra
     """Standard deviations (n,) of the errors of y (n, outputs), as far as known."""
     if y_error is None:
         return None
-    error, counts = _one_per_row("y_error", y_error, len(y)).copy(), weight > 0
-    if not (error[counts] > 0).all():
-        raise ValueError(
-            f"y_error must be positive, got {error[counts].min():g}; it is the standard "
-            "deviation of the error of y; leave it out where that is not known"
-        )
+    error, counts = positive_errors(y_error, weight), weight > 0
     unit = spread(y - mean(y, weight), weight)
     typical = 1 / np.sqrt(np.average(1 / error[counts] ** 2, weights=weight[counts]))
     if (typical >= unit).any():
@@ -77,6 +72,17 @@ def checked_errors(y_error: Any, y: np.ndarray, weight: np.ndarray) -> np.ndarra
             f"y_error must be smaller than the spread of y, got {typical:g} where y has a "
             f"standard deviation of {unit.min():g}: no equation could be told from a "
             "constant; y_error is in units of y"
+        )
+    return error
+
+
+def positive_errors(y_error: Any, weight: np.ndarray) -> np.ndarray:
+    """Standard deviations (n,) of errors, positive in all rows of positive weight (n,)."""
+    error, counts = _one_per_row("y_error", y_error, len(weight)).copy(), weight > 0
+    if not (error[counts] > 0).all():
+        raise ValueError(
+            f"y_error must be positive, got {error[counts].min():g}; it is the standard "
+            "deviation of the error of y; leave it out where that is not known"
         )
     return error
 

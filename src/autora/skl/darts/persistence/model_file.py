@@ -145,9 +145,8 @@ def written(estimator: Any) -> dict[str, Any]:
         for row, error in zip(estimator._rows, errors, strict=True)
     ]
     candidates = [number.model(model) for model in estimator.candidates_]
-    network = weight_documents.network_written(
-        estimator.network_, number.space(estimator.network_.space)
-    )
+    space = number.space(estimator.network_.space)
+    network = weight_documents.network_written(estimator.network_, space)
     models = [documents.model_written(m, number.space(m.space)) for m in number.models]
     names = getattr(estimator, "feature_names_in_", None)
     ranges = getattr(estimator, "_input_ranges", None)

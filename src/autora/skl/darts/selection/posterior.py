@@ -100,12 +100,13 @@ def _linear(belief: Belief, x: np.ndarray, group: int) -> tuple[np.ndarray, np.n
 
 def linked(found: Predictive, objective: Objective) -> Predictive:
     """Of predictions after the link, to first order."""
-    if objective.competing:
-        raise ValueError("classes are told apart one by one: see `of_classes`")
     with np.errstate(all="ignore"):
         slope = link_slope(objective, found.mean)
-        mean = objective.link(NUMPY, found.mean)
-        return found._replace(mean=mean, root=found.root * slope[..., None])
+        mean, root = objective.link(NUMPY, found.mean), found.root
+        if objective.competing:
+            common = np.einsum("mnq,mnqk->mnk", mean, root)
+            root, slope = root - common[:, :, None, :], mean
+        return found._replace(mean=mean, root=root * slope[..., None])
 
 
 def of_classes(found: Predictive) -> Predictive:
