@@ -200,7 +200,11 @@ def explore(
 
     def one(single: Objective, rows: Problem, seeds: list[Model]) -> Found:
         rows = rows._replace(sparse_readout=False)
-        alone = replace(search, objective=single, problem=rows, budget=share, known=seeds)
+        options = search.options._replace(rivals=False)  # parts of equations are wanted
+        alone = replace(
+            search, objective=single, problem=rows, budget=share, known=seeds,
+            options=options,
+        )  # fmt: skip
         return search_one(alone, restarts, rng, all_outputs)
 
     before = np.inf
