@@ -35,7 +35,7 @@ from ..selection.pareto import Row, chosen, elbow
 from ..selection.posterior import MAY_BE_DRAWN
 from ..selection.result import Result, warn_constant
 from ..selection.table import is_systematic, row_of, updated
-from ..selection.theories import weights_of_evidence
+from ..selection.theories import posterior_weights
 from . import diagnostics
 from .columns import named
 from .groups import (
@@ -247,7 +247,7 @@ class BaseDARTS(TheoryMixin, PosteriorMixin, BaseEstimator):
             found = found.checked(problem, open_form) if likely else found
             return found.moved(origin.outputs)
 
-        weights = weights_of_evidence(np.array([row.criterion for row in rows]))
+        weights = posterior_weights(np.array([row.criterion for row in rows]))
         likely = [row.model is model or w >= MAY_BE_DRAWN for row, w in zip(rows, weights)]
         pairs = zip(rows, likely, strict=True)
         self._row_laplace = [known(row.model, row.loss, may_be) for row, may_be in pairs]

@@ -13,7 +13,7 @@ from ..graph.model import same_equation
 from ..graph.physical_constants import PhysicalConstant
 from ..selection.pareto import Row, scores
 from ..selection.result import EquationDistribution, Network
-from ..selection.theories import weights_of_evidence
+from ..selection.theories import posterior_weights
 from .groups import GroupMixin
 from .unit_lines import coefficient_lines, constant_lines, unit_lines, units_of_arrows
 
@@ -345,7 +345,7 @@ class EquationMixin(GroupMixin):
                 "loss": [row.loss for row in rows],
                 "criterion": [row.criterion for row in rows],
                 "holdout": [row.holdout for row in rows],
-                "weight": weights_of_evidence(np.array([row.criterion for row in rows])),
+                "weight": posterior_weights(np.array([row.criterion for row in rows])),
                 "score": scores(rows),
                 "equation": [
                     in_one_line(row.model, inputs, outputs, points) for row in rows

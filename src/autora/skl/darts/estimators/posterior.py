@@ -33,7 +33,7 @@ from ..selection.posterior import (
     spread,
 )
 from ..selection.result import EquationDistribution
-from ..selection.theories import weights_of_evidence
+from ..selection.theories import posterior_weights
 from .columns import named, require_numbers
 from .diagnostics import DataWarning, DomainWarning
 from .equation_mixin import EquationMixin
@@ -57,7 +57,7 @@ class PosteriorMixin(EquationMixin):
 
     def _weights(self) -> np.ndarray:
         """How probable every row of ``equations_`` is."""
-        return weights_of_evidence(np.array([row.criterion for row in self._rows]))
+        return posterior_weights(np.array([row.criterion for row in self._rows]))
 
     def _beliefs(self, equations: str = "all") -> list[Belief]:
         """The equations that predict, heaviest first.

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..selection.theories import RATE
 from .evaluator import Evaluator, Graphs
 from .finalize import distinct
 from .simplification import Tries
 
-#: Difference of the criterion up to which a graph counts: a thousandth of the probability.
-NEAR = 2 * np.log(1e3)
+#: Difference of the criterion up to which a graph counts: a hundredth of the probability.
+NEAR = 2 * np.log(100.0) / RATE
 #: Graphs whose edges are changed, at a time, and how often in a row.
 _LEADING, _TURNS = 6, 2
 #: Steps of all tries, of those that promise something, and how much that is: a larger
 #: difference of the criterion, and times as large a loss on the way.
-_FEW, _STEPS, _PROMISING, _HOPELESS = 8, 40, 30.0, 30.0
+_FEW, _STEPS, _PROMISING, _HOPELESS = 8, 40, 35.0, 30.0
 #: Most graphs that are added.
 _MOST = 100
 

@@ -15,6 +15,7 @@ from ..graph.objectives import Objective
 from ..graph.search_space import SearchSpace
 from .candidates import Candidate
 from .pareto import Row
+from .theories import posterior_weights
 
 
 class Network(NamedTuple):
@@ -67,9 +68,8 @@ class Network(NamedTuple):
 class EquationDistribution(NamedTuple):
     """Which of the graphs found is right, where no mixture was trained.
 
-    Graphs weigh exp(−criterion/2), the posterior probability under Schwarz's approximation
-    (Kass & Raftery 1995, J. Am. Stat. Assoc. 90, equation 9). The first is the one that was
-    chosen: "max" takes it, "sample" draws by weight.
+    Graphs weigh as probable as they are by their criterion (`theories.posterior_weights`).
+    The first is the one that was chosen: "max" takes it, "sample" draws by weight.
     """
 
     space: SearchSpace
@@ -91,8 +91,7 @@ class EquationDistribution(NamedTuple):
         models = {_key(chosen): chosen}
         criteria = np.array([candidate.criterion for candidate in candidates])
         with np.errstate(invalid="ignore"):  # of two that are not finite
-            posterior = np.exp(-0.5 * (criteria - criteria.min(initial=np.inf)))
-        posterior = np.nan_to_num(posterior)
+            posterior = np.nan_to_num(posterior_weights(criteria))
         for candidate, share in zip(candidates, posterior, strict=True):
             key = _key(candidate.fit.model)
             models.setdefault(key, candidate.fit.model)

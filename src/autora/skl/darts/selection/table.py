@@ -24,13 +24,14 @@ from .criteria import (
     judged,
 )
 from .pareto import Row, are_alike, front
+from .theories import RATE
 
 #: Rows that decide whether a coefficient is round.
 MOST_ROWS_TO_ROUND = 20_000
-#: Difference of the criterion up to which an equation is a rival of the best, some half a
-#: percent of its probability; rivals of the table; and share of the errors, on so many
-#: rows, up to which two forms say the same.
-_RIVAL, _MOST_RIVALS, _SAME, _ROWS_TO_TELL = 2 * math.log(200.0), 30, 1e-3, 500
+#: Difference of the criterion up to which an equation is a rival of the best, a hundredth
+#: of its probability; rivals of the table; and share of the errors, on so many rows, up to
+#: which two forms say the same.
+_RIVAL, _MOST_RIVALS, _SAME, _ROWS_TO_TELL = 2 * math.log(100.0) / RATE, 40, 1e-3, 500
 #: Rows on which rounding errors are looked for.
 _ROWS_TO_CARRY = 1000
 #: Rows of which neighbours are looked for.
