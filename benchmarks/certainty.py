@@ -33,7 +33,7 @@ KEY = ("system", "problem", "rows", "noise", "seed")
 ROWS, NOISES, LEVEL = (10, 20, 50, 200), (0.05, 0.2), 0.9
 DARTS, PROCESS, BOOTSTRAP = "darts", "gaussian_process", "bootstrap"
 SYSTEMS = (DARTS, PROCESS, BOOTSTRAP)
-#: Fits of a bootstrap, of these numbers of rows and seeds alone, as each takes as many fits.
+#: Fits of a bootstrap, which is run with these numbers of rows and seeds alone.
 RESAMPLED, RESAMPLED_ROWS, RESAMPLED_SEEDS = 20, (20, 50), 1
 #: Fresh rows inside the range of the rows and outside, up to a quarter of the law's range.
 FRESH, BEYOND = 200, 0.25
@@ -363,8 +363,8 @@ def page(rows: list[Row]) -> str:
     times = [r["interval_seconds"] for r in rows if "interval_seconds" in r]
     if times:
         parts.append(
-            f"Intervals of {MANY_ROWS:,} rows after the fit: median {np.median(times):.3f}, "
-            f"at most {max(times):.3f} core-seconds."
+            f"Intervals of {MANY_ROWS:,} rows after the fit: median "
+            f"{np.median(times):.3f}, at most {max(times):.3f} core-seconds."
         )
         parts += ["## All equations and the selected one", _paired(rows)]
         parts += ["## Are likely equations right?", RELIABILITY, _reliability(rows)]

@@ -248,7 +248,10 @@ class BaseDARTS(TheoryMixin, PosteriorMixin, BaseEstimator):
             return found.moved(origin.outputs)
 
         weights = posterior_weights(np.array([row.criterion for row in rows]))
-        likely = [row.model is model or w >= MAY_BE_DRAWN for row, w in zip(rows, weights)]
+        likely = [
+            row.model is model or weight >= MAY_BE_DRAWN
+            for row, weight in zip(rows, weights, strict=True)
+        ]
         pairs = zip(rows, likely, strict=True)
         self._row_laplace = [known(row.model, row.loss, may_be) for row, may_be in pairs]
         same = [i for i, row in enumerate(rows) if row.model is model]

@@ -191,9 +191,9 @@ class PosteriorMixin(EquationMixin):
         if poor:
             least = min(b.laplace.effective for b in poor)
             warnings.warn(
-                "coefficients of a likely equation are far from normal: of draws around its "
-                f"fit {least:.2g} count once they are weighed by the likelihood, so that "
-                "few different ones are left; coefficient_intervals says more",
+                "coefficients of a likely equation are far from normal: of draws around "
+                f"its fit {least:.2g} count once the likelihood weighs them, so that few "
+                "different ones are left; coefficient_intervals says more",
                 DataWarning,
                 stacklevel=2,
             )

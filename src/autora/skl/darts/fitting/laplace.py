@@ -200,10 +200,8 @@ def _importance(
     centre = values(known.around(model), known.places)
     square, free = (steps**2).sum(axis=1), known.freedom
     rows, kept = float(problem.weight.sum()), known.around(model)
-    if np.isfinite(free):
-        proposal = -0.5 * rows * np.log1p(square / free)
-    else:
-        proposal = -0.5 * square
+    known_noise = not np.isfinite(free)
+    proposal = -0.5 * (square if known_noise else rows * np.log1p(square / free))
     sure = _sure(known, centre)
     with np.errstate(all="ignore"):
         proposal = proposal - np.log(np.abs(draws / centre))[:, sure].sum(axis=1)

@@ -76,10 +76,11 @@ RATE = 0.5
 def posterior_weights(criteria: np.ndarray) -> np.ndarray:
     """How probable each of the equations is that a search has found.
 
-    These are the best of very many, none needs to be right, and their list is not complete:
-    the whole difference of criteria would be too sure of the best. Half of it is what makes
-    intervals hold what they promise (``benchmarks/results/certainty.md``); for the principle
-    see Grünwald & van Ommen (2017, Bayesian Analysis 12), who call it the learning rate.
+    These are the best of very many, none needs to be right, and their list is not
+    complete: the whole difference of criteria would be too sure of the best. Half of it
+    makes intervals hold what they promise (``benchmarks/results/certainty.md``); for the
+    principle see Grünwald & van Ommen (2017, Bayesian Analysis 12), who call it the
+    learning rate.
     """
     return weights_of_evidence(RATE * criteria)
 
