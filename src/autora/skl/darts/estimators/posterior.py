@@ -32,7 +32,6 @@ from ..selection.posterior import (
     predictive,
     spread,
 )
-from ..selection.result import EquationDistribution
 from ..selection.theories import posterior_weights
 from .columns import named, require_numbers
 from .diagnostics import DataWarning, DomainWarning
@@ -209,9 +208,7 @@ class PosteriorMixin(EquationMixin):
         model = with_values(model, known.places, new)
         found = copy.copy(self)
         found.model_ = model
-        space, link = model.space, self._link
-        linked_model = model.replace(objective=link)
-        found.network_ = EquationDistribution.of(space, link, linked_model, [])
+        found.network_ = self.network_.moved_to(model)
         found._group_labels = found._uncertainty = found._calibration = None
         found._constants, found._form = [], None
         pairs = zip(known.places, new, strict=True)
