@@ -289,6 +289,51 @@ def test_classes_of_groups(
     np.testing.assert_array_equal(found["predicted_class"], own)
 
 
+def test_intervals(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one number, several, and classes; names that the file has are left alone."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=40), "lower": 1.0})
+    X = frame[["x"]]
+    y = pd.Series(2 * X["x"] + rng.normal(size=40), name="answer")
+    frame.to_csv("new.csv", index=False)
+    number = DARTSRegressor.from_equation("a*x + b").fit(X, y)
+    classes = DARTSClassifier.from_equation("a*x + b").fit(X, np.where(y > 0, "hi", "lo"))
+    words = {"primitives": ["none", "add"], "n_candidates": 50, "random_state": 0}
+    several = DARTSRegressor(**words).fit(X, np.column_stack([y, y**2]))
+    for name, model, ends in (
+        ("number", number, ["lower_", "upper"]),
+        ("several", several, ["lower_y1", "upper_y1", "lower_y2", "upper_y2"]),
+        (
+            "classes",
+            classes,
+            [f"{e}_probability_{c}" for c in ("hi", "lo") for e in ("lower", "upper")],
+        ),
+    ):
+        model.save(f"{name}.json")
+        answered = run("predict", f"{name}.json", "new.csv", "--interval", "0.8")
+        found = pd.read_csv(io.StringIO(answered))
+        assert list(found.columns)[-len(ends) :] == ends
+        expected = model.predict_interval(X, 0.8).reshape(40, -1)
+        np.testing.assert_array_equal(found[ends], expected)
+    asked = ("predict", "number.json", "new.csv", "--interval", "0.8", "--kind")
+    found = pd.read_csv(io.StringIO(run(*asked, "mean")))
+    np.testing.assert_array_equal(
+        found[["lower_", "upper"]], number.predict_interval(X, 0.8, "mean")
+    )
+    wrong = run.fails("predict", "number.json", "new.csv", "--kind", "mean", code=2)
+    assert "give the level, as in --interval 0.9" in wrong
+    asked = ("predict", "classes.json", "new.csv", "--interval", ".9", "--kind", "mean")
+    assert "--kind is for numbers" in run.fails(*asked, code=2)
+    old = ROOT / "tests" / "data" / "model_version_1.json"
+    pd.DataFrame({"x1": [1.0], "x2": [2.0]}).to_csv("old.csv", index=False)
+    assert "no uncertainty" in run.fails("predict", old, "old.csv", "--interval", "0.9")
+    lines = run("show", "several.json", "--table").splitlines()
+    assert lines[0].split() == ["complexity", "loss", "criterion", "weight", "equation"]
+    weights = [float(line.lstrip("→").split()[4]) for line in lines[1:]]
+    np.testing.assert_allclose(weights, several.equations_["weight"], rtol=0.05)
+
+
 def test_groups_that_cannot_be(
     grouped: Path, fitted: tuple[Path, str], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -472,6 +517,8 @@ def test_other_errors(
         (["fit", "a.csv", "-t", "y", "--primitives", "plus"], "'plus'"),
         (["fit", "a.csv", "-t", "y", "-t", "z", "--classify"], "takes one --target"),
         (["predict", "-", "-"], "cannot both come from standard input"),
+        (["predict", "m", "d", "--interval", "1"], "between 0 and 1, such as 0.9, got '1'"),
+        (["predict", "m", "d", "--interval", "x"], "between 0 and 1, such as 0.9, got 'x'"),
         (["show", "m.json", "--latex", "--sympy"], "not allowed with"),
     ],
 )

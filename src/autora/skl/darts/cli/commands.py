@@ -287,6 +287,7 @@ def predict(asked: argparse.Namespace) -> int:
     model = _load(asked.model)
     if asked.groups is not None:
         require_groups(model)
+    _check_interval(model, asked)
     with _about(asked.data):
         table = _read(asked, asked.data)
         column = _group_column(table, asked)
@@ -302,6 +303,8 @@ def predict(asked: argparse.Namespace) -> int:
         X = X.to_numpy()
     with warnings_as_notes():
         answers = _answers(model, X, groups)
+        if asked.interval is not None:
+            answers |= _intervals(model, X, groups, asked)
     found = table.cells.copy()
     for name, values in answers.items():
         found[_free(name, table.names)] = values
@@ -346,6 +349,42 @@ def _answers(model: Any, X: Any, groups: Any) -> dict[str, np.ndarray]:
     values = model.predict(X, **known).reshape(len(X), -1).T
     names = [f"predicted_{name}" for name in model._labels("output_labels", None)]
     return dict(zip(names, values, strict=True))
+
+
+def _check_interval(model: Any, asked: argparse.Namespace) -> None:
+    """Raise a `UsageError` where a model has no interval of the kind asked for."""
+    if asked.kind is None:
+        return
+    if asked.interval is None:
+        raise UsageError("--kind is of intervals; give the level, as in --interval 0.9")
+    if hasattr(model, "classes_"):
+        raise UsageError(
+            "--kind is for numbers; intervals of a model of classes are of their "
+            "probabilities; leave it out"
+        )
+
+
+def _intervals(
+    model: Any, X: Any, groups: Any, asked: argparse.Namespace
+) -> dict[str, np.ndarray]:
+    """Lower and upper ends, of every output or class."""
+    from ..estimators.groups import UnknownGroupWarning
+
+    known = {} if groups is None else {"groups": groups}
+    if hasattr(model, "classes_"):
+        names = [f"_probability_{label}" for label in model.classes_]
+    else:
+        names = [f"_{name}" for name in model._labels("output_labels", None)]
+        names = names if len(names) > 1 else [""]
+        known["kind"] = asked.kind or "auto"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnknownGroupWarning)  # it has been said
+        ends = model.predict_interval(X, asked.interval, **known).reshape(len(X), -1, 2)
+    return {
+        f"{end}{name}": ends[:, i, side]
+        for i, name in enumerate(names)
+        for side, end in enumerate(("lower", "upper"))
+    }
 
 
 def _free(name: str, taken: list[str]) -> str:

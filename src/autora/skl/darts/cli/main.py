@@ -184,6 +184,11 @@ def _add_predict(commands: Any) -> None:
     add("--groups", metavar="NAME",
         help="the column that names the rows' groups, where the fit had groups "
         "(else: the population)")  # fmt: skip
+    add("--interval", type=_probability, metavar="LEVEL",
+        help="add the ends of intervals of this probability, such as 0.9")  # fmt: skip
+    add("--kind", choices=("observation", "mean"),
+        help="what lies in the intervals: new observations, or the law, which is their "
+        "mean (default: observation)")  # fmt: skip
     _add_form(parser)
 
 
@@ -255,6 +260,18 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"must be a number of seconds, got {text!r}")
     return seconds
+
+
+def _probability(text: str) -> float:
+    try:
+        level = float(text)
+    except ValueError:
+        level = 0.0
+    if not 0 < level < 1:
+        raise argparse.ArgumentTypeError(
+            f"must be a probability between 0 and 1, such as 0.9, got {text!r}"
+        )
+    return level
 
 
 def _separator(text: str) -> str:

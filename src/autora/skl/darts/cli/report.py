@@ -64,13 +64,14 @@ def print_table(model: Any) -> None:
     """The candidates, simplest first; an arrow at the model."""
     rows = model.equations_
     columns = shutil.get_terminal_size((_NARROW, 0)).columns
-    width = max(_NARROW, columns) - 38 if sys.stdout.isatty() else _WIDE
-    say(f"{'':5} {'complexity':>10} {'loss':>9} {'criterion':>10}  equation")
+    width = max(_NARROW, columns) - 47 if sys.stdout.isatty() else _WIDE
+    say(f"{'':5} {'complexity':>10} {'loss':>9} {'criterion':>10} {'weight':>8}  equation")
     for i, row in rows.iterrows():
         mark = "→" if row["selected"] else " "
         say(
             f"{mark} {i:>3} {row['complexity']:>10.1f} {row['loss']:>9.3g} "
-            f"{row['criterion']:>10.1f}  {shortened(row['equation'], width)}"
+            f"{row['criterion']:>10.1f} {row['weight']:>8.2g}  "
+            f"{shortened(row['equation'], width)}"
         )
 
 
