@@ -455,7 +455,8 @@ def test_odd_column_names(name: str, quick: dict[str, Any]) -> None:
         ("a", "a"),
         ("a b", r"\left(\text{a b}\right)"),
         ("lambda", r"\text{lambda}"),
-        ("a_b", r"\text{a}\_\text{b}"),
+        ("a_b", "a_{b}"),
+        ("a_bc", r"\text{a}\_\text{bc}"),
         ("5%", r"\left(\text{5}\%\right)"),
         (
             "a^b~c\\d",

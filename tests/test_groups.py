@@ -399,6 +399,15 @@ def test_coefficients_of_groups_have_units() -> None:
     assert model.equations_.units_agree.all()
     table = model.coefficients_
     assert set(table[table.term == "slope of mult(delay) in k_1"].unit) == {"1/s"}
+    assert model.population_.unit.tolist() == ["1/s"]
+    console = model.model_repr().splitlines()
+    assert [line for line in console if "slope of mult(delay)" in line] == console[-1:]
+    assert " 1/s (× or ÷ " in console[-1]
+    latex = model.model_repr(output_format="latex").splitlines()
+    assert len(latex) == len(console) - 1
+    assert latex[-1].startswith(r"\ln a_{i} \sim \mathcal{N}\left(\ln 0.")
+    assert latex[-1].endswith(r", a_{i} \text{ in } \unit{\per\second}")
+    assert r"\unit" not in model.latex()
 
 
 def bad(**changes: Any) -> dict[str, Any]:

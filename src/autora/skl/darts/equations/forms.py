@@ -7,18 +7,21 @@ whose values differ from those of the model on the rows that it was fitted to is
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ..graph.effects import Place
 from ..graph.elementary import NUMPY
 from ..graph.model import Model
+from .group_symbols import rows_of_groups
 from .printing import text, with_known_numbers
 from .simplification import factored, simplified, values, without_traces
 from .symbolic import (
     LINE_DECIMALS,
+    NONE,
     assignments,
     edge_expression,
     equations,
@@ -57,21 +60,26 @@ def points_between(ranges: np.ndarray | None, n_inputs: int) -> np.ndarray:
 
 
 def checked(
-    model: Model, input_names: Sequence[str], points: np.ndarray, simplify: bool
+    model: Model,
+    input_names: Sequence[str],
+    points: np.ndarray,
+    simplify: bool,
+    own: Mapping[Place, Any] = NONE,
 ) -> list[Any]:
     """The outputs as expressions in the inputs: 2.0 is 2, and what was rounded to π is π.
 
     Inputs are counted from the model's origin (see `symbolic.from_origin`). Every form has
     the model's values at the points (n, inputs); to simplify is to prefer a shorter one.
+    ``own`` are symbols in the place of coefficients that differ between groups.
 
     Raises
     ------
     ValueError
         If the equation is too long without its latent nodes.
     """
-    plain = expressions(model, input_names)
+    plain = expressions(model, input_names, own)
     forms = partial(_forms, simplify=simplify)
-    found = _first_right(model, input_names, points, plain, forms, link=True)
+    found = _first_right(model, input_names, points, plain, forms, True, own)
     if any(form is None for form in found):
         warnings.warn(
             "in double precision the equation differs from the predictions of the "
@@ -102,14 +110,20 @@ def _first_right(
     plain: Sequence[Any],
     forms: Callable[[Any, Any], Iterator[Any]],
     link: bool,
+    own: Mapping[Place, Any],
 ) -> list[Any]:
     """Of every output the first form that has the model's values, or None.
 
     ``forms`` are made of a plain expression and of one that is steady far from zero.
     """
-    steady = substituted(model, input_names, link=link, steady=True) or plain
-    expected = model.predict(points) if link else model.eta(points)
+    steady = substituted(model, input_names, link=link, steady=True, own=own) or plain
     inputs, counted = symbols(input_names), points - model.origin
+    if own:
+        points = rows_of_groups(model, points)
+        known = model.columns_of(points)[1]
+        inputs = [*inputs, *own.values()]
+        counted = np.column_stack([counted, *(known[place] for place in own)])
+    expected = model.predict(points) if link else model.eta(points)
     outputs = zip(plain, steady, expected.T, strict=True)
     return [
         next((e for e in forms(*pair) if _agrees(e, inputs, counted, right)), None)
@@ -147,13 +161,17 @@ def headline(
     decimals: int,
     output_format: str,
     latent_nodes: bool | str,
+    own: Mapping[Place, Any] = NONE,
 ) -> list[str]:
-    """The equations of a model in lines; see `EquationMixin.model_repr`."""
+    """The equations of a model in lines; see `EquationMixin.model_repr`.
+
+    ``own`` are symbols in the place of coefficients that differ between groups.
+    """
     arguments = (function, decimals, output_format)
     if latent_nodes is not True:
-        flat = _flat(model, input_names, points, decimals, output_format)
+        flat = _flat(model, input_names, points, decimals, output_format, own)
         if flat is None and latent_nodes is False:
-            expressions(model, input_names)  # says why where it is too long
+            expressions(model, input_names, own)  # says why where it is too long
             raise ValueError(
                 "latent_nodes=False: without them the equation differs from the model in "
                 "double precision, as its numbers cancel or overflow; leave it at 'auto'"
@@ -163,7 +181,7 @@ def headline(
             targets = named(output_names, function, output_format)
             return assignments(model, targets, flat, output_format)
     steady = not _is_steady(model, points)
-    return equations(model, input_names, output_names, *arguments, steady)
+    return equations(model, input_names, output_names, *arguments, steady, own)
 
 
 def _is_steady(model: Model, points: np.ndarray) -> bool:
@@ -202,9 +220,10 @@ def _flat(
     points: np.ndarray,
     decimals: int,
     output_format: str,
+    own: Mapping[Place, Any] = NONE,
 ) -> list[str] | None:
     """The shortest text of every read-out; None where one is too long or none is right."""
-    plain = substituted(model, input_names, link=False)
+    plain = substituted(model, input_names, link=False, own=own)
     if plain is None:
         return None
     starts = starts_of(model, input_names)
@@ -213,7 +232,7 @@ def _flat(
         return text(form, decimals, output_format, starts)
 
     forms = partial(_shortest_first, shown=shown)
-    found = _first_right(model, input_names, points, plain, forms, link=False)
+    found = _first_right(model, input_names, points, plain, forms, False, own)
     return None if any(form is None for form in found) else [*map(shown, found)]
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from ..fitting.coefficients import Place, term, values
 from ..graph.jax_functions import JAX
-from ..graph.model import Edge, Model
+from ..graph.model import Model
 
 Coefficients = dict[str, Any]
 
@@ -38,18 +38,27 @@ def jax_function(
     columns: Sequence[str],
     outputs: Sequence[str],
     fixed: Sequence[float] = (),
+    groups: int = 0,
 ) -> tuple[Callable[[Coefficients, Any], Any], Coefficients]:
     """A pure function and its coefficients; see `ExportMixin.jax`.
 
     ``where`` names the coefficients that are free; the others are constants. ``fixed`` are
-    values of the last inputs, which X does not have.
+    values of the last inputs, which X does not have. With ``groups`` the coefficients have
+    those of every group along their first axis.
     """
-    kept = model.live_edges()
-    used = {edge.index for edge in kept}
+    read = model.readout.copy()
+    for place in where:
+        if place.kind == "readout":  # 0 of one group, it is not of another
+            read[place.at] = 1.0
+    whole = model.replace(readout=read)
+    used = {edge.index for edge in whole.live_edges()}
     free = [p for p in where if p.kind != "edge" or p.row in used]
     names = dict(zip(free, _names(model, free, columns, outputs), strict=True))
-    fitted = zip(names.values(), values(model, free), strict=True)
-    coefficients = {name: jnp.asarray(value, float) for name, value in fitted}
+    fitted = values(model, free)
+    if groups:
+        fitted = np.array([values(model.of_group(i), free) for i in range(groups)]).T
+    pairs = zip(names.values(), fitted, strict=True)
+    coefficients = {name: jnp.asarray(value, float) for name, value in pairs}
 
     def filled(given: Coefficients, kind: str, array: Any) -> Any:
         result = jnp.asarray(array, float)
@@ -59,22 +68,15 @@ def jax_function(
                 result = result.at[at].set(given[name])
         return result
 
-    def with_coefficients(given: Coefficients, edge: Edge) -> Edge:
-        spots = [Place("edge", edge.index, i) for i in range(len(edge.coefs))]
-        coefs = [
-            given[names[spot]] if spot in names else value
-            for spot, value in zip(spots, edge.coefs, strict=True)
-        ]
-        return replace(edge, coefs=tuple(coefs))
-
     def function(coefficients: Coefficients, X: Any) -> Any:
         x = jnp.asarray(X, float)
-        edges = [with_coefficients(coefficients, edge) for edge in kept]
+        own = {place: coefficients[name] for place, name in names.items()}
+        edges = [edge for edge in model.edges_with(own) if edge.index in used]
         inputs = [*x.T, *(jnp.full(x.shape[0], value, x.dtype) for value in fixed)]
         nodes = model.evaluate(JAX, inputs, jnp.zeros(x.shape[0], x.dtype), edges)
         readout = filled(coefficients, "readout", model.readout)
         eta = filled(coefficients, "bias", model.bias)
-        for k in sorted(model.live_nodes()):
+        for k in sorted(whole.live_nodes()):
             eta = eta + nodes[k][:, None] * readout[k]
         eta = jnp.broadcast_to(eta, (x.shape[0], len(model.bias)))
         answer = model.objective.link(JAX, eta)

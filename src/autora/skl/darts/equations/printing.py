@@ -46,16 +46,17 @@ def console_target(name: str) -> str:
 
 
 def latex_name(name: str) -> str:
-    r"""A column name as LaTeX: x1 and x_1 get an index, anything unusual is text.
+    r"""A name as LaTeX: x1, x_1 and a_i get an index, anything unusual is text.
 
     Examples
     --------
-    >>> print(latex_name("x1"), latex_name("contrast (%)"))
-    x_{1} \text{contrast (}\%\text{)}
+    >>> print(latex_name("x1"), latex_name("a_i"), latex_name("contrast (%)"))
+    x_{1} a_{i} \text{contrast (}\%\text{)}
     """
-    match = re.fullmatch(r"([A-Za-z])_?(\d+)", name)
+    match = re.fullmatch(r"([A-Za-z])_?(\d+)|([A-Za-z])_([A-Za-z])", name)
     if match:
-        return f"{match[1]}_{{{match[2]}}}"
+        letter, index = filter(None, match.groups())
+        return f"{letter}_{{{index}}}"
     if re.fullmatch(r"[A-Za-z]", name):
         return name
     # Signs that mean something in LaTeX stand outside of the text: MathJax shows their
@@ -82,6 +83,27 @@ def rounded(number: float, decimals: int) -> str:
     if number != 0 and not max(10**-decimals, _SMALL) <= abs(number) < 1e6:
         return f"{number:.{decimals}e}"
     return f"{number:.{decimals}f}"
+
+
+def significant(number: float, digits: int) -> str:
+    """A number with so many digits that are not zeros in front; whole ones keep all.
+
+    Examples
+    --------
+    >>> print(significant(0.04481, 2), significant(251.4, 2), significant(3e-7, 2))
+    0.045 251 3e-07
+    """
+    if 10**digits <= abs(number) < 1e6:
+        return f"{number:.0f}"
+    return f"{number:.{digits}g}"
+
+
+def latex_number(shown: str) -> str:
+    r"""A printed number as LaTeX: 2e-05 is 2 \cdot 10^{-5}."""
+    if "e" not in shown:
+        return shown
+    mantissa, exponent = shown.split("e")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
 
 
 def with_known_numbers(expression: Any) -> Any:
@@ -171,11 +193,7 @@ def _latex() -> Any:
         starts: ClassVar[Mapping[str, float]] = {}
 
         def _print_Float(self, expr: Any) -> str:
-            number = number_text(expr, self.decimals)
-            if "e" not in number:
-                return number
-            mantissa, exponent = number.split("e")
-            return rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
+            return latex_number(number_text(expr, self.decimals))
 
         def _print_Symbol(self, expr: Any, style: str = "plain") -> str:
             name, start = latex_factor(expr.name), self.starts.get(expr.name)

@@ -7,20 +7,54 @@ text in place of numbers.
 from __future__ import annotations
 
 import keyword
+import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from ..graph.effects import Place
 from ..graph.elementary import ELEMENTARY, Elementary, Functions
 from ..graph.model import Model, combine
 from ..graph.primitives import Primitive
 from ..graph.source_text import Text, text
 
 _LONGEST_NAME = 40
-#: Names that the text itself uses, beside those of helpers.
-_RESERVED = ("np", "float")
+#: The dict of groups, and names that the text itself uses beside those of helpers.
+_GROUPS = "COEFFICIENTS"
+_RESERVED = ("np", "float", _GROUPS)
+#: Groups beyond which their coefficients are not written out.
+_MOST_GROUPS = 1000
+
+
+class GroupArguments(NamedTuple):
+    """Arguments for the coefficients that differ between groups."""
+
+    names: Mapping[Place, str]
+    terms: Sequence[str]  #: what they belong to
+    labels: Sequence[Any]  #: of the groups
+
+    @property
+    def keys(self) -> list[str]:
+        """The labels as source text; none where there are too many, or two are alike."""
+        if len(self.labels) > _MOST_GROUPS:
+            return []
+        found = [*map(_key, self.labels)]
+        return found if len({*found}) == len(found) else []
+
+
+def _key(label: Any) -> str:
+    """A text or number as it is, any other label as its text."""
+    label = label.item() if isinstance(label, np.generic) else label
+    finite = type(label) is float and math.isfinite(label)
+    return repr(label if finite or type(label) in (str, int, bool) else str(label))
+
+
+#: Of a model whose rows have no groups, or whose groups share all coefficients.
+NO_GROUPS = GroupArguments({}, (), ())
 
 
 class _Source(Functions):
@@ -99,13 +133,16 @@ def term_source(
     return code, "".join(_called(code))
 
 
-def _nodes(model: Model, inputs: Sequence[str], nodes: Sequence[str]) -> list[str]:
+def _nodes(
+    model: Model, inputs: Sequence[str], nodes: Sequence[str], own: Mapping[Place, Text]
+) -> list[str]:
     """One assignment per latent node that reaches the output."""
     names, live, lines = [*inputs, *nodes], model.live_nodes(), []
+    edges = model.edges_with(own)
     for k in sorted(live):
         terms = [
             _term(edge.primitive, Text(names[edge.source]), edge.coefs)
-            for edge in model.edges()
+            for edge in edges
             if edge.target == k
         ]
         if terms:
@@ -117,22 +154,32 @@ def _nodes(model: Model, inputs: Sequence[str], nodes: Sequence[str]) -> list[st
     return lines
 
 
-def _readout(model: Model, output: int, inputs: Sequence[str], nodes: Sequence[str]) -> str:
+def _readout(
+    model: Model,
+    output: int,
+    inputs: Sequence[str],
+    nodes: Sequence[str],
+    own: Mapping[Place, Text],
+) -> str:
     """The read-out of one output, before the link."""
+    weights = {k: text(weight) for k, weight in model.weights(output, own).items()}
     terms = [
-        Text(nodes[k]) if weight == 1 else text(weight) * Text(nodes[k])
-        for k, weight in enumerate(model.readout[:, output])
-        if weight != 0
+        Text(nodes[k]) if weight.number == 1 else weight * Text(nodes[k])
+        for k, weight in weights.items()
     ]
-    bias = float(model.bias[output])
+    bias = text(model.intercept(output, own))
     if not terms:
-        return f"np.full({inputs[0]}.shape, {bias!r})"
+        return f"np.full({inputs[0]}.shape, {bias.code})"
     total = combine(terms[1:], False, terms[0])
-    return (total + bias if bias else total).code
+    return (total if bias.number == 0 else total + bias).code
 
 
 def _docstring(
-    model: Model, inputs: Sequence[str], columns: Sequence[str], outputs: Sequence[str]
+    model: Model,
+    inputs: Sequence[str],
+    columns: Sequence[str],
+    outputs: Sequence[str],
+    groups: GroupArguments,
 ) -> list[str]:
     shape = (
         "an array of their shape"
@@ -144,6 +191,7 @@ def _docstring(
         "",
         "Arguments are numbers or arrays that broadcast; the columns of the data were",
         *(f"    {a}: {c!r}" for a, c in zip(inputs, columns, strict=True)),
+        *_said_of_groups(groups),
         f"Returns {shape}: {', '.join(map(repr, outputs))}",
         f"(output type {model.objective.name!r}). Outside the equation's domain the value",
         "is NaN or infinite.",
@@ -153,12 +201,35 @@ def _docstring(
     return [f'"""{safe[0]}', *safe[1:], '"""']
 
 
+def _said_of_groups(groups: GroupArguments) -> Iterator[str]:
+    if not groups.names:
+        return
+    yield "Coefficients of a group, those of the population where left out, are"
+    for name, term in zip(groups.names.values(), groups.terms, strict=True):
+        yield f"    {name}: {term!r}"
+    if groups.keys:
+        yield f"{_GROUPS} has those of every group: **{_GROUPS}[label]"
+
+
+def _table_of_groups(model: Model, groups: GroupArguments) -> list[str]:
+    """The coefficients of every group as a dict; nothing where there are too many."""
+    if not groups.names or not groups.keys:
+        return []
+    assert model.effects is not None
+    lines = [f"{_GROUPS} = {{"]
+    for key, row in zip(groups.keys, model.effects.values.tolist(), strict=True):
+        own = dict(zip(groups.names.values(), row, strict=True))
+        lines.append(f"    {key}: {own!r},")
+    return ["\n".join([*lines, "}\n"])]
+
+
 def function_source(
     model: Model,
     columns: Sequence[str],
     outputs: Sequence[str],
     name: str = "predict",
     fixed: Sequence[tuple[str, float, str]] = (),
+    groups: GroupArguments = NO_GROUPS,
 ) -> str:
     """A module with one function of the columns; see `ExportMixin.python`.
 
@@ -170,40 +241,63 @@ def function_source(
         If ``name`` is no identifier, or the formula of a user's own primitive cannot be
         written as text.
     """
-    reserved = _reserved(name)
+    own = [*groups.names.values()]
+    reserved = _reserved(name, own)
     known = identifiers([*columns, *(part[0] for part in fixed)], reserved)
     inputs = known[: len(columns)]
-    letters = [f"k{k + 1}" for k in range(model.space.n_nodes)]
-    etas = [f"y{q + 1}" for q in range(len(outputs))]
-    local = identifiers([*letters, *etas], {*reserved, *known})
-    nodes, etas = local[: len(letters)], local[len(letters) :]
-    broadcast = f"np.broadcast_arrays({', '.join(inputs)})"
-    unpacked = f"{inputs[0]}," if len(inputs) == 1 else ", ".join(inputs)
-    eta = etas[0] if len(etas) == 1 else f"np.stack([{', '.join(etas)}], axis=-1)"
-    link = text(model.objective.link(_SOURCE, Text(eta))).code
+    unpacked = ", ".join([*inputs, *own])
+    broadcast, comma = f"np.broadcast_arrays({unpacked})", "," * (unpacked in inputs)
     starts = zip(known, model.origin.tolist(), strict=True)
     body = [
-        *_docstring(model, inputs, columns, outputs),
-        f"{unpacked} = (np.asarray(column, dtype=float) for column in {broadcast})",
+        *_docstring(model, inputs, columns, outputs, groups),
+        f"{unpacked}{comma} = (np.asarray(column, dtype=float) for column in {broadcast})",
         *_definitions(model, known, fixed),
         *(f"{name} = {name} - {start!r}" for name, start in starts if start),
         'with np.errstate(all="ignore"):',
-        *("    " + line for line in _nodes(model, known, nodes)),
+        *("    " + line for line in _computed(model, known, {*reserved, *known}, groups)),
+    ]
+    middle = _of_population(model, groups)
+    signature = ", ".join([*inputs, *("*" for _ in middle[:1]), *middle])
+    function = "\n".join(
+        [f"def {name}({signature}):", *("    " + b if b else "" for b in body)]
+    )
+    table = _table_of_groups(model, groups)
+    parts = ["import numpy as np\n", *table, *_called(function), f"\n{function}\n"]
+    return "\n".join(parts)
+
+
+def _of_population(model: Model, groups: GroupArguments) -> list[str]:
+    """Arguments for what differs between groups, with the population's values."""
+    return [
+        f"{name}={float(getattr(model, place.kind)[place.at])!r}"
+        for place, name in groups.names.items()
+    ]
+
+
+def _computed(
+    model: Model, inputs: Sequence[str], taken: Iterable[str], groups: GroupArguments
+) -> list[str]:
+    """Latent nodes, read-outs, and what is returned."""
+    own = {place: Text(name) for place, name in groups.names.items()}
+    letters = [f"k{k + 1}" for k in range(model.space.n_nodes)]
+    etas = [f"y{q + 1}" for q in range(len(model.bias))]
+    local = identifiers([*letters, *etas], taken)
+    nodes, etas = local[: len(letters)], local[len(letters) :]
+    eta = etas[0] if len(etas) == 1 else f"np.stack([{', '.join(etas)}], axis=-1)"
+    link = text(model.objective.link(_SOURCE, Text(eta))).code
+    return [
+        *_nodes(model, inputs, nodes, own),
         *(
-            f"    {target} = {_readout(model, q, inputs, nodes)}"
+            f"{target} = {_readout(model, q, inputs, nodes, own)}"
             for q, target in enumerate(etas)
         ),
-        f"    return {link}",
+        f"return {link}",
     ]
-    function = "\n".join(
-        [f"def {name}({', '.join(inputs)}):", *("    " + b if b else "" for b in body)]
-    )
-    return "\n".join(["import numpy as np\n", *_called(function), f"\n{function}\n"])
 
 
-def _reserved(name: str) -> set[str]:
-    """Names that no argument may have; raises where the function's own is none."""
-    reserved = {*_RESERVED, *_helpers()}
+def _reserved(name: str, own: Iterable[str]) -> set[str]:
+    """Names that no column may have; raises where the function's own is none."""
+    reserved = {*_RESERVED, *_helpers(), *own}
     usable = name.isidentifier() and name.isascii() and name not in reserved
     if not usable or keyword.iskeyword(name):
         raise ValueError(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..graph.effects import Place
 from ..graph.elementary import ELEMENTARY, NUMPY, Elementary, Functions
 from ..graph.model import Edge, Model, combine
 from .printing import console_target, latex_name, text
@@ -23,6 +24,8 @@ _MOST_ON_A_LINE, _MOST_TERMS = 1_000, 20_000
 LINE_DECIMALS = 4
 #: To base 2, of numbers that SymPy still prints at once.
 _LARGEST_EXPONENT = 100_000
+#: Where symbols stand for coefficients: nowhere, as a rule.
+NONE: Mapping[Place, Any] = {}
 
 
 class _Symbolic(Functions):
@@ -107,9 +110,10 @@ def _float(number: Any) -> float:
 
 
 def floats(values: Any) -> list[Any]:
+    """Numbers as SymPy has them; symbols stay."""
     import sympy
 
-    return [sympy.Float(float(v), 17) for v in values]
+    return [v if isinstance(v, sympy.Symbol) else sympy.Float(float(v), 17) for v in values]
 
 
 def symbols(names: Sequence[str]) -> list[Any]:
@@ -140,17 +144,22 @@ def edge_expression(edge: Edge, source: Any, steady: bool = False) -> Any:
     return edge.primitive(functions, source, *floats(edge.coefs))
 
 
-def readouts(model: Model, nodes: Sequence[Any]) -> list[Any]:
-    """Read-out of every output, before the link, as expressions in the nodes."""
+def readouts(
+    model: Model, nodes: Sequence[Any], own: Mapping[Place, Any] = NONE
+) -> list[Any]:
+    """Read-out of every output, before the link, as expressions in the nodes.
+
+    ``own`` are symbols in the place of coefficients.
+    """
     import sympy
 
     result = []
     for q in range(len(model.bias)):
         total: Any = sympy.Integer(0)
-        for node, weight in zip(nodes, model.readout[:, q], strict=True):
-            if weight != 0 and node != 0:
-                total += node if weight == 1 else floats([weight])[0] * node
-        bias = model.bias[q]
+        for k, weight in model.weights(q, own).items():
+            if nodes[k] != 0:
+                total += nodes[k] if weight == 1 else floats([weight])[0] * nodes[k]
+        bias = model.intercept(q, own)
         result.append(total + floats([bias])[0] if bias != 0 else total)
     return result
 
@@ -185,12 +194,14 @@ def substituted(
     most: int = _MOST_TERMS,
     steady: bool = False,
     link: bool = True,
+    own: Mapping[Place, Any] = NONE,
 ) -> list[Any] | None:
     """The outputs in terms of the inputs; None where SymPy would take for ever.
 
     Inputs are counted from the model's origin; see `from_origin`.
 
-    ``steady`` asks for forms that do not overflow, ``link=False`` for the read-out.
+    ``steady`` asks for forms that do not overflow, ``link=False`` for the read-out; ``own``
+    are symbols in the place of coefficients.
     """
     import sympy
 
@@ -198,8 +209,9 @@ def substituted(
         return None
     functions = STEADY if steady else SYMPY
     centred = model.replace(origin=None)
-    latent = centred.evaluate(functions, symbols(input_names), sympy.Integer(0))
-    found = readouts(model, latent)
+    inputs, edges = symbols(input_names), model.edges_with(own)
+    latent = centred.evaluate(functions, inputs, sympy.Integer(0), edges)
+    found = readouts(model, latent, own)
     found = linked(model, found, functions) if link else found
     numbers = (number for e in found for number in e.atoms(sympy.Float))
     if any(exponent(n) > _LARGEST_EXPONENT for n in numbers):
@@ -240,10 +252,13 @@ def _with_whole_exponents(expression: Any) -> Any:
     )
 
 
-def expressions(model: Model, input_names: Sequence[str]) -> list[Any]:
+def expressions(
+    model: Model, input_names: Sequence[str], own: Mapping[Place, Any] = NONE
+) -> list[Any]:
     """The outputs as SymPy expressions in the inputs, at full precision.
 
-    Inputs are counted from the model's origin; see `from_origin`.
+    Inputs are counted from the model's origin; see `from_origin`. ``own`` are symbols in
+    the place of coefficients.
 
     Raises
     ------
@@ -251,7 +266,7 @@ def expressions(model: Model, input_names: Sequence[str]) -> list[Any]:
         If the equation is too long without its latent nodes, or has numbers such as
         exp(1e9).
     """
-    found = substituted(model, input_names)
+    found = substituted(model, input_names, own=own)
     if found is None:
         raise ValueError(
             "the equation cannot be written without its latent nodes: it would have "
@@ -292,21 +307,23 @@ def equations(
     decimals: int = 2,
     output_format: str = "console",
     steady: bool = False,
+    own: Mapping[Place, Any] = NONE,
 ) -> list[str]:
     """One line per latent node in use and one per output.
 
-    ``steady`` asks for forms that do not overflow.
+    ``steady`` asks for forms that do not overflow; ``own`` are symbols in the place of
+    coefficients.
     """
     import sympy
 
     latent = node_symbols(model, [*input_labels, *output_labels])
     inputs, starts = symbols(input_labels), starts_of(model, input_labels)
     values, live, products = inputs + latent, model.live_nodes(), model.products
-    lines = []
+    edges, lines = model.edges_with(own), []
     for k in sorted(live):
         parts = [
             edge_expression(edge, values[edge.source], steady)
-            for edge in model.edges()
+            for edge in edges
             if edge.target == k
         ]
         total = combine(parts, products[k], sympy.Integer(0))
@@ -316,7 +333,7 @@ def equations(
             continue
         right = text(total, decimals, output_format, starts)
         lines.append(f"{text(latent[k], decimals, output_format)} = {right}")
-    shown = [text(eta, decimals, output_format) for eta in readouts(model, latent)]
+    shown = [text(eta, decimals, output_format) for eta in readouts(model, latent, own)]
     targets = named(output_labels, output_function_label, output_format)
     return lines + assignments(model, targets, shown, output_format)
 

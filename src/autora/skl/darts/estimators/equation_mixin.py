@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ..equations.group_symbols import stand_ins
 from ..fitting.coefficients import Place, places, term
 from ..graph.model import same_equation
 from ..graph.physical_constants import PhysicalConstant
@@ -47,6 +48,10 @@ class EquationMixin(GroupMixin):
         knew units, lines below say which the columns of the equation have, what physical
         constants are in it, and which of ``coefficients_`` have one.
 
+        After a fit with groups the console has the population's equation, and lines below
+        say what differs. LaTeX has a symbol such as a_i for what differs, and lines with
+        the distribution over the groups.
+
         Parameters
         ----------
         input_labels, output_labels : sequence of str, default=None
@@ -79,6 +84,7 @@ class EquationMixin(GroupMixin):
                 f"latent_nodes must be True, False or 'auto', got {latent_nodes!r}"
             )
         names = self._names(input_labels, output_labels)
+        latex = output_format == "latex"
         lines = headline(
             self.model_,
             *names,
@@ -87,22 +93,27 @@ class EquationMixin(GroupMixin):
             decimals_to_display,
             output_format,
             latent_nodes,
+            stand_ins(self._symbols(names) if latex else {}),
         )
         if self._units is not None:
-            latex = output_format == "latex"
             columns = self._used_inputs() & {*range(self.n_features_in_)}
             table = self._coefficients(names, latex)
+            if self._group_labels is not None:  # what differs follows
+                table = table[table["symbol"].isna()]
             lines += unit_lines(self._units, columns, names, latex)
             lines += constant_lines(self._used_constants(latex), latex)
             lines += coefficient_lines(table, decimals_to_display, latex)
         if self._group_labels is not None:
-            lines += self._group_lines(names[0], decimals_to_display, output_format)
+            lines += self._group_lines(names, decimals_to_display, output_format)
         return "\n".join(["Model:", *lines])
 
-    def sympy(self, simplify: bool = False, constants: bool = True) -> Any:
+    def sympy(
+        self, simplify: bool = False, constants: bool = True, groups: bool = False
+    ) -> Any:
         """The equation as a SymPy expression at full precision.
 
-        2.0 is 2, and a number that was rounded to π/2 or 1/3 is that.
+        2.0 is 2, and a number that was rounded to π/2 or 1/3 is that. Symbols are real:
+        ``sympy.Symbol("dose", real=True)``.
 
         Parameters
         ----------
@@ -112,14 +123,26 @@ class EquationMixin(GroupMixin):
         constants : bool, default=True
             Whether physical constants are symbols, as columns are; False puts the values
             of ``constants_`` in their place, so that columns alone are left.
+        groups : bool, default=False
+            Whether coefficients that differ between groups are symbols, whose names are in
+            the column ``symbol`` of ``population_`` and ``coefficients_``; False puts the
+            population's values in their place.
 
         Returns
         -------
         sympy.Expr, or a list of them for several outputs
+
+        Raises
+        ------
+        ValueError
+            If the equation is too long without its latent nodes, or ``groups`` is True and
+            the fit had no groups.
         """
         from ..equations.symbolic import from_origin, with_values
 
-        found = self._expressions(simplify)
+        check_is_fitted(self, "model_")
+        self._check_groups_asked(groups)
+        found = self._expressions(simplify, groups)
         names, _ = self._names()
         found = [from_origin(self.model_, expression, names) for expression in found]
         if not constants:
@@ -128,6 +151,9 @@ class EquationMixin(GroupMixin):
 
     def latex(self, decimals_to_display: int = 2, simplify: bool = False) -> str:
         """The equation as LaTeX, latent nodes substituted; several outputs in lines.
+
+        Coefficients that differ between groups are symbols such as a_i, and further lines
+        have their distribution over the groups.
 
         Parameters
         ----------
@@ -138,20 +164,23 @@ class EquationMixin(GroupMixin):
         from ..equations.printing import latex_name, text
         from ..equations.symbolic import starts_of
 
-        found = self._expressions(simplify)
-        inputs, outputs = self._names()
+        check_is_fitted(self, "model_")
+        found = self._expressions(simplify, groups=True)
+        names = inputs, outputs = self._names()
         starts = starts_of(self.model_, inputs)
-        return r" \\ ".join(
+        lines = [
             f"{latex_name(name)} = {text(e, decimals_to_display, 'latex', starts)}"
             for name, e in zip(outputs, found, strict=True)
-        )
+        ]
+        return r" \\ ".join([*lines, *self._distributions(names, decimals_to_display)])
 
-    def _expressions(self, simplify: bool) -> list[Any]:
+    def _expressions(self, simplify: bool, groups: bool) -> list[Any]:
+        """The outputs, with symbols for what differs between groups if asked for."""
         from ..equations.forms import checked
 
-        check_is_fitted(self, "model_")
-        names, _ = self._names()
-        return checked(self.model_, names, self._points(), simplify)
+        names = self._names()
+        own = stand_ins(self._symbols(names) if groups else {})
+        return checked(self.model_, names[0], self._points(), simplify, own)
 
     def _points(self) -> np.ndarray:
         """Where forms of the equation are compared with the model."""
@@ -285,7 +314,7 @@ class EquationMixin(GroupMixin):
         Where the fit knew units, ``unit`` says which each coefficient has. Of an
         ``equation`` that was given the terms are its constants. With groups ``group``
         comes first: the label of the group whose coefficient it is, None of one that all
-        share.
+        share; and ``symbol`` is that of ``population_``.
         """
         check_is_fitted(self, "model_")
         return self._coefficients(self._names())

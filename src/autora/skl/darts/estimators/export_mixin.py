@@ -10,9 +10,11 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
+from ..equations.group_symbols import symbol_names
 from ..equations.printing import distinct, numbered
-from ..equations.python_source import function_source
-from ..fitting.coefficients import places
+from ..equations.python_source import NO_GROUPS, GroupArguments, function_source
+from ..fitting.coefficients import places, term
+from ..graph.effects import Place
 from ..graph.grammar import MOST_CONSTANTS, about, parsed
 from ..graph.model import Model
 from ..graph.physical_constants import PhysicalConstant
@@ -45,7 +47,8 @@ class ExportMixin:
     _physical: tuple[PhysicalConstant, ...] = ()  #: inputs of the model after the columns
     _form: JudgedTheory | None = None  #: the equation that was given, as it was fitted
     _form_text: str  #: and as it was given
-    _group_labels: np.ndarray | None
+    _group_labels: np.ndarray | None = None
+    _errors: list[tuple[Place, float, float]]
 
     def python(self, function_name: str = "predict") -> str:
         """The equation as the source text of a function that needs NumPy alone.
@@ -55,6 +58,13 @@ class ExportMixin:
         names get similar ones, and its docstring says which argument is which. Physical
         constants are defined in it.
 
+        Where coefficients differ between groups, they are further arguments, by name: the
+        ``symbol`` of ``population_``, with the population's values where they are left
+        out. The module has a dict of every group's, so that
+        ``predict(*X.T, **COEFFICIENTS[label])`` is the prediction for one group. Labels
+        that are neither text nor numbers stand as text; of more than 1000 groups the dict
+        is left out.
+
         Parameters
         ----------
         function_name : str, default="predict"
@@ -62,10 +72,10 @@ class ExportMixin:
         Returns
         -------
         str
-            A module with one public function. It returns an array of the arguments'
-            shape; several outputs are the last axis. Where the equation is undefined the
-            value is NaN or infinite (`predict` puts the mean of the targets there). A
-            classifier's equations are those of its log-odds.
+            A module with one public function, and the dict of groups. It returns an array
+            of the arguments' shape; several outputs are the last axis. Where the equation
+            is undefined the value is NaN or infinite (`predict` puts the mean of the
+            targets there). A classifier's equations are those of its log-odds.
 
         Raises
         ------
@@ -76,14 +86,52 @@ class ExportMixin:
         check_is_fitted(self, "model_")
         fixed = [(c.name, c.value, unit) for c, unit in self._physical_units()]
         columns, outputs = self._labels("input_labels"), self._labels("output_labels")
-        return function_source(self.model_, columns, outputs, function_name, fixed)
+        groups = self._group_arguments()
+        return function_source(self.model_, columns, outputs, function_name, fixed, groups)
 
-    def jax(self) -> tuple[Callable[[dict[str, Any], Any], Any], dict[str, Any]]:
+    def _group_arguments(self) -> GroupArguments:
+        labels, names = self._group_labels, self._names()
+        if labels is None:
+            return NO_GROUPS
+        symbols = self._symbols(names)
+        terms = [term(self.model_, place, *names) for place in symbols]
+        return GroupArguments(symbols, terms, labels.tolist())
+
+    def _symbols(self, names: tuple[list[str], list[str]]) -> dict[Place, str]:
+        """Symbols of the coefficients that differ between groups, under these names."""
+        inputs, outputs = names
+        return symbol_names(self.model_, [*inputs, *outputs])
+
+    def _check_groups_asked(self, groups: bool) -> None:
+        """Raise unless it is True or False, and True of a fit with groups alone."""
+        if not isinstance(groups, bool):
+            raise ValueError(
+                f"groups must be True or False, got {groups!r}; of_group(label) has the "
+                "coefficients of one group"
+            )
+        if groups and self._group_labels is None:
+            raise ValueError(
+                "groups=True cannot be used here: the estimator was fitted without groups; "
+                "leave groups out, or fit with groups"
+            )
+
+    def jax(
+        self, groups: bool = False
+    ) -> tuple[Callable[[dict[str, Any], Any], Any], dict[str, Any]]:
         """The equation as a JAX function and its coefficients as a pytree.
 
         The function is pure, can be compiled and vectorised, and can be differentiated in
         both arguments. A step of gradient descent on your own loss is one line:
         ``c = jax.tree.map(lambda c, g: c - rate * g, c, jax.grad(loss)(c))``.
+
+        After a fit with groups it takes the coefficients of any group.
+
+        Parameters
+        ----------
+        groups : bool, default=False
+            False gives the population's coefficients where groups differ; True those of
+            all groups along a first axis, in the order of ``groups_``:
+            ``jax.vmap(function, (0, None))(coefficients, X)`` has shape (groups, n).
 
         Returns
         -------
@@ -91,17 +139,27 @@ class ExportMixin:
             ``function(coefficients, X)`` with X of shape (n, columns) returns predictions
             of shape (n,), or (n, outputs) for several outputs; log-odds of a classifier.
             Where the equation is undefined they are not finite.
-        coefficients : dict of str to scalar array
+        coefficients : dict of str to scalar array, or array of shape (groups,)
             The fitted coefficients, named as in ``coefficients_``. Double precision where
             JAX has it switched on, else single; the setting is left as it is.
+
+        Raises
+        ------
+        ValueError
+            If ``groups`` is True and the fit had no groups.
         """
         from ..equations.jax_function import jax_function
 
         check_is_fitted(self, "model_")
+        self._check_groups_asked(groups)
         asked: Any = getattr(self, "_asked", _AllTrained)
         where = places(self.model_, asked)
+        # What is 0 of one group, or on average, is not of all.
+        own = (place for place, _, _ in getattr(self, "_errors", ()))
+        where += [place for place in own if place not in where]
         fixed = [constant.value for constant in self._physical]
-        return jax_function(self.model_, where, *self._names(), fixed)
+        count = len(self.groups_) if groups else 0  # type: ignore[attr-defined]
+        return jax_function(self.model_, where, *self._names(), fixed, count)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to a JSON file, whole or not at all.

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ..equations.group_symbols import distribution
 from ..fitting.coefficients import Place, places, term, values, with_errors
 from ..fitting.laplace import Laplace, laplace
 from ..fitting.populations import Uncertainty, laplace_of_groups, uncertainty
@@ -19,6 +20,8 @@ from ..graph.specification import Specification
 from ..selection.criteria import fits_exactly
 from ..selection.pareto import Row
 from .export_mixin import ExportMixin
+from .unit_lines import column_unit
+from .units import UNKNOWN
 
 
 class UnknownGroupWarning(UserWarning):
@@ -189,8 +192,6 @@ def _of_group(
 class GroupMixin(ExportMixin):
     """What an estimator says of the groups that it was fitted with."""
 
-    _errors: list[tuple[Place, float, float]]
-    _group_labels: np.ndarray | None = None
     _uncertainty: Any = None  #: Uncertainty where coefficients differ
     _row_uncertainty: list[Any]
     _laplace: Laplace | None
@@ -260,23 +261,33 @@ class GroupMixin(ExportMixin):
     def population_(self) -> Any:
         """What the coefficients that differ between groups have in common, as a DataFrame.
 
-        Columns: ``term``; ``mean``, what a group that is not known has; ``standard_error``
-        of the mean; ``spread``, the standard deviation over the groups; ``logarithm``,
+        Columns: ``term``; ``symbol``, what stands for it in `latex`, ``sympy(groups=True)``
+        and `python`; ``mean``, what a group that is not known has; ``standard_error`` of
+        the mean; ``spread``, the standard deviation over the groups; ``logarithm``,
         whether that is one of logarithms, as of a coefficient with one sign: 0.5 then says
-        that two groups of three lie within a factor of exp(0.5) of the mean.
+        that two groups of three lie within a factor of exp(0.5) of the mean; where the fit
+        knew units, ``unit`` of the coefficient.
         """
+        self.groups_  # noqa: B018 raises where there are none
+        return self._population(self._names())
+
+    def _population(self, names: tuple[list[str], list[str]], latex: bool = False) -> Any:
+        """``population_`` under these names, with units as text or for siunitx."""
         import pandas as pd
 
-        self.groups_  # noqa: B018 raises where there are none
-        effects, rows = self.model_.effects, []
-        for i, place in enumerate(() if effects is None else effects.places):
+        effects, symbols, rows = self.model_.effects, self._symbols(names), []
+        for i, (place, symbol) in enumerate(symbols.items()):
             assert effects is not None and self._uncertainty is not None
             mean = float(getattr(self.model_, place.kind)[place.at])
-            error = float(self._uncertainty.mean[i])
-            name = term(self.model_, place, *self._names())
-            rows.append((name, mean, error, float(effects.spread[i]), effects.log[i]))
-        names = ["term", "mean", "standard_error", "spread", "logarithm"]
-        return pd.DataFrame(rows, columns=names)
+            error, spread = float(self._uncertainty.mean[i]), float(effects.spread[i])
+            name = term(self.model_, place, *names)
+            rows.append((name, symbol, mean, error, spread, effects.log[i]))
+        columns = ["term", "symbol", "mean", "standard_error", "spread", "logarithm"]
+        table = pd.DataFrame(rows, columns=columns)
+        if self._units is not None:
+            where = [*symbols]
+            table["unit"] = self._units.of_coefficients(self.model_, where, *names, latex)
+        return table
 
     def _group_table(self, names: tuple[list[str], list[str]], latex: bool) -> Any:
         """``coefficients_``: what all groups share, then what each has of its own."""
@@ -284,18 +295,18 @@ class GroupMixin(ExportMixin):
 
         effects, labels, known = self.model_.effects, self._group_labels, self._uncertainty
         varying = () if effects is None else effects.places
-        units = self._units
+        units, symbols = self._units, self._symbols(names)
         rows: list[tuple[Any, ...]] = []
         for place, value, error in self._errors:
             name = term(self.model_, place, *names)
             if place not in varying:
-                rows.append((None, name, value, error, place))
+                rows.append((None, name, None, value, error, place))
                 continue
             assert effects is not None and labels is not None and known is not None
-            i = varying.index(place)
+            i, symbol = varying.index(place), symbols[place]
             own = zip(labels, effects.values[:, i], known.own[:, i], strict=True)
-            rows += [(label, name, float(v), float(e), place) for label, v, e in own]
-        columns = ["group", "term", "coefficient", "standard_error", "place"]
+            rows += [(g, name, symbol, float(v), float(e), place) for g, v, e in own]
+        columns = ["group", "term", "symbol", "coefficient", "standard_error", "place"]
         table = pd.DataFrame(rows, columns=columns)
         where = list(table.pop("place"))
         if units is not None:
@@ -314,20 +325,38 @@ class GroupMixin(ExportMixin):
             found.append("; ".join(term(row.model, p, *self._names()) for p in where))
         return found
 
-    def _group_lines(self, names: Sequence[str], decimals: int, form: str) -> list[str]:
-        """What differs between groups, below the population's equation."""
+    def _distributions(
+        self, names: tuple[list[str], list[str]], decimals: int, units: bool = False
+    ) -> list[str]:
+        """LaTeX of the populations that the coefficients of groups come from."""
+        lines = []
+        for row in self._population(names, True).itertuples():
+            known = (row.symbol, row.mean, row.spread, row.logarithm)
+            line = distribution(*known, max(decimals, 2))
+            if units and getattr(row, "unit", "") not in ("", UNKNOWN):
+                line += f", {column_unit(row.symbol, row.unit)}"
+            lines.append(line)
+        return lines
+
+    def _group_lines(
+        self, names: tuple[list[str], list[str]], decimals: int, form: str
+    ) -> list[str]:
+        """What differs between groups, below the equation."""
         if form == "latex":
-            return []
+            return self._distributions(names, decimals, units=True)
         count, effects = len(self.groups_), self.model_.effects
         if effects is None:
             return [f"the same for all {count} groups"]
         lines = [f"population of {count} groups, which differ in"]
-        for row in self.population_.itertuples():
+        for row in self._population(names).itertuples():
             size, digits = row.spread, max(decimals, 2)
             spread = (
                 f"× or ÷ {np.exp(size):.{digits}g}"
                 if row.logarithm
                 else f"± {size:.{digits}g}"
             )
-            lines.append(f"  {row.term}: {row.mean:.{digits}g} ({spread})")
+            unit = getattr(row, "unit", "")
+            shown = unit if unit != UNKNOWN else ""
+            mean = f"{row.mean:.{digits}g} {shown}".rstrip()
+            lines.append(f"  {row.term}: {mean} ({spread})")
         return lines

@@ -35,18 +35,20 @@ def unit_lines(
     columns = list(zip(outputs, found[len(inputs) :], strict=True))
     columns += [(inputs[i], found[i]) for i in sorted(used)]
     if latex:
-        texts = [
-            rf"{latex_name(name)} \text{{ in }} \unit{{{unit}}}"
-            if unit
-            else rf"{latex_name(name)} \text{{ a number}}"
-            for name, unit in columns
-        ]
+        texts = [column_unit(name, unit) for name, unit in columns]
         return [r"\text{Units: } " + ", ".join(texts)]
     texts = [
         f"{console_name(name)} in {unit}" if unit else f"{console_name(name)} a number"
         for name, unit in columns
     ]
     return ["Units: " + ", ".join(texts)]
+
+
+def column_unit(name: str, unit: str) -> str:
+    """LaTeX that says in which unit something is; "" is that of a number."""
+    if unit:
+        return rf"{latex_name(name)} \text{{ in }} \unit{{{unit}}}"
+    return rf"{latex_name(name)} \text{{ a number}}"
 
 
 def constant_lines(

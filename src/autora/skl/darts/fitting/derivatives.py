@@ -46,8 +46,8 @@ def latent_nodes(
         source, target = space.sources[e], d + space.targets[e]
         size, primitive = sizes[e], space.primitives[index]
         coefs: Any = model.edge[e, :size]
-        if model.effects is not None:
-            coefs = [own("edge", e, i) for i in range(size)]
+        if own:
+            coefs = [own.get(Place("edge", e, i), c) for i, c in enumerate(coefs)]
         value, partials = differentiate(primitive, values[source], coefs)
         if products[target - d] and target in fed:  # the rule of products
             partials = partials * values[target]

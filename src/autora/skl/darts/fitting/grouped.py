@@ -140,9 +140,9 @@ class _Slopes(NamedTuple):
         if not ((np.abs(nodes) < HUGE).all() and (np.abs(tangents) < HUGE).all()):
             return None
         own = model.columns_of(x)[1]
-        eta, edges = np.zeros(len(x)) + own("bias", 0, 0), np.zeros(tangents.shape[1:])
-        for k in np.flatnonzero(model.readout[:, 0]).tolist():
-            weight = own("readout", k, 0)
+        edges = np.zeros(tangents.shape[1:])
+        eta = np.zeros(len(x)) + model.intercept(0, own)
+        for k, weight in model.weights(0, own).items():
             eta = eta + weight * nodes[k]
             edges += weight * tangents[k]
         first = model.sizes.cumsum() - model.sizes

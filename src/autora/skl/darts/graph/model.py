@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -154,6 +154,21 @@ class Model:
             coefs = tuple(self.edge[e, : primitive.n_params].tolist())
             yield Edge(*ends, primitive, coefs, e)
 
+    def edges_with(self, own: Mapping[Place, Any]) -> list[Edge]:
+        """The edges, with something in the place of some of their coefficients."""
+        if not own:
+            return list(self.edges())
+        return [
+            replace(
+                edge,
+                coefs=tuple(
+                    own.get(Place("edge", edge.index, i), value)
+                    for i, value in enumerate(edge.coefs)
+                ),
+            )
+            for edge in self.edges()
+        ]
+
     def describe(self, input_names: Sequence[str]) -> str:
         """The graph in one line, without coefficients: ``k1 = add(x1) * exp(x2)``.
 
@@ -182,6 +197,8 @@ class Model:
     def live_nodes(self) -> set[int]:
         """Latent nodes that reach the output, directly or through others."""
         live = {int(k) for k in np.flatnonzero(np.any(self.readout != 0, axis=1))}
+        if self.effects is not None:  # their mean may be 0
+            live |= {place.row for place in self.effects.places if place.kind == "readout"}
         for edge in reversed(list(self.edges())):
             source = edge.source - self.space.n_inputs
             if edge.target in live and source >= 0:
@@ -217,22 +234,28 @@ class Model:
             values.append(combine(terms, products[node], zero))
         return values[self.space.n_inputs :]
 
-    def columns_of(self, x: np.ndarray) -> tuple[np.ndarray, Callable[..., Any]]:
-        """The inputs (n, inputs), and a function of kind, row and column of a coefficient.
-
-        It gives a number, or of what differs between groups an array of one a row.
-        """
-        d, effects, varying = self.space.n_inputs, self.effects, {}
+    def columns_of(self, x: np.ndarray) -> tuple[np.ndarray, dict[Place, np.ndarray]]:
+        """The inputs (n, inputs), and the coefficients that differ between groups (n,)."""
+        d, effects, own = self.space.n_inputs, self.effects, {}
         if effects is not None and x.shape[1] > d:
             middle = np.array([getattr(self, p.kind)[p.at] for p in effects.places])
             rows = effects.of_rows(x[:, d].astype(int), middle)
-            varying = dict(zip(effects.places, rows.T, strict=True))
-
-        def own(kind: str, row: int, column: int) -> Any:
-            place = Place(kind, row, column)
-            return varying[place] if place in varying else getattr(self, kind)[place.at]
-
+            own = dict(zip(effects.places, rows.T, strict=True))
         return x[:, :d] if x.shape[1] == d + 1 else x, own
+
+    def weights(self, output: int, own: Mapping[Place, Any]) -> dict[int, Any]:
+        """The read-out of one output by the nodes that it sees, some of it another's."""
+        column = self.readout[:, output].tolist()
+        found = {k: own.get(Place("readout", k, output), w) for k, w in enumerate(column)}
+        return {
+            k: weight
+            for k, weight in found.items()
+            if column[k] != 0 or Place("readout", k, output) in own
+        }
+
+    def intercept(self, output: int, own: Mapping[Place, Any]) -> Any:
+        """The bias of one output, or what stands in its place."""
+        return own.get(Place("bias", 0, output), float(self.bias[output]))
 
     def eta(self, x: np.ndarray) -> np.ndarray:
         """Read-out values of shape (n, outputs), before the link."""
@@ -246,16 +269,13 @@ class Model:
 
     def _grouped_eta(self, x: np.ndarray) -> np.ndarray:
         inputs, own = self.columns_of(x)
-        edges = [
-            replace(e, coefs=tuple(own("edge", e.index, i) for i in range(len(e.coefs))))
-            for e in self.edges()
-        ]
+        edges = self.edges_with(own)
         nodes = self.evaluate(NUMPY, list(inputs.T), np.zeros(len(x)), edges)
         eta = np.zeros((len(x), self.space.n_outputs))
         for q in range(self.space.n_outputs):
-            eta[:, q] = own("bias", 0, q)
-            for k in np.flatnonzero(self.readout[:, q]):
-                eta[:, q] += own("readout", int(k), q) * nodes[k]
+            eta[:, q] = self.intercept(q, own)
+            for k, weight in self.weights(q, own).items():
+                eta[:, q] += weight * nodes[k]
         return eta
 
     def with_shift(self, amount: np.ndarray, origin: Any) -> Model:

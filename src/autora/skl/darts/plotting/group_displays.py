@@ -409,7 +409,7 @@ class CoefficientDisplay(_Panels):
         table = estimator.coefficients_
         found = []
         for row in population.itertuples():
-            own = table[table["term"] == row.term]
+            own = table[table["symbol"] == row.symbol]
             unit = own["unit"].iloc[0] if "unit" in own else ""
             term = f"{row.term} ({unit})" if unit else row.term
             values, errors = (
