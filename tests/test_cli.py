@@ -249,6 +249,24 @@ def test_groups(grouped: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "without --groups the coefficients of the population predict" in run.err
 
 
+def test_what_may_differ_between_groups(
+    grouped: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def fit(self: Any, *data: Any, groups: Any) -> Any:
+        asked.append(self.get_params())
+        raise ValueError("enough")
+
+    monkeypatch.chdir(grouped)
+    monkeypatch.setattr(DARTSRegressor, "fit", fit)
+    options = ["fit", "data.csv", "-t", "answer", "--groups", "person"]
+    run.fails(*options)
+    run.fails(*options, "--group-coefficients", "output", "--no-shrinkage")
+    found = [(known["group_coefficients"], known["shrinkage"]) for known in asked]
+    assert found == [("auto", True), ("output", False)]
+
+
 def test_groups_that_are_numbers(
     grouped: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,6 +380,8 @@ def test_groups_that_cannot_be(
     ):
         wrong = run.fails(*fit, "--groups", "person", *further, code=2)
         assert "--groups does not go with" in wrong
+    for option in (["--group-coefficients", "all"], ["--no-shrinkage"]):
+        assert "name their column by --groups" in run.fails(*fit, *option, code=2)
     plain = fitted[0] / "data-darts/model.json"
     wrong = run.fails("predict", plain, "data.csv", "--groups", "person", code=2)
     assert "the model was fitted without groups" in wrong

@@ -150,6 +150,8 @@ def _estimator(asked: argparse.Namespace) -> Any:
         model_selection=asked.selection,
         random_state=asked.seed,
         guesses=asked.guess,
+        group_coefficients=asked.group_coefficients or "auto",
+        shrinkage=not asked.no_shrinkage,
         verbose=int(not asked.quiet and sys.stderr.isatty()),
         **units,
     )

@@ -14,6 +14,11 @@ from .text_tables import Table
 def check_groups(asked: argparse.Namespace) -> None:
     """Raise a `UsageError` where groups do not go with the other options of a fit."""
     if asked.groups is None:
+        if asked.group_coefficients is not None or asked.no_shrinkage:
+            raise UsageError(
+                "--group-coefficients and --no-shrinkage are about groups: name their "
+                "column by --groups, or leave them out"
+            )
         return
     reason = None
     if asked.guess:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from ..selection import SELECTIONS
+from ..selection import POLICIES, SELECTIONS
 
 _PROGRAM = "autora-darts"
 _ERROR, _USAGE, _INTERRUPTED, _PIPE = 1, 2, 130, 141
@@ -92,14 +92,24 @@ def _add_fit(commands: Any) -> None:
     _add_columns(parser)
     add = parser.add_argument
     add("-o", "--output", metavar="DIR", help="folder of the results (default: DATA-darts)")
-    add("--groups", metavar="NAME",
-        help="the column that says to which group a row belongs, such as its participant: "
-        "all share an equation, of which some coefficients may differ")  # fmt: skip
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
     add("-q", "--quiet", action="store_true", help="print nothing but the equation")
     _add_search(parser)
+    _add_groups(parser)
     _add_units(parser)
     _add_form(parser)
+
+
+def _add_groups(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("groups of rows").add_argument
+    add("--groups", metavar="NAME",
+        help="the column that says to which group a row belongs, such as its participant: "
+        "all share an equation, of which some coefficients may differ")  # fmt: skip
+    add("--group-coefficients", choices=tuple(POLICIES),
+        help="which coefficients may differ between groups (default: auto, those for "
+        "which the data pay)")  # fmt: skip
+    add("--no-shrinkage", action="store_true",
+        help="fit what groups have of their own to their own rows alone")  # fmt: skip
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
@@ -148,7 +158,7 @@ def _add_compare(commands: Any) -> None:
         usage="%(prog)s DATA --target NAME --theory THEORY [options]",
     )
     parser.add_argument("data", metavar="DATA", help="a CSV file, - for standard input")
-    parser.set_defaults(groups=None)
+    parser.set_defaults(groups=None, group_coefficients=None, no_shrinkage=False)
     add = parser.add_argument
     _add_columns(parser)
     add("--theory", action="append", required=True, metavar="THEORY",

@@ -20,8 +20,7 @@ from sklearn.utils._param_validation import (
 from ..graph.grammar import Parsed, parsed
 from ..graph.objectives import OBJECTIVES, Objective
 from ..graph.search_space import check_aggregations
-from ..selection import SELECTIONS
-from ..selection.group_effects import POLICIES
+from ..selection import POLICIES, SELECTIONS
 from .physical_constants import check_constants
 
 FOUND = "found"  #: what tables of theories call the equation of the estimator itself

@@ -32,7 +32,7 @@ from ..fitting.refit import levenberg_marquardt
 from ..fitting.rounding import MAY_BE, REACH, by_chance, with_round_coefficients
 from ..graph.constants import SIMPLEST
 from ..graph.model import Model
-from . import criteria
+from . import POLICIES, criteria
 from .pareto import Row
 
 _STEPS = 100
@@ -42,13 +42,6 @@ _NO_NOISE = 1e-13
 _NUMBERS = (0.0, *sorted({s * c.value for c in SIMPLEST for s in (1, -1)}))
 #: Choices of what varies that are fitted exactly.
 _FITTED = 2
-#: Kinds of coefficients that may vary.
-POLICIES = {
-    "auto": ("edge", "readout", "bias"),
-    "all": ("edge", "readout", "bias"),
-    "output": ("readout", "bias"),
-    "none": (),
-}
 
 
 class Choice(NamedTuple):
