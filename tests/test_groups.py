@@ -13,6 +13,7 @@ import pytest
 from scipy.optimize import least_squares, minimize
 from scipy.stats import multivariate_normal, norm
 from sklearn import config_context
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, cross_val_score
 
 from autora.skl.darts import DARTSClassifier, DARTSRegressor, UnknownGroupWarning
@@ -209,6 +210,14 @@ def test_bounds_hold_with_groups() -> None:
         targets = [edge.target for edge in row.model.edges()]
         assert len(row.model.live_nodes()) <= 1
         assert max(map(targets.count, targets), default=0) <= 2
+
+
+def test_max_time_ends_what_follows_the_search_as_well() -> None:
+    X, y, who, _, _ = discounting(17, 6, 12)
+    with pytest.warns(ConvergenceWarning, match="hardly a search"):
+        model = regressor(max_time=1e-3).fit(X, y, groups=who)
+    assert len(model.candidates_) == 1
+    assert model.score(X, y, groups=who) > 0
 
 
 def lines(seed: int, groups: int = 15, rows: int = 8) -> Any:

@@ -139,6 +139,8 @@ class DARTSClassifier(ClassifierMixin, ClassifierPosteriorMixin, BaseDARTS):
         it and are not limited; the best equation is simplified and refitted after
         it, for a second or two where it is long. Results then depend on the speed of the
         machine; None keeps them reproducible. Compiling, once per machine, does not count.
+        With groups the search has three fifths of it, and the question which coefficients
+        differ the rest.
     checkpoint : str, path or None, default=None
         A folder in which a fit keeps its state, every 30 seconds. The same fit goes on
         there after its process was killed, and finds what it would have found

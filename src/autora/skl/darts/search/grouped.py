@@ -8,15 +8,17 @@ together, each graph with the choice of varying coefficients that the criterion 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from ..fitting.derivatives import of_edges, values
-from ..fitting.grouped import all_places, with_effects
+from ..fitting.grouped import GroupedFit, all_places, with_effects
 from ..fitting.problem import Problem
 from ..fitting.refit import Fit
 from ..graph.effects import Place
@@ -47,6 +49,9 @@ from .warm_up import warm_up
 _MOST_GROUPS, _JUDGED, _PER_SIZE = 30, 12, 3
 #: Graphs without an improvement after which each search ends.
 _STALL = 4000
+#: Share of the seconds of a search that is for the search alone; graphs are judged in what
+#: is left.
+_SEARCHED = 0.6
 #: Steps with which every group begins to be fitted by itself.
 _STEPS = 60
 #: Best graphs of which two varying coefficients may be one.
@@ -59,6 +64,9 @@ _CHOSEN, _MOST_COEFFICIENTS = 16, 7
 #: Best graphs that are fitted to all groups, where the searches saw some; and that are
 #: finished; and short exact ones, where there are any.
 _ON_ALL, _FINISHED, _EXACT = 5, 3, 4
+
+
+_Made = TypeVar("_Made")
 
 
 class _Mode(NamedTuple):
@@ -77,24 +85,25 @@ def explore(
     """Search for graphs of all groups; candidates come with what differs between them."""
     problem, bounds = search.problem, search.bounds
     warm_up(bounds, problem)
+    end = time.perf_counter() + search.budget.seconds
     small = _some_groups(problem, rng)
     runs, interruption = _searched(replace(search, problem=small), restarts, rng, progress)
     graphs = distinct(Graphs.join([run.graphs for _, run in runs]))
     space = _with_room(space_for(bounds, problem.inputs.shape[1], graphs))
     home = evaluator_for(bounds, small, search.objective)
     assert isinstance(home, GroupedEvaluator)
-    models: list[Model] = []
-    for evaluator, run in runs:
-        for i in _leading(evaluator, run.graphs).tolist():
-            model = _of_groups(home, run.graphs.take([i]), space, small)
-            if model is not None and not any(same_graph(model, m) for m in models):
-                models.append(model)
-    candidates = _together(small, models, bounds.max_nodes)
+    able = (
+        _of_groups(home, run.graphs.take([i]), space, small)
+        for evaluator, run in runs
+        for i in _leading(evaluator, run.graphs).tolist()
+    )
+    models = _different(_in_time(able, _half_way(end)))
+    candidates = _together(small, models, bounds.max_nodes, end)
     if small is not problem:
-        candidates = _on_all_groups(problem, small, candidates)
+        candidates = _on_all_groups(problem, candidates, end)
     return Found(
         space,
-        _finished(problem, candidates),
+        _finished(problem, candidates, end),
         sum(run.fitted for _, run in runs),
         any(run.out_of_budget for _, run in runs),
         interruption,
@@ -111,7 +120,7 @@ def _searched(
     modes, problem = list(_modes(search.problem)), search.problem
     budget = search.budget._replace(
         candidates=-(-search.budget.candidates // len(modes)),
-        seconds=search.budget.seconds / len(modes),
+        seconds=_SEARCHED * search.budget.seconds / len(modes),
         stall=min(search.budget.stall, _STALL),
     )
     options = search.options._replace(undoing=False)
@@ -130,15 +139,48 @@ def _searched(
     return runs, interruption
 
 
-def _together(problem: Problem, models: Sequence[Model], max_nodes: int) -> list[Candidate]:
+def _is_over(end: float) -> bool:
+    return time.perf_counter() > end
+
+
+def _half_way(end: float) -> float:
+    """Until when there is time for one of two things."""
+    now = time.perf_counter()
+    return now + max(end - now, 0.0) / 2
+
+
+def _in_time(made: Iterable[_Made | None], end: float) -> list[_Made]:
+    """What could be made up to a moment of `time.perf_counter`, one at least."""
+    found: list[_Made] = []
+    for one in made:
+        if one is not None:
+            found.append(one)
+        if found and _is_over(end):
+            break
+    return found
+
+
+def _different(models: Sequence[Model]) -> list[Model]:
+    """Every graph once, the first of its kind."""
+    found: list[Model] = []
+    for model in models:
+        if not any(same_graph(model, m) for m in found):
+            found.append(model)
+    return found
+
+
+def _together(
+    problem: Problem, models: Sequence[Model], max_nodes: int, end: float
+) -> list[Candidate]:
     """Graphs of all searches, and forms of them, with what is worth to differ."""
     free = [m for m in models if m.effects is not None]
-    candidates = _judged(problem, [Fitted.at(problem, model) for model in free])
+    candidates = _judged(problem, (Fitted.at(problem, m) for m in free), _half_way(end))
     best = [c.fit.model for c in candidates[:_REWRITTEN]]
     best += [m for m in free if _is_short(m) and not any(same_graph(m, b) for b in best)]
     able = [m for m in best if len(m.live_nodes()) < max_nodes]
     tied = [m for model in able for m in _rewritten(model, problem)]
-    candidates += _judged(problem, [Fitted.of(problem, model) for model in tied])
+    if not _is_over(end):
+        candidates += _judged(problem, (Fitted.of(problem, m) for m in tied), end)
     for model in models:
         if model.effects is None:  # it has no coefficients
             fit, value = settled(problem, model)
@@ -155,13 +197,15 @@ def _tidied(evaluator: Evaluator, run: Run) -> Run:
 
 
 def _leading(evaluator: Evaluator, graphs: Graphs) -> np.ndarray:
-    """The best by criterion, and the best few of every number of coefficients."""
-    leading = np.argsort(evaluator.criterion(graphs), kind="stable")[:_JUDGED]
+    """The best, and the best few of every number of coefficients, by criterion."""
+    criterion = evaluator.criterion(graphs)
+    leading = np.argsort(criterion, kind="stable")[:_JUDGED]
     by_loss = np.argsort(graphs.loss, kind="stable")
     own = evaluator.n_coefficients(graphs)
     rank = places_within(own[by_loss])
     found = np.unique(np.concatenate([leading, by_loss[rank < _PER_SIZE]]))
-    return found[own[found] <= _MOST_COEFFICIENTS]
+    found = found[own[found] <= _MOST_COEFFICIENTS]
+    return found[np.argsort(criterion[found], kind="stable")]
 
 
 def _passed_on(
@@ -236,28 +280,36 @@ def _of_groups(
     return found if model.is_finite and np.isfinite(found.effects.values).all() else None
 
 
-def _judged(problem: Problem, tried: Sequence[Fitted | None]) -> list[Candidate]:
+def _judged(
+    problem: Problem, tried: Iterable[Fitted | None], end: float
+) -> list[Candidate]:
     """The best where all coefficients vary, with those that are worth it, best first."""
-    able = sorted((t for t in tried if t is not None), key=lambda t: t.criterion)
+    able = sorted(_in_time(tried, _half_way(end)), key=lambda t: t.criterion)
     exact = [t for t in able if t.groups.is_exact]
     if exact:  # what is worse has nothing to say, and of these the short ones
         able = sorted(exact, key=lambda t: len(t.groups.unit))[:_EXACT]
-    found = []
-    for one in able[:_CHOSEN]:
-        fit, criterion = with_chosen_effects(problem, one, problem.varying)
-        if np.isfinite(criterion):
-            found.append(Candidate(Fit(fit.model, fit.loss, 1), criterion))
-    return sorted(found, key=_by_criterion)
+    choices = (with_chosen_effects(problem, t, problem.varying) for t in able[:_CHOSEN])
+    return sorted(_in_time((_candidate(*c) for c in choices), end), key=_by_criterion)
 
 
-def _finished(problem: Problem, candidates: Sequence[Candidate]) -> list[Candidate]:
+def _candidate(fit: GroupedFit, criterion: float) -> Candidate | None:
+    """None where it is not finite."""
+    if not np.isfinite(criterion):
+        return None
+    return Candidate(Fit(fit.model, fit.loss, 1), criterion)
+
+
+def _finished(
+    problem: Problem, candidates: Sequence[Candidate], end: float
+) -> list[Candidate]:
     """The best candidates with no more that differs than must; what varies is settled."""
-    found = []
-    for candidate in candidates[:_FINISHED]:
-        fit, value = without_needless(problem, candidate.fit.model)
-        if np.isfinite(value):
-            found.append(Candidate(Fit(fit.model, fit.loss, 1), value))
-    return sorted([*found, *candidates[_FINISHED:]], key=_by_criterion)
+    rest = iter(candidates)
+    fits = (
+        without_needless(problem, candidate.fit.model, partial(_is_over, end))
+        for candidate in islice(rest, _FINISHED)
+    )
+    found = _in_time((_candidate(*fit) for fit in fits), end)
+    return sorted([*found, *rest], key=_by_criterion)
 
 
 def _begun_anew(model: Model, problem: Problem) -> Model:
@@ -269,15 +321,14 @@ def _begun_anew(model: Model, problem: Problem) -> Model:
 
 
 def _on_all_groups(
-    problem: Problem, small: Problem, candidates: Sequence[Candidate]
+    problem: Problem, candidates: Sequence[Candidate], end: float
 ) -> list[Candidate]:
     """The best candidates fitted to groups that the searches did not see."""
-    found = []
-    for candidate in candidates[:_ON_ALL]:
-        fit, value = settled(problem, _begun_anew(candidate.fit.model, problem))
-        if np.isfinite(value):
-            found.append(Candidate(Fit(fit.model, fit.loss, 1), value))
-    return sorted(found, key=_by_criterion)
+    fits = (
+        settled(problem, _begun_anew(candidate.fit.model, problem))
+        for candidate in candidates[:_ON_ALL]
+    )
+    return sorted(_in_time((_candidate(*fit) for fit in fits), end), key=_by_criterion)
 
 
 def _rewritten(model: Model, problem: Problem) -> Iterator[Model]:

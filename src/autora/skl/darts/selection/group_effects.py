@@ -7,7 +7,7 @@ it lies, and a population without spread costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -136,15 +136,18 @@ def with_chosen_effects(
     return min(fits, key=lambda fit: fit[1])
 
 
-def without_needless(problem: Problem, model: Model) -> tuple[GroupedFit, float]:
+def without_needless(
+    problem: Problem, model: Model, late: Callable[[], bool]
+) -> tuple[GroupedFit, float]:
     """With one coefficient after the other in common, as long as that is no worse.
 
-    The quadratic around the fits of groups by themselves is not exact.
+    The quadratic around the fits of groups by themselves is not exact. Once ``late`` is
+    true, what still differs stays so.
     """
     best = settled(problem, model)
     if problem.varying != "auto":
         return best
-    while (effects := best[0].model.effects) is not None:
+    while (effects := best[0].model.effects) is not None and not late():
         tries = []
         for out in range(len(effects.places)):
             kept = [i for i in range(len(effects.places)) if i != out]
