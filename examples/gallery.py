@@ -15,6 +15,7 @@ from autora.skl.darts import (
     CoefficientDisplay,
     DARTSRegressor,
     EquationsDisplay,
+    EvidenceDisplay,
     FitDisplay,
     GroupDisplay,
     HistoryDisplay,
@@ -59,6 +60,15 @@ save(FitDisplay.from_estimator(effect, X, y), "surface")
 save(FitDisplay.from_estimator(effect, X, y, kind="observed"), "observed")
 save(EquationsDisplay.from_estimator(effect), "equations")
 save(HistoryDisplay.from_estimator(effect), "history-open")
+
+# Few noisy rows leave several equations possible.
+draws = np.random.default_rng(0)
+few = pd.DataFrame({"dose": np.sort(draws.uniform(0.5, 5, 24))})
+response = 2 * few["dose"] / (0.8 + few["dose"]) + 0.1 * draws.normal(size=24)
+response = response.rename("response")
+unsure = DARTSRegressor(random_state=0).fit(few, response)
+save(FitDisplay.from_estimator(unsure, few, response), "unsure")
+save(EvidenceDisplay.from_estimator(unsure), "evidence")
 
 # Twenty participants of a study share a law; each discounts delays at a rate of their own.
 draws = np.random.default_rng(0)

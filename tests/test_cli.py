@@ -113,8 +113,8 @@ def test_fit(fitted: tuple[Path, str]) -> None:
     home, printed = fitted
     folder = home / "data-darts"
     assert {path.name for path in folder.iterdir()} == {
-        "model.json", "equations.csv", "graph.png", "equations.png", "fit.png",
-        "residuals.png",
+        "model.json", "equations.csv", "graph.png", "equations.png", "evidence.png",
+        "fit.png", "residuals.png",
     }  # fmt: skip
     for path in folder.glob("*.png"):
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -198,7 +198,7 @@ def test_classes(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     model = DARTSClassifier.load("out/model.json")
     assert equation == model.model_repr().removeprefix("Model:\n") + "\n"
     assert {path.name for path in Path("out").glob("*.png")} == {
-        "graph.png", "equations.png", "confusion.png", "fit.png"
+        "graph.png", "equations.png", "evidence.png", "confusion.png", "fit.png"
     }  # fmt: skip
     found = pd.read_csv(io.StringIO(run("predict", "out/model.json", "a.csv")))
     assert (found["predicted_class"] == label).mean() > 0.9
@@ -232,8 +232,8 @@ def test_groups(grouped: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     assert list(model.feature_names_in_) == ["dose"]
     assert list(model.groups_) == ["p 10", "p 11", "p 12", "p 13", "p 7", "p 8"]
     assert {path.name for path in Path("data-darts").glob("*.png")} == {
-        "graph.png", "equations.png", "fit.png", "residuals.png", "groups.png",
-        "coefficients.png",
+        "graph.png", "equations.png", "evidence.png", "fit.png", "residuals.png",
+        "groups.png", "coefficients.png",
     }  # fmt: skip
     assert run("show", "data-darts/model.json") == model.model_repr()[7:] + "\n"
     data = pd.read_csv("data.csv")
@@ -296,7 +296,8 @@ def test_classes_of_groups(
     options = ["-t", "kind", "--classify", "--groups", "who", "-o", "out", "-q"]
     run("fit", "a.csv", *options, *SMALL)
     assert {path.name for path in Path("out").glob("*.png")} == {
-        "graph.png", "equations.png", "confusion.png", "groups.png", "coefficients.png"
+        "graph.png", "equations.png", "evidence.png", "confusion.png", "groups.png",
+        "coefficients.png",
     }  # fmt: skip
     model = DARTSClassifier.load("out/model.json")
     answered = run("predict", "out/model.json", "a.csv", "--groups", "who")

@@ -205,8 +205,9 @@ def test_curve(one: SimpleNamespace) -> None:
     np.testing.assert_array_equal(curve.get_ydata(), one.model.predict(x)[:, 0])
     legend = shown.ax_.get_legend()
     assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["up", "down"]
-    alone = FitDisplay.from_estimator(one.model, one.X, one.y, output="down")
+    shown_names = [text.get_text() for text in legend.get_texts()]
+    assert shown_names == ["up", "down", "observations, 90 %"]
+    alone = FitDisplay.from_estimator(one.model, one.X, one.y, output="down", others=False)
     assert len(alone.ax_.get_lines()) == 2
     assert alone.ax_.get_ylabel() == "down"
 

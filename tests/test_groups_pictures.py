@@ -106,6 +106,22 @@ def test_every_group_has_its_rows_and_its_curve(one: SimpleNamespace) -> None:
     assert " of " not in text
 
 
+def test_every_group_has_the_band_of_its_curve(one: SimpleNamespace) -> None:
+    shown = GroupDisplay.from_estimator(one.model, one.X, one.y, one.groups, level=0.8)
+    for ax, group in zip(shown.axes_, shown.groups, strict=True):
+        grid = pd.DataFrame({"_$dose$_": shown.grid})
+        own = np.full(len(grid), group.label)
+        expected = one.model.predict_interval(grid, 0.8, kind="mean", groups=own)
+        np.testing.assert_array_equal(group.band, expected)
+        (band,) = ax.collections
+        corners = band.get_paths()[0].vertices[:, 1]
+        assert corners.min() == pytest.approx(expected.min())
+        assert corners.max() == pytest.approx(expected.max())
+    assert "group, 80 %" in drawn(shown.figure_)
+    bare = GroupDisplay.from_estimator(one.model, one.X, one.y, one.groups, level=None)
+    assert not any(len(ax.collections) for ax in bare.axes_)
+
+
 def test_other_inputs_are_at_their_median(two: SimpleNamespace) -> None:
     shown = GroupDisplay.from_estimator(two.model, two.X, two.y, two.groups, feature="dose")
     assert len(shown.axes_) == 12
@@ -320,6 +336,7 @@ def test_nothing_differs(one: SimpleNamespace) -> None:
         ({"feature": "weight"}, "feature must be one of .*'dose', 'age'.*got 'weight'"),
         ({"feature": 2}, "feature must be one of .* got 2"),
         ({"max_groups": 0}, "max_groups must be a whole number from 1, got 0"),
+        ({"level": 1.0}, "level must be a probability between 0 and 1, got 1.0"),
         ({"groups": ["a"]}, "groups must hold one label per row"),
     ],
 )

@@ -16,6 +16,7 @@ from .graph.primitives import (
 from .graph.specification import DARTSType as DARTSType
 from .persistence.fields import ModelFileError as ModelFileError
 from .plotting.animation import SearchAnimation as SearchAnimation
+from .plotting.evidence_display import EvidenceDisplay as EvidenceDisplay
 from .plotting.fit_displays import (
     FitDisplay as FitDisplay,
     ResidualDisplay as ResidualDisplay,

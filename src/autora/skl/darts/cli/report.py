@@ -17,7 +17,8 @@ from ..runtime.files import write
 
 #: What a fit may draw, and how.
 PICTURES = (
-    "graph", "equations", "fit", "residuals", "confusion", "groups", "coefficients",
+    "graph", "equations", "evidence", "fit", "residuals", "confusion", "groups",
+    "coefficients",
 )  # fmt: skip
 FORMATS = ("png", "svg", "pdf")
 #: Characters of a line of the table: at least, and where no terminal sets a limit.
@@ -112,6 +113,7 @@ def draw(model: Any, X: Any, y: Any, groups: Any, folder: Path, suffix: str) -> 
 
 
 def _pictures(model: Any, X: Any, y: Any, groups: Any) -> dict[str, Callable[[Path], None]]:
+    from ..plotting.evidence_display import EvidenceDisplay
     from ..plotting.fit_displays import FitDisplay, ResidualDisplay
     from ..plotting.group_displays import CoefficientDisplay, GroupDisplay
     from ..plotting.search_displays import EquationsDisplay
@@ -122,6 +124,7 @@ def _pictures(model: Any, X: Any, y: Any, groups: Any) -> dict[str, Callable[[Pa
     pictures = {
         "graph": lambda path: draw_graph(model, path),
         "equations": saved(EquationsDisplay),
+        "evidence": saved(EvidenceDisplay),
     }
     if groups is not None:
         pictures["groups"] = saved(GroupDisplay, X, y, groups)

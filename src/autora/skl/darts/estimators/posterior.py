@@ -17,6 +17,7 @@ from ..fitting.problem import Problem
 from ..fitting.profile import of_graph, of_theory
 from ..fitting.refit import levenberg_marquardt
 from ..graph.elementary import NUMPY
+from ..graph.model import Model
 from ..graph.objectives import Objective
 from ..graph.observations import positive_errors
 from ..graph.physical_constants import with_constants
@@ -26,6 +27,7 @@ from ..selection.posterior import (
     LEAST,
     Belief,
     Predictive,
+    check_level,
     interval,
     linked,
     of_classes,
@@ -58,22 +60,31 @@ class PosteriorMixin(EquationMixin):
         """How probable every row of ``equations_`` is."""
         return posterior_weights(np.array([row.criterion for row in self._rows]))
 
-    def _beliefs(self, equations: str = "all") -> list[Belief]:
-        """The equations that predict, heaviest first.
+    def _likely(self, equations: str) -> list[tuple[float, Model, Laplace | None]]:
+        """Weight, model and uncertainty of the equations that predict, heaviest first.
 
         A model that is no row, as a graph that was drawn, predicts alone.
         """
         if equations not in _EQUATIONS:
             raise ValueError(f"equations must be 'all' or 'selected', got {equations!r}")
-        alone = equations == "selected" or self.selected_ is None
-        found = [(1.0, self.model_, self._laplace)]
-        if not alone:
-            weights = self._weights()
-            order = np.argsort(-weights, kind="stable")
-            kept = [i for i in order.tolist() if weights[i] >= LEAST * weights.max()]
-            total = weights[kept].sum()
-            rows, known = self._rows, self._row_laplace
-            found = [(weights[i] / total, rows[i].model, known[i]) for i in kept]
+        if equations == "selected" or self.selected_ is None:
+            return [(1.0, self.model_, self._laplace)]
+        weights = self._weights()
+        order = np.argsort(-weights, kind="stable")
+        kept = [i for i in order.tolist() if weights[i] >= LEAST * weights.max()]
+        total = weights[kept].sum()
+        rows, known = self._rows, self._row_laplace
+        return [(weights[i] / total, rows[i].model, known[i]) for i in kept]
+
+    @property
+    def _leaves_open(self) -> bool:
+        """Whether the rows leave something open, and it is known what."""
+        known = [open_ for _, _, open_ in self._likely("all")]
+        return None not in known and not all(one.is_exact for one in known if one)
+
+    def _beliefs(self, equations: str = "all") -> list[Belief]:
+        """The equations that predict, heaviest first."""
+        found = self._likely(equations)
         beliefs = [Belief(w, m, open_) for w, m, open_ in found if open_ is not None]
         if len(beliefs) < len(found):
             raise ValueError(
@@ -273,7 +284,7 @@ class RegressorPosteriorMixin(PosteriorMixin):
             If an argument is not as described.
         """
         check_is_fitted(self, "model_")
-        _check_level(level)
+        check_level(level)
         if kind not in _KINDS:
             raise ValueError(f"kind must be one of {_KINDS}, got {kind!r}")
         if kind == "observation" and self._link.likelihood:
@@ -499,14 +510,8 @@ class ClassifierPosteriorMixin(PosteriorMixin):
             If an argument is not as described.
         """
         check_is_fitted(self, "model_")
-        _check_level(level)
+        check_level(level)
         found = self._mean_interval(X, level, groups, equations)
         if len(self.classes_) > 2:
             return found
         return np.concatenate([1 - found[:, :, ::-1], found], axis=1)
-
-
-def _check_level(level: Any) -> None:
-    able = isinstance(level, (int, float, np.number)) and not isinstance(level, bool)
-    if not able or not 0 < level < 1:
-        raise ValueError(f"level must be a probability between 0 and 1, got {level!r}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import warnings
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -10,10 +12,15 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ..equations.printing import numbered
 from ..graph.model import Model
+from ..selection.posterior import check_level
 from . import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+#: Weight from which on an equation is shown to be one that may be right.
+LIKELY = 0.01
 
 
 class Display:
@@ -110,6 +117,12 @@ def output_names(estimator: Any, y: Any, count: int) -> list[str]:
     return [*map(str, known)] if len(known) == count else numbered("y", count)
 
 
+def require_level(level: float | None) -> None:
+    """Raise a ValueError unless intervals of this level, or none, can be drawn."""
+    if level is not None:
+        check_level(level)
+
+
 def finite(values: Any) -> np.ndarray:
     """The finite ones among some numbers, in one dimension."""
     values = np.asarray(values, dtype=float).ravel()
@@ -172,11 +185,49 @@ class FitData:
         if isinstance(model, Model) and not self.classes:
             # Not `predict`, which would close the gaps outside the equation's domain.
             return self.estimator._read(grid, groups)[:, self._shown]
+        return self._predicted(self._named(grid), groups)
+
+    def _named(self, grid: np.ndarray) -> Any:
+        """Points under the names of the fit, if it had any."""
         if not hasattr(self.estimator, "feature_names_in_"):
-            return self._predicted(grid, groups)
+            return grid
         import pandas as pd
 
-        return self._predicted(pd.DataFrame(grid, columns=self.inputs), groups)
+        return pd.DataFrame(grid, columns=self.inputs)
+
+    def interval(
+        self, points: np.ndarray, level: float | None, kind: str, groups: Any = None
+    ) -> np.ndarray | None:
+        """The estimator's intervals at points, shape (points, outputs, 2).
+
+        None where none is asked for, the estimator knows none, nothing is left open, or
+        outcomes have no intervals, only their probabilities.
+        """
+        estimator = self.estimator
+        if level is None or not getattr(estimator, "_leaves_open", False):
+            return None
+        if kind == "observation" and (self.classes or estimator._link.likelihood):
+            return None
+        asked = {"groups": groups} if self.classes else {"groups": groups, "kind": kind}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # nothing is drawn where nothing is defined
+            found = estimator.predict_interval(self._named(points), level, **asked)
+        return found.reshape(len(points), -1, 2)[:, self._shown]
+
+    def others(self, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (m,) and predictions (m, points, outputs) of likely other equations."""
+        estimator, found = self.estimator, []
+        weights = estimator._weights() if hasattr(estimator, "_weights") else np.zeros(0)
+        selected = estimator.selected_ if len(weights) else None
+        likely = [i for i in np.flatnonzero(weights >= LIKELY).tolist() if i != selected]
+        if selected is None:  # another graph than those of the table, drawn by itself
+            likely = []
+        rival = copy.copy(self)
+        for row in likely:
+            rival.estimator = copy.copy(estimator).select_equation(row)
+            found.append(rival.on_grid(grid))
+        shape = (len(likely), len(grid), len(self.outputs))
+        return weights[likely], np.reshape(found, shape)
 
     def refuse_classes(self, what: str) -> None:
         if self.classes:

@@ -6,7 +6,7 @@ They take any fitted scikit-learn estimator, so that theorists can be compared.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.metrics import r2_score, root_mean_squared_error
 
 from . import style
-from .display import Display, FitData, finite
+from .display import Display, FitData, finite, require_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +23,11 @@ KINDS = ("auto", "observed", "curve", "surface")
 #: Points of a curve, and of a surface along each input.
 _CURVE, _SURFACE = 400, 120
 _LEVELS = 12
+#: Most rows, of all outputs together, whose intervals are drawn as bars.
+_BARS = 200
+#: Opacity of bars, and of other equations: of one that is hardly worth showing, and of one
+#: that is certain.
+_BAR, _FAINT, _FULL = 0.5, 0.3, 0.9
 
 
 @dataclass(eq=False, repr=False)
@@ -45,6 +50,15 @@ class FitDisplay(Display):
         Where the curve or surface is known; a surface's points fill a square row by row.
     grid_pred : ndarray of shape (points, outputs), default=None
         Values that are not finite leave gaps.
+    level : float, default=None
+        Probability of the intervals.
+    observation, mean : ndarray of shape (points, outputs, 2), default=None
+        Intervals of observations, and of the mean of y or a probability, around the curve
+        at the points of ``grid``; kind "observed": one of them, at the rows of ``X``.
+    weights : ndarray of shape (equations,), default=None
+        How probable each of the other equations is.
+    others : ndarray of shape (equations, points, outputs), default=None
+        What they predict on ``grid``.
 
     Attributes
     ----------
@@ -65,6 +79,12 @@ class FitDisplay(Display):
     outputs: Sequence[str]
     grid: np.ndarray | None = None
     grid_pred: np.ndarray | None = None
+    _: KW_ONLY
+    level: float | None = None
+    observation: np.ndarray | None = None
+    mean: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    others: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         self._size = style.SQUARE if self.kind == "observed" else style.SIZE
@@ -79,9 +99,15 @@ class FitDisplay(Display):
         kind: str = "auto",
         output: str | int | None = None,
         groups: Any = None,
+        level: float | None = 0.9,
+        others: bool = True,
         ax: Axes | None = None,
     ) -> Self:
         """Draw the predictions of a fitted estimator.
+
+        Of one of ours a curve has the bands of ``predict_interval``: light where
+        observations lie, darker where their mean does (of classes, the probability). An
+        equation without error has none, nor has one from a file of an earlier version.
 
         Parameters
         ----------
@@ -96,6 +122,13 @@ class FitDisplay(Display):
         groups : array-like of shape (n,), default=None
             The groups of the rows, where the fit had groups: predictions are those of the
             rows' groups, which kind "observed" draws. None draws those of the population.
+        level : float in (0, 1) or None, default=0.9
+            Probability that a band has, or a bar of at most 200 rows in kind "observed".
+            None draws none.
+        others : bool, default=True
+            Whether a curve of one output has beside it, the fainter the less probable,
+            those of the other equations of ``equations_`` that have a weight of at least
+            1 %.
         ax : matplotlib.axes.Axes, default=None
             None draws on a new figure.
 
@@ -106,57 +139,123 @@ class FitDisplay(Display):
         Raises
         ------
         ValueError
-            If the kind is unknown or does not suit the number of inputs or outputs.
+            If the kind is unknown or does not suit the number of inputs or outputs, or
+            ``level`` is no probability or needs more rows than calibrated the estimator.
         """
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
+        require_level(level)
         data = FitData(estimator, X, y, output, groups)
         kind = _suitable(kind, data)
         grid = grid_pred = None
+        beside: dict[str, Any] = {"level": level}
         if kind != "observed":
             low, high = data.X.min(axis=0), data.X.max(axis=0)
             points = _CURVE if kind == "curve" else _SURFACE
             sides = [np.linspace(a, b, points) for a, b in zip(low, high, strict=True)]
             grid = np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1)
             grid_pred = data.on_grid(grid)
+        if kind != "surface":
+            beside |= _intervals(data, grid, level)
+        if grid is not None and kind == "curve" and others and len(data.outputs) == 1:
+            beside["weights"], beside["others"] = data.others(grid)
         known = data.X, data.y_true, data.y_pred, data.inputs, data.outputs
-        return cls(kind, *known, grid, grid_pred).plot(ax)
+        return cls(kind, *known, grid, grid_pred, **beside).plot(ax)
 
     def _draw(self, ax: Axes) -> None:
         draw = {"observed": self._observed, "curve": self._curve, "surface": self._surface}
         draw[self.kind](ax)
 
     def _observed(self, ax: Axes) -> None:
+        ends = finite([self.y_true, self.y_pred])
+        low, high, room = ends.min(), ends.max(), 0.25 * np.ptp(ends)
+        bars = [(kind, style.cut(band, ends)) for kind, band, _ in self._bands()]
         for q, name in enumerate(self.outputs):
             truth, found = self.y_true[:, q], self.y_pred[:, q]
             score = f"R² = {_rounded(r2_score(truth, found))}"
             label = score if len(self.outputs) == 1 else f"{style.plain(name)}: {score}"
-            ax.plot(found, truth, label=label, **style.dots(q, len(found)))
-        ends = finite([self.y_true, self.y_pred])
-        ends = np.array([ends.min(), ends.max()])
+            look = style.dots(q, len(found))
+            ax.plot(found, truth, label=label, **look)
+            for kind, band in bars:
+                named = (
+                    style.at_level(kind, self.level) if q == len(self.outputs) - 1 else None
+                )
+                thin: dict[str, Any] = {"lw": 0.8, "alpha": _BAR, "label": named}
+                ax.hlines(truth, *band[:, q].T, color=look["color"], **thin)
+        for _, band in bars:
+            low, high = min(low, band.min()), max(high, band.max())
+        ends = np.array([max(low, ends.min() - room), min(high, ends.max() + room)])
         ends += 0.04 * (np.ptp(ends) or 1.0) * np.array([-1, 1])
         ax.plot(ends, ends, color=style.LINE, lw=style.THIN, zorder=1)
         ax.set(xlim=ends, ylim=ends, aspect="equal")
         ax.locator_params(nbins=6)
         name = _axis_name(self.outputs)
         style.tidy(ax, f"{name}, predicted", f"{name}, observed")
-        ax.legend(frameon=False, fontsize=style.TICK, loc="upper left", handletextpad=0.2)
+        ax.legend(frameon=False, fontsize=style.TICK, loc="upper left", handletextpad=0.4)
 
     def _curve(self, ax: Axes) -> None:
         assert self.grid is not None and self.grid_pred is not None
         looks = list(islice(style.looks(), len(self.outputs)))
-        if len(self.outputs) == 1:
+        alone = len(self.outputs) == 1
+        if alone:
             looks[0]["color"] = style.VERMILION
+        bands = self._bands()
         for q, name in enumerate(self.outputs):
             ax.plot(self.X[:, 0], self.y_true[:, q], **style.dots(q, len(self.X)))
+            label = "selected equation" if alone else style.plain(name)
             ax.plot(
-                self.grid[:, 0], self.grid_pred[:, q], label=style.plain(name),
-                lw=style.STRONG, zorder=3, **looks[q],
+                self.grid[:, 0], self.grid_pred[:, q], label=label, lw=style.STRONG,
+                zorder=3, **looks[q],
             )  # fmt: skip
+            for _, band, alpha in bands:
+                self._fill(ax, q, band, {"color": looks[q]["color"], "alpha": alpha})
+        self._faint(ax)
         style.keep_to(ax, finite([self.y_true, self.y_pred]))
         style.tidy(ax, style.plain(self.inputs[0]), _axis_name(self.outputs))
-        if len(self.outputs) > 1:
-            ax.legend(frameon=False, fontsize=style.TICK)
+        if bands or len(ax.get_lines()) > 2:
+            self._explain(ax, bands, looks[0]["color"] if alone else style.LINE)
+
+    def _bands(self) -> list[tuple[str, np.ndarray, float]]:
+        """Names, ends and opacities of the bands; of several outputs one of each."""
+        of_mean = "mean" if self.observation is not None else "probability"
+        found = [
+            ("observations", self.observation, style.LIGHT),
+            (of_mean, self.mean, style.BAND),
+        ]
+        bands = [(name, band, alpha) for name, band, alpha in found if band is not None]
+        return bands if len(self.outputs) == 1 else bands[:1]
+
+    def _fill(self, ax: Axes, q: int, band: np.ndarray, look: dict[str, Any]) -> None:
+        """A band; where it has no end it leaves the picture."""
+        assert self.grid is not None and self.grid_pred is not None
+        known = np.isfinite(self.grid_pred[:, q]) | np.isfinite(band[:, q]).all(axis=1)
+        seen = finite([self.y_true, self.y_pred])
+        low, high = style.cut(band[:, q], seen).T
+        ax.fill_between(self.grid[:, 0], low, high, known, lw=0, zorder=1.5, **look)
+
+    def _faint(self, ax: Axes) -> None:
+        """The other equations."""
+        if self.weights is None or self.others is None or self.grid is None:
+            return
+        for weight, values in zip(self.weights, self.others, strict=True):
+            ax.plot(
+                self.grid[:, 0], values[:, 0], color=style.LINE, lw=style.THIN, zorder=2.5,
+                alpha=_FAINT + (_FULL - _FAINT) * weight,
+            )  # fmt: skip
+
+    def _explain(self, ax: Axes, bands: Sequence[Any], colour: str) -> None:
+        """A legend of lines and bands."""
+        from matplotlib.lines import Line2D
+        from matplotlib.patches import Patch
+
+        handles, _ = ax.get_legend_handles_labels()
+        if self.weights is not None and len(self.weights):
+            look: dict[str, Any] = {"color": style.LINE, "lw": style.THIN, "alpha": _FULL}
+            handles.append(Line2D([], [], label="other equations", **look))
+        for name, _, alpha in bands:
+            label = style.at_level(name, self.level)
+            handles.append(Patch(color=colour, alpha=alpha, lw=0, label=label))
+        ax.legend(handles=handles, frameon=False, fontsize=style.TICK)
 
     def _surface(self, ax: Axes) -> None:
         from matplotlib.ticker import MaxNLocator
@@ -283,6 +382,20 @@ class ResidualDisplay(Display):
         side.tick_params(labelleft=False, left=False)
         side.spines[["left", "bottom"]].set_visible(False)
         ax.legend(frameon=False, fontsize=style.TICK, handletextpad=0.2)
+
+
+def _intervals(
+    data: FitData, grid: np.ndarray | None, level: float | None
+) -> dict[str, np.ndarray | None]:
+    """Bands on a grid, or of the rows where they are few enough to have bars."""
+    if grid is None:
+        if data.y_true.size > _BARS:
+            return {}
+        found = data.interval(data.X, level, "observation", data.groups)
+        if found is not None:
+            return {"observation": found}
+        return {"mean": data.interval(data.X, level, "mean", data.groups)}
+    return {kind: data.interval(grid, level, kind) for kind in ("observation", "mean")}
 
 
 def _suitable(kind: str, data: FitData) -> str:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from . import style
-from .display import FitData, finite, fitted_darts, require_groups, room_of
+from .display import (
+    FitData,
+    finite,
+    fitted_darts,
+    require_groups,
+    require_level,
+    room_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +30,8 @@ _PANEL, _COLUMNS, _BESIDE = (2.2, 1.75), 4, (0.4, 0.8)
 _AXIS, _LINE, _AROUND = 3.4, 0.17, 0.9
 #: Inches below which names of groups would touch, and the tallest figure.
 _CLOSE, _TALLEST = 0.125, 9.0
+#: Inches from which on three entries of a legend stand side by side.
+_WIDE_ENOUGH = 4.0
 #: Letters of a group's name.
 _LONGEST = 22
 #: Standard errors on either side that hold 95 % of a normal distribution.
@@ -37,12 +46,15 @@ class GroupData(NamedTuple):
     label : str
     x, y : ndarray of shape (rows,)
     curve : ndarray of shape (points,)
+    band : ndarray of shape (points, 2), default=None
+        In which the curve lies.
     """
 
     label: str
     x: np.ndarray
     y: np.ndarray
     curve: np.ndarray
+    band: np.ndarray | None = None
 
 
 class _Panels:
@@ -99,6 +111,8 @@ class GroupDisplay(_Panels):
         Names of the axes.
     n_groups : int
         How many groups there are, drawn or not.
+    level : float, default=None
+        Probability of the bands of the groups.
 
     Attributes
     ----------
@@ -118,6 +132,7 @@ class GroupDisplay(_Panels):
     input: str
     output: str
     n_groups: int
+    level: float | None = None
 
     @classmethod
     def from_estimator(
@@ -129,6 +144,7 @@ class GroupDisplay(_Panels):
         *,
         feature: str | int | None = None,
         max_groups: int = 12,
+        level: float | None = 0.9,
         ax: Axes | None = None,
     ) -> Self:
         """Draw the groups of a fitted estimator.
@@ -146,6 +162,9 @@ class GroupDisplay(_Panels):
             which the population's curve moves most.
         max_groups : int, default=12
             At most so many groups are drawn, evenly spaced among those that have rows.
+        level : float in (0, 1) or None, default=0.9
+            Probability of the band in which a group's curve lies, that of
+            ``predict_interval`` of the mean. None draws none.
         ax : matplotlib.axes.Axes, default=None
             Makes room for the panels; must come from ``plt.subplots`` or a grid. None
             draws on a new figure, whose size suits the number of groups.
@@ -157,10 +176,12 @@ class GroupDisplay(_Panels):
         Raises
         ------
         ValueError
-            If the estimator was fitted without groups, or the input is unknown.
+            If the estimator was fitted without groups, the input is unknown or ``level``
+            is no probability.
         """
         fitted_darts(estimator)
         require_groups(estimator)
+        require_level(level)
         whole = isinstance(max_groups, int | np.integer)
         if not whole or isinstance(max_groups, bool) or max_groups < 1:
             raise ValueError(
@@ -171,12 +192,13 @@ class GroupDisplay(_Panels):
         shown = seen.spaced(max_groups)
         others = [name for i, name in enumerate(seen.data.inputs) if i != along]
         return cls(
-            [seen.group(label, known, along) for label, known in shown],
+            [seen.group(label, known, along, level) for label, known in shown],
             seen.line(along)[:, along],
             seen.curve(seen.line(along)),
             seen.data.inputs[along],
             _at_median(seen.data.outputs[0], others, np.delete(seen.middle, along)),
             len(seen.known),
+            level,
         ).plot(ax)
 
     def _size(self) -> tuple[float, float]:
@@ -201,15 +223,16 @@ class GroupDisplay(_Panels):
             spare.remove()
         for ax in axes[max(0, count - columns) : count]:
             ax.tick_params(labelbottom=True)
-        shown = [part for group in self.groups for part in (group.y, group.curve)]
-        style.keep_to(axes[0], finite(np.concatenate(shown)))
+        style.keep_to(axes[0], self._seen())
         figure.supxlabel(style.plain(self.input), fontsize=style.LABEL)
         upwards = fill(style.plain(self.output), max(12, int(11 * _inches(figure)[1])))
         figure.supylabel(upwards, fontsize=style.LABEL)
         some = f"{count} of {self.n_groups} groups" if count < self.n_groups else None
-        look: dict[str, Any] = {"frameon": False, "ncols": 2, "fontsize": style.TICK}
+        columns = 3 if _inches(figure)[0] > _WIDE_ENOUGH else 2
+        look: dict[str, Any] = {"frameon": False, "ncols": columns, "fontsize": style.TICK}
+        handles = [*axes[0].get_lines()[1:], *axes[0].collections]
         figure.legend(
-            handles=axes[0].get_lines()[1:], loc="outside upper right", title=some,
+            handles=handles, loc="outside upper right", title=some,
             title_fontsize=style.TICK, **look,
         )  # fmt: skip
         self.axes_ = axes[:count]
@@ -228,6 +251,11 @@ class GroupDisplay(_Panels):
         rows = -(-count // columns)
         return (rows, columns), (float(room[0] / columns), float(room[1] / rows))
 
+    def _seen(self) -> np.ndarray:
+        """The values that must lie on the axes."""
+        shown = [part for group in self.groups for part in (group.y, group.curve)]
+        return finite(np.concatenate(shown))
+
     def _panel(self, ax: Axes, group: GroupData) -> None:
         look = style.dots(0, len(group.x))
         ax.plot(group.x, group.y, **look | {"alpha": max(look["alpha"], 0.8), "ms": 4})
@@ -235,6 +263,11 @@ class GroupDisplay(_Panels):
         ax.plot(self.grid, self.population, label="population", zorder=1, **line)
         line = {"lw": style.STRONG, "ls": "-", "color": style.VERMILION}
         ax.plot(self.grid, group.curve, label="group", zorder=3, **line)
+        if group.band is not None:
+            low, high = style.cut(group.band, self._seen()).T
+            name = style.at_level("group", self.level)
+            band: dict[str, Any] = {"color": style.VERMILION, "alpha": style.BAND}
+            ax.fill_between(self.grid, low, high, lw=0, zorder=1.5, label=name, **band)
         style.tidy(ax, "", "")
 
 
@@ -297,7 +330,7 @@ class _Seen:
         groups = None if label is None else np.full(len(points), label, object)
         return self.data.on_grid(points, groups)[:, 0]
 
-    def group(self, label: Any, known: bool, along: int) -> GroupData:
+    def group(self, label: Any, known: bool, along: int, level: float | None) -> GroupData:
         """A group's rows and curve, and whether it was in the fit."""
         rows, own = self.labels == label, label if known else None
         x, y = self.data.X[rows], self.data.y_true[rows, 0]
@@ -305,7 +338,12 @@ class _Seen:
             at = np.tile(self.middle, (len(x), 1))
             at[:, along] = x[:, along]
             y = self.curve(at, own) + y - self.curve(x, own)
-        return GroupData(str(label), x[:, along], y, self.curve(self.line(along), own))
+        line = self.line(along)
+        groups = None if own is None else np.full(len(line), own, object)
+        band = self.data.interval(line, level, "mean", groups)
+        if band is not None:
+            band = band[:, 0]
+        return GroupData(str(label), x[:, along], y, self.curve(line, own), band)
 
 
 class Varying(NamedTuple):

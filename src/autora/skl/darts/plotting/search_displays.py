@@ -12,7 +12,7 @@ import numpy as np
 from ..selection.result import SearchHistory
 from . import style
 from .axes import edge_labels, plot_architecture, plot_loss, relaxed_weights
-from .display import Display, fitted_darts, input_names, room_of
+from .display import LIKELY, Display, fitted_darts, input_names, room_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 _NO_ERROR = 1e-34
 #: Letters of an equation beside the table of models.
 _LONGEST = 46
+#: Points from the axes to the equations, and how many more for their weights; the height of
+#: a line in heights of its letters.
+_BESIDE, _WEIGHT, _LEADING = 14, 44, 1.1
+#: Inches of a line, of what is around all, and of the tallest figure.
+_LINE, _AROUND, _TALLEST = 0.16, 0.9, 6.5
 _NUMBER = r"(?<![\w.])\d+\.\d+(?:e[+-]?\d+)?"
 
 
@@ -182,7 +187,11 @@ def epoch_alphas(estimator: Any) -> np.ndarray:
 
 @dataclass(eq=False, repr=False)
 class EquationsDisplay(Display):
-    """The best equation of every complexity: complexity against loss, and its text.
+    """The table of equations: complexity against loss, and their text.
+
+    The line joins equations that no simpler one fits as well as. Others are small and
+    hollow: they are in the table because they are nearly as probable as the best, and those
+    of one complexity share a label. Weights are written where they are at least 1 %.
 
     Parameters
     ----------
@@ -195,13 +204,16 @@ class EquationsDisplay(Display):
         Loss on rows that the search did not see.
     theories : sequence of (str, float, float), default=()
         Names, complexities and losses of theories to be marked.
+    weight : array-like of shape (n_equations,), default=None
+        How probable the equations are.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
     figure_ : matplotlib.figure.Figure
     texts_ : list of matplotlib.text.Text
-        The equations.
+        The equations. Where the axes are too low for all, those of little weight that are
+        hollow are left out first.
     """
 
     _size = style.WIDE
@@ -212,9 +224,14 @@ class EquationsDisplay(Display):
     selected: int | None = None
     holdout: Any = None
     theories: Sequence[tuple[str, float, float]] = ()
+    weight: Any = None
 
     def __post_init__(self) -> None:
         self.complexity, self.loss = np.asarray(self.complexity), np.asarray(self.loss)
+        if self.weight is not None:
+            self.weight = np.asarray(self.weight, float)
+        height = min(_LINE * len(self.equations) + _AROUND, _TALLEST)
+        self._size = style.WIDE[0], max(style.WIDE[1], height)
 
     @classmethod
     def from_estimator(
@@ -240,39 +257,29 @@ class EquationsDisplay(Display):
         ValueError
             If the fit has no table, as with ``n_candidates=0``, or ``theories`` is none.
         """
-        fitted_darts(estimator)
-        table = estimator.equations_
-        if not len(table):
-            raise ValueError(
-                "estimator.equations_ is empty: its fit refitted no candidates "
-                f"(n_candidates={estimator.n_candidates!r}); fit with n_candidates='auto'"
-            )
-        names, _ = estimator._names()
+        table = equations_of(estimator)
         holdout = table["holdout"].to_numpy(float)
         return cls(
             table["complexity"],
             table["loss"],
-            [compact(equation, names) for equation in table["equation"]],
+            table["equation"].tolist(),
             selected=estimator.selected_,
             holdout=holdout if np.isfinite(holdout).any() else None,
             theories=() if theories is None else _marked(theories),
+            weight=table["weight"],
         ).plot(ax)
 
     def _draw(self, ax: Axes) -> None:
-        loss = np.maximum(self.loss, _NO_ERROR)
-        ax.plot(self.complexity, loss, "-", color=style.PALE, lw=style.THIN, zorder=1)
-        ax.plot(self.complexity, loss, "o", ms=7, color=style.BLUE)
+        places = np.stack([self.complexity, np.maximum(self.loss, _NO_ERROR)], axis=1)
+        front = _front(places)
+        ax.plot(*places[front].T, "-", color=style.PALE, lw=style.THIN, zorder=1)
+        ax.plot(*places[front].T, "o", ms=7, color=style.BLUE)
+        if not front.all():
+            look: dict[str, Any] = {"mfc": "none", "color": style.BLUE, "ls": ""}
+            ax.plot(*places[~front].T, marker="o", ms=5, label="rivals", **look)
         if self.selected is not None:
-            here = self.complexity[self.selected], loss[self.selected]
+            here = places[self.selected]
             ax.plot(*here, "o", ms=7, color=style.VERMILION, label="selected")
-        for i, place in enumerate(zip(self.complexity, loss, strict=True)):
-            # Neighbours may be half a unit apart: their numbers take turns.
-            above = i % 2 == 0
-            ax.annotate(
-                str(i), place, (0, 6 if above else -6), textcoords="offset points",
-                ha="center", va="bottom" if above else "top", fontsize=style.SMALL,
-                color=style.VERMILION if i == self.selected else style.INK,
-            )  # fmt: skip
         if self.holdout is not None:
             ax.plot(
                 self.complexity, self.holdout, "D", mfc="none", color=style.GREEN,
@@ -281,11 +288,32 @@ class EquationsDisplay(Display):
         self._mark(ax)
         if ax.get_legend_handles_labels()[0]:
             ax.legend(frameon=False, fontsize=style.TICK, handletextpad=0.2)
-        if style.spans_decades([*loss, *(loss for _, _, loss in self.theories)]):
+        if style.spans_decades([*places[:, 1], *(loss for _, _, loss in self.theories)]):
             style.log_scale(ax)
+        ax.margins(y=0.09)  # room for a number below the lowest point
         style.whole_ticks(ax, 6)
         style.tidy(ax, "complexity", "training loss")
-        self._list(ax)
+        self._list(ax, front)
+        self._number(ax, places, front)
+
+    def _look(self, row: int) -> dict[str, Any]:
+        """The text of a row; of most rows the colour that suits the ground."""
+        if row != self.selected:
+            return {}
+        return {"color": style.VERMILION, "fontweight": "bold"}
+
+    def _number(self, ax: Axes, places: np.ndarray, front: np.ndarray) -> None:
+        """Numbers of the points, clear of these and of one another."""
+        numbers = _Numbers(ax, places)
+        marked = front.copy()
+        if self.selected is not None:
+            marked[self.selected] = True
+        for i in np.flatnonzero(marked).tolist():
+            numbers.put(str(i), places[i], (-1, 1), self._look(i))
+        for size in np.unique(self.complexity[~marked]):
+            rows = np.flatnonzero(~marked & (self.complexity == size))
+            top = places[rows[np.argmax(places[rows, 1])]]
+            numbers.put(_ranges(rows.tolist()), top, (1,), {})
 
     def _mark(self, ax: Axes) -> None:
         """The theories, each with its name."""
@@ -298,19 +326,119 @@ class EquationsDisplay(Display):
                 color=style.PURPLE,
             )  # fmt: skip
 
-    def _list(self, ax: Axes) -> None:
+    def _list(self, ax: Axes, front: np.ndarray) -> None:
         """The equations in a column beside the picture, from top to bottom."""
-        step = min(0.085, 1 / max(len(self.equations), 1))
-        self.texts_ = [
-            ax.annotate(
-                f"{i}  {style.shortened(equation, _LONGEST)}",
-                (1, 1 - step * (i + 0.5)), (14, 0), va="center", fontsize=style.TICK,
-                xycoords="axes fraction", textcoords="offset points", parse_math=False,
-                color=style.VERMILION if i == self.selected else style.INK,
-                fontweight="bold" if i == self.selected else "normal",
-            )
-            for i, equation in enumerate(self.equations)
-        ]  # fmt: skip
+        height = ax.bbox.height / ax.figure.dpi * 72
+        listed = self._listed(front, max(int(height / (style.TICK * _LEADING)), 2))
+        missing = len(self.equations) - len(listed)
+        step = min(0.085, 1 / (len(listed) + (missing > 0)))
+        weight, right = self.weight, _BESIDE
+        if weight is not None:
+            right += _WEIGHT
+            above = (1, 1 + step / 2)
+            _beside(ax, "weight", above, right - 6, ha="right", color=style.LINE)
+        self.texts_ = []
+        for line, i in enumerate(listed):
+            place, look = (1, 1 - step * (line + 0.5)), self._look(i)
+            text = f"{i}  {style.shortened(self.equations[i], _LONGEST)}"
+            self.texts_.append(_beside(ax, text, place, right, **look))
+            if weight is not None and weight[i] >= LIKELY:
+                share = style.percent(weight[i])
+                _beside(ax, share, place, right - 6, ha="right", **look)
+        if missing:
+            rest = f"… and {missing} more rows of equations_"
+            _beside(ax, rest, (1, 1 - step * (len(listed) + 0.5)), right, color=style.LINE)
+
+    def _listed(self, front: np.ndarray, most: int) -> list[int]:
+        """Rows that there is room for, one line of which says that there are others."""
+        rows = range(len(self.equations))
+        if len(rows) <= most:
+            return [*rows]
+        weight = np.zeros(len(rows)) if self.weight is None else self.weight
+
+        def last(i: int) -> tuple[bool, bool, bool, float]:
+            return i != self.selected, weight[i] < LIKELY, not front[i], -weight[i]
+
+        return sorted(sorted(rows, key=last)[: most - 1])
+
+
+def _beside(ax: Axes, text: str, place: Any, right: float, **look: Any) -> Any:
+    """A line to the right of the axes."""
+    return ax.annotate(
+        text, place, (right, 0), va="center", fontsize=style.TICK, parse_math=False,
+        xycoords="axes fraction", textcoords="offset points", **look,
+    )  # fmt: skip
+
+
+class _Numbers:
+    """Labels at points of a picture, which look for room."""
+
+    def __init__(self, ax: Axes, places: np.ndarray) -> None:
+        ax.figure.canvas.figure.draw_without_rendering()  # the layout moves the axes
+        self.ax, self.points = ax, 72 / ax.figure.dpi
+        middle = ax.transData.transform(places) * self.points
+        self.taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in middle]
+
+    def put(self, text: str, place: np.ndarray, sides: Sequence[int], look: Any) -> None:
+        """As near as possible, below (−1) or above (1) the point."""
+        x, y = self.ax.transData.transform(place) * self.points
+        half, high = 0.3 * style.SMALL * len(text), style.SMALL
+        away = [side * (6 + step * high / 2) for step in range(13) for side in sides]
+        for shift in away:
+            low = y + min(shift, shift + np.sign(shift) * high)
+            box = (x - half, low, x + half, low + high)
+            if all(_apart(box, other) for other in self.taken):
+                break
+        else:
+            return  # a number that hides others says nothing
+        self.taken.append(box)
+        self.ax.annotate(
+            text, tuple(place), (0, shift), textcoords="offset points", ha="center",
+            va="bottom" if shift > 0 else "top", fontsize=style.SMALL, **look,
+        )  # fmt: skip
+
+
+def _apart(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two boxes (left, low, right, high) do not touch."""
+    beside = one[2] <= other[0] or other[2] <= one[0]
+    return beside or one[3] <= other[1] or other[3] <= one[1]
+
+
+def _front(places: np.ndarray) -> np.ndarray:
+    """Which of some (complexity, loss) fit better than all that are as simple."""
+    order = np.lexsort(places.T[::-1])
+    loss = places[order, 1]
+    best = np.minimum.accumulate(np.concatenate([[np.inf], loss[:-1]]))
+    found = np.zeros(len(places), bool)
+    found[order] = loss < best
+    return found
+
+
+def _ranges(rows: list[int]) -> str:
+    """Numbers in rising order, short where they follow one another."""
+    if len(rows) > 2 and rows[-1] - rows[0] == len(rows) - 1:
+        return f"{rows[0]}–{rows[-1]}"
+    return ", ".join(map(str, rows))
+
+
+def equations_of(estimator: Any) -> Any:
+    """The ``equations_`` of a fitted estimator, its equations as they are shown.
+
+    Raises
+    ------
+    ValueError
+        If the fit has no table.
+    """
+    fitted_darts(estimator)
+    table = estimator.equations_
+    if not len(table):
+        raise ValueError(
+            "estimator.equations_ is empty: its fit refitted no candidates "
+            f"(n_candidates={estimator.n_candidates!r}); fit with n_candidates='auto'"
+        )
+    names, _ = estimator._names()
+    table["equation"] = [compact(equation, names) for equation in table["equation"]]
+    return table
 
 
 def _marked(table: Any) -> list[tuple[str, float, float]]:

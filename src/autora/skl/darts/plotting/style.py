@@ -30,6 +30,8 @@ SIZE, WIDE, SQUARE = (6.0, 4.0), (9.0, 4.0), (4.6, 4.4)
 TITLE, LABEL, TICK, SMALL = 10, 10, 9, 8
 #: Widths of lines in points: the one that matters, others.
 STRONG, THIN = 2.0, 1.2
+#: Opacity of a band in which a curve lies, and of one in which observations do.
+BAND, LIGHT = 0.28, 0.15
 #: Points beyond this number are drawn as pixels and faint.
 MANY = 1500
 #: A span that a linear axis would flatten, as the ratio of largest to smallest.
@@ -52,6 +54,18 @@ def plain(text: Any) -> str:
     """
     shown = " ".join(str(text).split()).replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown
+
+
+def percent(weight: float) -> str:
+    """A weight with few digits; one next to nothing or all is not said to be that."""
+    if 0 < weight < 1e-3 or 1 - 1e-3 < weight < 1:
+        return "< 0.1 %" if weight < 0.5 else "> 99.9 %"
+    return f"{100 * weight:.{3 if weight > 0.99 else 2}g} %"
+
+
+def at_level(what: str, level: float | None) -> str:
+    """The entry of a legend for intervals of a probability."""
+    return what if level is None else f"{what}, {100 * level:.6g} %"
 
 
 def shortened(text: str, most: int) -> str:
@@ -126,6 +140,12 @@ def keep_to(ax: Axes, seen: np.ndarray) -> None:
     pad = 0.25 * (np.ptp(seen) or 1.0)
     low, high = ax.get_ylim()
     ax.set_ylim(max(low, seen.min() - pad), min(high, seen.max() + pad))
+
+
+def cut(band: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """A band that ends beyond the view of `keep_to`; without an end none would be drawn."""
+    room = np.ptp(seen) or 1.0
+    return np.clip(band, seen.min() - room, seen.max() + room)
 
 
 def whole_ticks(ax: Axes, most: int = 5) -> None:

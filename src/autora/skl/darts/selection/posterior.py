@@ -55,6 +55,13 @@ class Predictive(NamedTuple):
         return np.einsum("mnqk,mnqk->mnq", self.root, self.root)
 
 
+def check_level(level: object) -> None:
+    """Raise a ValueError unless it is a probability that an interval can have."""
+    able = isinstance(level, (int, float, np.number)) and not isinstance(level, bool)
+    if not able or not 0 < level < 1:  # type: ignore[operator]
+        raise ValueError(f"level must be a probability between 0 and 1, got {level!r}")
+
+
 def predictive(
     beliefs: Sequence[Belief], x: np.ndarray, numbers: np.ndarray | None = None
 ) -> Predictive:
