@@ -21,6 +21,7 @@ from ..graph.grammar import Parsed, parsed
 from ..graph.objectives import OBJECTIVES, Objective
 from ..graph.search_space import check_aggregations
 from ..selection import POLICIES, SELECTIONS
+from ..selection.experiments import TOPICS
 from .physical_constants import check_constants
 
 FOUND = "found"  #: what tables of theories call the equation of the estimator itself
@@ -94,6 +95,16 @@ _CONSTRAINTS: dict[str, list[Any]] = {
     "shrinkage": ["boolean"],
 }
 
+#: The same of a choice of experiments.
+_OF_EXPERIMENTS: dict[str, list[Any]] = {
+    "num_samples": [_POSITIVE_COUNT],
+    "weights": [_Words({"evidence"}), None, "array-like"],
+    "about": [_Words(set(TOPICS))],
+    "noise": [None, _POSITIVE, "array-like"],
+    "replace": ["boolean"],
+    "random_state": [_COUNT],
+}
+
 
 def plain(word: Any) -> Any:
     """A member of an enumeration (DARTSType, autora.variable.ValueType) as its value."""
@@ -124,6 +135,12 @@ def check_parameters(params: dict[str, Any], estimator: str) -> None:
             "checkpoint needs an integer as random_state, by which another process finds "
             f"the search that it goes on with; got {seed!r}"
         )
+
+
+def check_experiments(params: dict[str, Any], function: str) -> None:
+    """Raise on the first option of a choice of experiments that is out of its range."""
+    known = {name: _OF_EXPERIMENTS[name] for name in params}
+    validate_parameter_constraints(known, params, function)
 
 
 def texts_of(texts: Any, argument: str) -> list[Parsed]:
