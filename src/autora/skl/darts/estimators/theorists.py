@@ -83,12 +83,12 @@ def _evidence(names: Sequence[str], models: Sequence[Any]) -> np.ndarray:
     """Weights by the criterion; of a theorist of several equations, by all of them."""
     criteria = []
     for name, model in zip(names, models, strict=True):
-        if not hasattr(model, "equations_"):
+        if not hasattr(model, "_rows"):
             raise ValueError(
                 f"weights='evidence' needs models with a criterion, but {name} has none; "
                 "give numbers"
             )
-        of_equations = model.equations_["criterion"].to_numpy(float)
+        of_equations = np.array([row.criterion for row in model._rows])
         criteria.append(-2 * logsumexp(-of_equations / 2))
     found = weights_of_evidence(np.array(criteria))
     if not np.isfinite(found).all():
