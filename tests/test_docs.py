@@ -19,7 +19,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 import autora.skl.darts as package
-from autora.skl.darts import DARTSClassifier, DARTSRegressor
+from autora.skl.darts import DARTSClassifier, DARTSRegressor, experimentalist
 from autora.skl.darts.graph.elementary import usable
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, builtin
@@ -172,6 +172,8 @@ def test_the_tutorial_script_runs(capsys: pytest.CaptureFixture[str]) -> None:
 
 def public() -> Iterator[tuple[str, Any]]:
     """Public classes and functions, and the public methods that we wrote."""
+    for name in experimentalist.__all__:
+        yield f"experimentalist.{name}", getattr(experimentalist, name)
     for name in package.__all__:
         found = getattr(package, name)
         if not callable(found):
@@ -213,9 +215,10 @@ def test_docstrings_name_every_parameter_once(name: str) -> None:
 
 def test_the_api_page_has_every_public_name_once() -> None:
     entries = re.findall(
-        r"^::: autora\.skl\.darts\.(\w+)$", (DOCS / "api.md").read_text("utf-8"), re.M
+        r"^::: autora\.skl\.darts\.([\w.]+)$", (DOCS / "api.md").read_text("utf-8"), re.M
     )
-    assert sorted(entries) == sorted(package.__all__)
+    others = [f"experimentalist.{name}" for name in experimentalist.__all__]
+    assert sorted(entries) == sorted([*package.__all__, *others])
 
 
 def table_names(page: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import warnings
 from typing import Any
@@ -320,11 +319,6 @@ def test_given_noise_moves_the_errors_of_coefficients() -> None:
     np.testing.assert_allclose(told, given)
 
 
-def fitted(law: str, y: np.ndarray, names: list[str] | None = None) -> DARTSRegressor:
-    frame = pd.DataFrame(X, columns=names) if names else X
-    return DARTSRegressor.from_equation(law, random_state=0).fit(frame, y)
-
-
 def test_frames_keep_their_columns_and_types() -> None:
     frame = pd.DataFrame({"place": range(21), "dose": X[:, 0]}, index=range(50, 71))
     line = LinearRegression().fit(frame[["dose"]], X[:, 0])
@@ -417,9 +411,106 @@ def test_models_that_do_not_serve_are_refused() -> None:
         discriminating(pd.DataFrame({"time": X[:, 0]}), [named], noise=1.0)
 
 
-# The whole
+# The estimator
 
 
-def test_public_functions_are_documented() -> None:
-    for name in experimentalist.__all__:
-        assert inspect.getdoc(getattr(experimentalist, name))
+LAWS = "1/(1 + k*delay)", "exp(-k*delay)"
+DELAYS = pd.DataFrame({"delay": [2.0, 5.0, 9.0, 14.0, 20.0, 30.0]})
+VALUES = 1 / (1 + 0.05 * DELAYS["delay"]) + [0.03, -0.02, 0.01, -0.04, 0.02, 0.0]
+
+
+@pytest.fixture(scope="module")
+def laws() -> list[DARTSRegressor]:
+    return [
+        DARTSRegressor.from_equation(law, random_state=0).fit(DELAYS, VALUES)
+        for law in LAWS
+    ]
+
+
+def test_two_laws_are_told_apart_where_their_tails_differ(
+    laws: list[DARTSRegressor],
+) -> None:
+    """Near a delay of 0 both are 1, whatever their rate; late, one is nearly 0."""
+    pool = pd.DataFrame({"delay": np.linspace(0, 120, 13), "trial": np.arange(13)})
+    told = expected_information(pool, laws, noise=0.05)
+    assert told[0] == pytest.approx(0, abs=1e-6)
+    apart = np.abs(laws[0].predict(pool[["delay"]]) - laws[1].predict(pool[["delay"]]))
+    assert told[apart > 0.1].min() > told[apart < 0.03].max()
+    chosen_ = discriminating(pool, laws, 2, noise=0.05)
+    assert (chosen_["delay"] >= 60).all() and list(chosen_.columns) == ["delay", "trial"]
+
+
+def test_information_of_the_estimator_is_the_integral(laws: list[DARTSRegressor]) -> None:
+    """Predictions and errors are those of the fit: Student's t with n − 1 degrees."""
+    pool = pd.DataFrame({"delay": [60.0]})
+    means, variances, noises = [], [], []
+    for law in laws:
+        [k], error = law.coefficients_["coefficient"], 1e-6
+        mean = [
+            1 / (1 + r * 60) if law is laws[0] else np.exp(-r * 60) for r in (k, k + error)
+        ]
+        rest = VALUES - law.predict(DELAYS)
+        noises.append(float(rest @ rest) / 5)
+        slope = (mean[1] - mean[0]) / error
+        [width] = law.coefficients_["standard_error"]
+        means.append(mean[0])
+        variances.append((slope * width) ** 2)
+    root = np.sqrt(variances)[:, None, None]
+    expected = mixture([0.5, 0.5], np.array(means)[:, None], noises, root, 5.0)
+    [found] = expected_information(pool, laws)
+    assert found == pytest.approx(integrated(expected, 0), abs=2e-3)
+
+
+def test_evidence_weighs_as_compare_does(laws: list[DARTSRegressor]) -> None:
+    table = laws[0].compare([LAWS[1]], DELAYS, VALUES).set_index("name")["weight"]
+    pool = pd.DataFrame({"delay": [10.0, 40.0, 90.0]})
+    np.testing.assert_allclose(
+        expected_information(pool, laws, weights="evidence"),
+        expected_information(pool, laws, weights=table[[*LAWS]].to_numpy()),
+        rtol=1e-6,
+    )
+
+
+def test_one_law_is_measured_where_its_constant_shows(laws: list[DARTSRegressor]) -> None:
+    """Of exp(−k·t) the derivative in k is largest at t = 1/k."""
+    pool = pd.DataFrame({"delay": np.linspace(0, 100, 401)})
+    [rate] = laws[1].coefficients_["coefficient"]
+    found = discriminating(pool, [laws[1]])["delay"][0]
+    assert found == pytest.approx(1 / rate, abs=0.25)
+
+
+def test_a_search_brings_its_equations() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.5, 3, (12, 1))
+    y = np.log(x[:, 0]) + 0.2 * rng.normal(size=12)
+    model = DARTSRegressor(
+        primitives=["add", "mult", "ln"], n_candidates=300, random_state=0
+    ).fit(x, y)
+    assert len(model.equations_) > 1
+    told = expected_information(np.array([[0.5], [3.0], [9.0]]), [model])
+    assert 0 < told.max() <= np.log(len(model.equations_))
+
+
+def test_too_few_observations_are_said() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        law = DARTSRegressor.from_equation("a*exp(b*x1)", random_state=0)
+        law.fit([[1.0], [2.0]], [1.0, 2.0])
+    with pytest.raises(ValueError, match="no more observations than it has coefficients"):
+        discriminating(X, [law])
+
+
+def test_a_step_of_the_loop(laws: list[DARTSRegressor]) -> None:
+    """The pool of the state is chosen from; models of earlier cycles may be left out."""
+    state = pytest.importorskip("autora.state", reason="needs the extra 'autora'")
+    pool = pd.DataFrame({"delay": np.linspace(0, 120, 13)})
+    before = state.StandardState(conditions=pool, models=[*laws, *laws])
+    after = experimentalist.discriminating_on_state(before, num_samples=3)
+    pd.testing.assert_frame_equal(after.conditions, discriminating(pool, laws, 3))
+    assert len(before.conditions) == 13
+    single = experimentalist.discriminating_on_state(before, models=laws[1:])
+    pd.testing.assert_frame_equal(single.conditions, discriminating(pool, laws[1:]))
+    wrapped = state.on_state(discriminating, output=["conditions"])
+    pd.testing.assert_frame_equal(
+        wrapped(before, num_samples=3).conditions, after.conditions
+    )

@@ -62,8 +62,8 @@ def discriminating(
         Number of conditions to choose.
     weights : array-like of shape (models,), "evidence" or None, default=None
         How probable it is that each theorist is right, up to a factor. None: equally.
-        "evidence": exp(−criterion/2) of the criterion in ``equations_``, as `compare` has
-        it, for a `DARTSRegressor` each, all of them fitted to the same observations.
+        "evidence": exp(−criterion/2), as in `compare`, of the smallest criterion in
+        ``equations_``; for a `DARTSRegressor` each, all fitted to the same observations.
     about : {"equation", "coefficients", "both"}, default="equation"
         What the observations are to tell: which equation is right, what the coefficients
         of the equations are (½ log(1 + their variance/noise), averaged by the weights:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
@@ -80,7 +79,7 @@ def _given(weights: Any, count: int) -> np.ndarray:
 
 
 def _evidence(names: Sequence[str], models: Sequence[Any]) -> np.ndarray:
-    """Weights by the criterion; of a theorist of several equations, by all of them."""
+    """Weights by the criterion; of a theorist of several equations, by its smallest."""
     criteria = []
     for name, model in zip(names, models, strict=True):
         if not hasattr(model, "_rows"):
@@ -88,8 +87,7 @@ def _evidence(names: Sequence[str], models: Sequence[Any]) -> np.ndarray:
                 f"weights='evidence' needs models with a criterion, but {name} has none; "
                 "give numbers"
             )
-        of_equations = np.array([row.criterion for row in model._rows])
-        criteria.append(-2 * logsumexp(-of_equations / 2))
+        criteria.append(min(row.criterion for row in model._rows))
     found = weights_of_evidence(np.array(criteria))
     if not np.isfinite(found).all():
         raise ValueError(f"weights='evidence' found the criteria {criteria}; give numbers")
