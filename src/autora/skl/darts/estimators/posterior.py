@@ -424,7 +424,7 @@ class RegressorPosteriorMixin(PosteriorMixin):
             not more rows than coefficients.
         """
         check_is_fitted(self, "model_")
-        _check_level(level)
+        check_level(level)
         if self._group_labels is not None or not self._link.least_squares:
             raise ValueError(
                 "coefficient_intervals is for numbers and without groups; of one group ask "
