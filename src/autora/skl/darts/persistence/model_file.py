@@ -241,10 +241,7 @@ def restored(kind: Any, field: Field) -> Any:
         state[f"{name}_"] = per_output(known)
     ranges = part.get("input_ranges", Field(None))
     if ranges.value is not None:
-        edges = ranges.array((2, shape.n_inputs))
-        if (edges[0] > edges[1]).any():
-            ranges.fail("the smallest value of an input exceeds the largest")
-        state["_input_ranges"] = edges
+        state["_input_ranges"] = _ranges_read(ranges, shape.n_inputs)
     state["converged_"] = part["converged"].flag()
     state["_asked"] = documents.asked_read(part["asked"], shape)
     vars(estimator).update(state, **_models_read(part, shape))
@@ -252,6 +249,14 @@ def restored(kind: Any, field: Field) -> Any:
     vars(estimator).update(uncertainty_read(part.get("uncertainty"), *models))
     estimator._set_answers(part["answers"])
     return estimator
+
+
+def _ranges_read(field: Field, count: int) -> np.ndarray:
+    """Smallest and largest values of the inputs, shape (2, inputs)."""
+    edges = field.array((2, count))
+    if (edges[0] > edges[1]).any():
+        field.fail("the smallest value of an input exceeds the largest")
+    return edges
 
 
 def _read_columns(estimator: Any, part: dict[str, Field], count: int) -> None:
