@@ -34,7 +34,7 @@ ROWS, NOISES, LEVEL = (10, 20, 50, 200), (0.05, 0.2), 0.9
 DARTS, PROCESS, BOOTSTRAP = "darts", "gaussian_process", "bootstrap"
 SYSTEMS = (DARTS, PROCESS, BOOTSTRAP)
 #: Fits of a bootstrap, which is run with these numbers of rows and seeds alone.
-RESAMPLED, RESAMPLED_ROWS, RESAMPLED_SEEDS = 20, (20,), 1
+RESAMPLED, RESAMPLED_ROWS, RESAMPLED_SEEDS = 10, (20,), 3
 #: Fresh rows inside the range of the rows and outside, up to a quarter of the law's range.
 FRESH, BEYOND = 200, 0.25
 #: Equations of less weight are not judged; error of one that is the law, and share of the

@@ -205,7 +205,7 @@ def test_quantiles_of_a_mixture_invert_its_distribution() -> None:
 
 def test_weights_follow_the_criterion_and_sum_to_one(found: Any) -> None:
     table = found[0].equations_
-    share = np.exp(-(table["criterion"] - table["criterion"].min()) / 2)
+    share = np.exp(-(table["criterion"] - table["criterion"].min()) / 4)
     np.testing.assert_allclose(table["weight"], share / share.sum(), rtol=1e-12)
     assert table["weight"].sum() == pytest.approx(1)
 
