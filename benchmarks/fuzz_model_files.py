@@ -111,6 +111,19 @@ def _with_products(text: str) -> str:
         model["edges"] = [[0, "add"], [1, "mult", 1.5], [8, "linear_exp", 0.5, -0.25]]
     for holder in (found, *found["equations"]):
         holder["standard_errors"] = [["edge", 8, 0, 0.1], ["bias", 0, 0, "inf"]]
+    known = {
+        "places": [["edge", 8, 0], ["bias", 0, 0]],
+        "covariance": [0.04, -0.01, 0.09],
+        "noise": [0.01],
+        "freedom": 26.0,
+        "centre": [0.5, 0.0],
+        "groups": None,
+    }
+    found["uncertainty"] = {
+        "model": known,
+        "rows": [known] * len(found["equations"]),
+        "calibration": [[0.5], [1.5]],
+    }
     return json.dumps(found)
 
 
@@ -260,10 +273,22 @@ def _use(estimator: Any, X: np.ndarray, tables: bool) -> None:
         estimator.model_repr()
         again = type(estimator).from_json(estimator.to_json())
         np.testing.assert_array_equal(again.predict(x), estimator.predict(x))
+        _use_uncertainty(estimator, x)
         if tables:
             _ = estimator.equations_, estimator.coefficients_, estimator.python()
             if estimator._rows:
                 estimator.select_equation(0).predict(x)
+
+
+def _use_uncertainty(estimator: Any, x: np.ndarray) -> None:
+    try:
+        ends = estimator.predict_interval(x, level=0.5)
+    except ValueError as error:
+        if "no uncertainty" not in str(error) and "calibrate" not in str(error):
+            raise
+        return
+    if np.isnan(ends).any() or (ends[..., 0] > ends[..., 1]).any():
+        raise AssertionError(f"no interval: {ends}")
 
 
 class _TooSlow(BaseException):

@@ -453,7 +453,7 @@ def test_pickles_from_before_the_packages_say_what_to_do() -> None:
 
 def test_people_can_read_it(plain: DARTSRegressor) -> None:
     lines = plain.to_json().split("\n")
-    assert lines[1] == ' "format": "autora-darts",' and lines[2] == ' "version": 4,'
+    assert lines[1] == ' "format": "autora-darts",' and lines[2] == ' "version": 5,'
     assert any("y = " in line for line in lines[:9])
     assert max(map(len, lines)) < 1000
 
@@ -476,7 +476,7 @@ def test_text_that_is_no_json() -> None:
         '["\\ud800"]': "half a character",
         '"x"': "must be an object",
         "{}": "'format' must be",
-        '{"format": "autora-darts", "version": 5}': "'version' must be 1 to 4",
+        '{"format": "autora-darts", "version": 6}': "'version' must be 1 to 5",
         '{"format": "autora-darts", "version": 0}': "'version' must be 1",
         '{"format": "autora-darts", "version": true}': "'version' must be 1",
         '{"format": "autora-darts", "version": 1.0}': "'version' must be 1",

@@ -268,17 +268,19 @@ class EquationMixin(GroupMixin):
 
     @property
     def equations_(self) -> Any:
-        """The best model per complexity, simplest first, as a DataFrame.
+        """The best model per complexity and its rivals, simplest first, as a DataFrame.
 
-        Row 0 is the best constant. Columns: ``selected`` (whether the row is the model),
-        ``complexity`` (coefficients, half an edge, half a bend), ``loss`` (training),
-        ``criterion`` (what decides, see "How it works"), ``holdout`` (loss on rows kept
-        from the search, NaN unless ``model_selection="holdout"``), ``score`` (what the row
-        gains over the one before: the fall of the logarithm of the loss per complexity),
-        ``equation`` and ``architecture``; where the fit knew units, ``units_agree``, which
-        is true of every row that a search has found; with groups ``varying``, the terms
-        of the coefficients that differ between them, and ``equation`` has those of the
-        population.
+        Row 0 is the best constant. Rivals, at most 30, are nearly as probable as the best
+        row and predict something else. Columns: ``selected`` (whether the row is the
+        model), ``complexity`` (coefficients, half an edge, half a bend), ``loss``
+        (training), ``criterion`` (what decides, see "How it works"), ``holdout`` (loss on
+        rows kept from the search, NaN unless ``model_selection="holdout"``), ``weight``
+        (how probable the row is if one of them is right, exp(−criterion/2) as a share of
+        all), ``score`` (what the row gains over the best simpler one: the fall of the
+        logarithm of the loss per complexity), ``equation`` and ``architecture``; where the
+        fit knew units, ``units_agree``, which is true of every row that a search has found;
+        with groups ``varying``, the terms of the coefficients that differ between them, and
+        ``equation`` has those of the population.
         """
         check_is_fitted(self, "model_")
         table = self._table(self._rows)

@@ -8,6 +8,7 @@ section 2.1).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -154,18 +155,64 @@ def inverse_of(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Directions that the data do not determine have a variance that is huge, but finite; all
     are infinite where the information is not finite.
     """
-    with np.errstate(all="ignore"):
-        size = np.sqrt(np.diag(information))
-        unit = np.where((size > 0) & np.isfinite(size), size, 1.0)
-        information = information / unit / unit[:, None]
-    if not np.isfinite(information).all():
+    known = _Spectrum.of(information)
+    if known is None:
         return np.full(information.shape, np.inf), np.ones(len(information), bool)
-    values_, vectors = np.linalg.eigh(information)
-    floor = 1e-12 * max(values_.max(initial=0.0), 1e-300)
+    values_, vectors, unit, floor = known
     undetermined = (vectors[:, values_ < floor] ** 2).sum(axis=1) > 1e-6
     with np.errstate(all="ignore"):
         inverse = (vectors / np.maximum(values_, floor)) @ vectors.T / unit / unit[:, None]
+        size = np.diag(information)
     return inverse, undetermined | (size == 0)
+
+
+def sandwich(information: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Covariance of parameters that several outputs share, each with its own noise.
+
+    Parameters
+    ----------
+    information : ndarray of shape (outputs, parameters, parameters)
+        Of each output, up to its noise.
+    noise : ndarray of shape (outputs,)
+        Variances; in directions that no output determines the largest counts.
+    """
+    total = information.sum(axis=0)
+    known = _Spectrum.of(total)
+    if known is None:
+        return np.full(total.shape, np.inf)
+    with np.errstate(all="ignore"):
+        size = np.maximum(known.values, known.floor)
+        root = known.vectors / np.sqrt(size) / known.unit[:, None]
+        middle = root.T @ np.einsum("q,qpr->pr", noise, information) @ root
+        open_ = 1 - np.maximum(known.values, 0.0) / size
+        middle = middle + noise.max() * np.diag(open_)
+    if not np.isfinite(middle).all():
+        return np.full(total.shape, np.inf)
+    values_, vectors = np.linalg.eigh((middle + middle.T) / 2)
+    root = root @ (vectors * np.sqrt(np.maximum(values_, 0.0)))
+    return root @ root.T
+
+
+class _Spectrum(NamedTuple):
+    """Eigenvalues of an information in units of its diagonal."""
+
+    values: np.ndarray
+    vectors: np.ndarray
+    unit: np.ndarray
+    floor: float  #: eigenvalue below which a direction counts as undetermined
+
+    @classmethod
+    def of(cls, information: np.ndarray) -> _Spectrum | None:
+        """None where it is not finite."""
+        with np.errstate(all="ignore"):
+            size = np.sqrt(np.diag(information))
+            unit = np.where((size > 0) & np.isfinite(size), size, 1.0)
+            information = information / unit / unit[:, None]
+        if not np.isfinite(information).all():
+            return None
+        values_, vectors = np.linalg.eigh(information)
+        floor = 1e-12 * max(values_.max(initial=0.0), 1e-300)
+        return cls(values_, vectors, unit, floor)
 
 
 def variance(problem: Problem, model: Model, count: int) -> float | None:

@@ -16,7 +16,7 @@ import numpy as np
 from ..graph.elementary import NUMPY
 from ..graph.model import Model
 from ..graph.objectives import Objective
-from .coefficients import information, inverse_of, places
+from .coefficients import information, inverse_of, places, sandwich
 from .derivatives import Place, columns, latent_nodes, values, with_values
 from .problem import Problem
 from .refit import blocks
@@ -124,7 +124,15 @@ def laplace(problem: Problem, model: Model) -> Laplace:
         return columns(model, where, *latent_nodes(model, x, True))
 
     covariance, noise, freedom = laplace_of(problem, model, len(where), slopes)
-    return Laplace(where, covariance, noise, freedom, values(model, where))
+    return Laplace(where, symmetric(covariance), noise, freedom, values(model, where))
+
+
+def symmetric(covariance: np.ndarray) -> np.ndarray:
+    """Covariances (…, places, places) to the last bit; infinite where one is not finite."""
+    finite = np.isfinite(covariance).all(axis=(-2, -1), keepdims=True)
+    with np.errstate(all="ignore"):
+        mean = (covariance + np.swapaxes(covariance, -2, -1)) / 2
+    return np.where(finite, mean, np.inf)
 
 
 def laplace_of(
@@ -163,7 +171,7 @@ def laplace_of(
             noise = np.maximum(noise, floor)
         if n_outputs == 1:
             return inverse * noise, noise, freedom
-        return inverse @ np.einsum("q,qpr->pr", noise, known) @ inverse, noise, freedom
+        return sandwich(known, noise), noise, freedom
 
 
 def roots(covariance: np.ndarray) -> np.ndarray:

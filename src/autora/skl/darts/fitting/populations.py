@@ -19,7 +19,7 @@ from ..graph.effects import Place
 from ..graph.model import Model
 from .derivatives import with_values
 from .grouped import Prior, fitted, joint_equations, knowledge
-from .laplace import Laplace
+from .laplace import Laplace, symmetric
 from .problem import Problem
 
 #: Range of the logarithm of a variance, in units of what one group knows of it.
@@ -349,7 +349,7 @@ def laplace_of_groups(problem: Problem, model: Model) -> Laplace | None:
         own[group] = _joined(known, joint.cross[i], joint.own[i], units[group])
     noise = np.array([0.0 if model.objective.likelihood else joint.variance])
     where = (*joint.where, *effects.places)
-    return Laplace(where, wide, noise, joint.freedom, groups=own)
+    return Laplace(where, symmetric(wide), noise, joint.freedom, groups=symmetric(own))
 
 
 def _joined(

@@ -22,7 +22,7 @@ from ..graph.model import Model
 from ..graph.objectives import Objective
 from .coefficients import errors_from, information, places, variance
 from .derivatives import columns, latent_nodes
-from .laplace import Laplace, laplace_of
+from .laplace import Laplace, laplace_of, symmetric
 from .problem import Problem, thinned
 from .refit import HUGE, dense_steps, descended, normal_equations, projected
 from .starts import columns_of, drawn_constants, has_waves
@@ -244,7 +244,7 @@ def laplace_of_theory(
     size = np.where((size > 0) & np.isfinite(size), size, 1.0)
     turned = np.linalg.lstsq(graph[able] / size, wanted[able], rcond=1e-12)[0]
     turned = turned / size[:, None]
-    return Laplace(where, turned @ covariance @ turned.T, noise, freedom)
+    return Laplace(where, symmetric(turned @ covariance @ turned.T), noise, freedom)
 
 
 def has_intercept(theory: Theory, constants: np.ndarray, problem: Problem) -> bool:
