@@ -461,6 +461,24 @@ def test_information_of_the_estimator_is_the_integral(laws: list[DARTSRegressor]
     assert found == pytest.approx(integrated(expected, 0), abs=2e-3)
 
 
+def test_conditions_may_be_in_other_units() -> None:
+    pytest.importorskip("pint_pandas", reason="needs the extra 'units'")
+    seconds = DELAYS.astype("pint[s]")
+    laws = [DARTSRegressor.from_equation(w, random_state=0) for w in LAWS]
+    for law in laws:
+        law.fit(seconds, VALUES)
+    minutes = pd.DataFrame({"delay": [0.0, 0.5, 1.0, 1.5]}).astype("pint[min]")
+    plain = pd.DataFrame({"delay": [0.0, 30.0, 60.0, 90.0]})
+    np.testing.assert_allclose(
+        expected_information(minutes, laws), expected_information(plain, laws), atol=1e-9
+    )
+    found = discriminating(minutes, laws, 2)
+    assert found.dtypes["delay"] == minutes.dtypes["delay"]
+    minutes.loc[1, "delay"] = np.nan
+    with pytest.raises(ValueError, match="column 'delay' of conditions is missing"):
+        discriminating(minutes, laws)
+
+
 def test_evidence_weighs_as_compare_does(laws: list[DARTSRegressor]) -> None:
     table = laws[0].compare([LAWS[1]], DELAYS, VALUES).set_index("name")["weight"]
     pool = pd.DataFrame({"delay": [10.0, 40.0, 90.0]})
@@ -484,7 +502,14 @@ def test_a_search_brings_its_equations() -> None:
     x = rng.uniform(0.5, 3, (12, 1))
     y = np.log(x[:, 0]) + 0.2 * rng.normal(size=12)
     model = DARTSRegressor(
-        primitives=["add", "mult", "ln"], n_candidates=300, random_state=0
+        num_graph_nodes=1,
+        primitives=["none", "mult", "linear_ln", "linear_exp"],
+        train_classifier_coefficients=True,
+        train_classifier_bias=True,
+        max_epochs=1,
+        param_updates_per_epoch=1,
+        n_candidates=20,
+        random_state=0,
     ).fit(x, y)
     assert len(model.equations_) > 1
     told = expected_information(np.array([[0.5], [3.0], [9.0]]), [model])
