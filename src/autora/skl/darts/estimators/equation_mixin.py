@@ -270,12 +270,12 @@ class EquationMixin(GroupMixin):
     def equations_(self) -> Any:
         """The best model per complexity and its rivals, simplest first, as a DataFrame.
 
-        Row 0 is the best constant. Rivals, at most 30, are nearly as probable as the best
+        Row 0 is the best constant. Rivals, at most 40, are nearly as probable as the best
         row and predict something else. Columns: ``selected`` (whether the row is the
         model), ``complexity`` (coefficients, half an edge, half a bend), ``loss``
         (training), ``criterion`` (what decides, see "How it works"), ``holdout`` (loss on
         rows kept from the search, NaN unless ``model_selection="holdout"``), ``weight``
-        (how probable the row is if one of them is right, exp(−criterion/2) as a share of
+        (how probable the row is if one of them is right, exp(−criterion/4) as a share of
         all), ``score`` (what the row gains over the best simpler one: the fall of the
         logarithm of the loss per complexity), ``equation`` and ``architecture``; where the
         fit knew units, ``units_agree``, which is true of every row that a search has found;
