@@ -87,7 +87,7 @@ def test_same_seed_same_bits(trained: DARTSRegressor, noisy: tuple) -> None:
 
 def test_equations_table(trained: DARTSRegressor, noisy: tuple) -> None:
     table = trained.equations_
-    first = ["selected", "complexity", "loss", "criterion", "holdout", "score"]
+    first = ["selected", "complexity", "loss", "criterion", "holdout", "weight", "score"]
     assert list(table.columns) == [*first, "equation", "architecture"]
     assert table.complexity.is_monotonic_increasing
     assert len(table) >= 3
