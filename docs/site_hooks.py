@@ -15,8 +15,8 @@ from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES, BENCHMARKS = ROOT / "examples", ROOT / "benchmarks"
-#: Where CONTRIBUTING.md is on the site.
-GUIDE = "contributing/index.md"
+#: Where pages of the repository's root are on the site.
+GUIDE, CHANGES = "contributing/index.md", "changelog.md"
 #: Code, which is left as it is, or a formula: $$ … $$ or $ … $ without inner spaces.
 _CODE_OR_FORMULA = re.compile(
     r"(?P<code>^```.*?^```|`[^`\n]+`)|\$\$(?P<block>.+?)\$\$"
@@ -37,7 +37,8 @@ def on_files(files: Any, config: Any) -> Any:
         if path.suffix in (".md", ".svg"):
             uri = f"benchmarks/{path.relative_to(BENCHMARKS).as_posix()}"
             files.append(File.generated(config, uri, abs_src_path=str(path)))
-    files.append(File.generated(config, GUIDE, abs_src_path=str(ROOT / "CONTRIBUTING.md")))
+    for uri, name in ((GUIDE, "CONTRIBUTING.md"), (CHANGES, "CHANGELOG.md")):
+        files.append(File.generated(config, uri, abs_src_path=str(ROOT / name)))
     return files
 
 
@@ -67,7 +68,14 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     markdown = re.sub(r"\]\(\.\./examples/(\w+)\.py\)", r"](examples/\1.md)", markdown)
     if page.file.src_uri == GUIDE:
         markdown = markdown.replace("](docs/contributing/", "](")
+        markdown = markdown.replace("](docs/", "](../")
+        markdown = markdown.replace("](CHANGELOG.md)", f"](../{CHANGES})")
         return markdown.replace("](benchmarks/", "](../benchmarks/")
+    if page.file.src_uri == CHANGES:
+        return markdown.replace("](docs/", "](")
+    markdown = markdown.replace("](../CHANGELOG.md)", f"]({CHANGES})")
+    markdown = markdown.replace("](../CONTRIBUTING.md)", f"]({GUIDE})")
+    markdown = markdown.replace("](../../CONTRIBUTING.md)", "](index.md)")
     markdown = re.sub(r"\]\(\.\./benchmarks/\)", "](benchmarks/README.md)", markdown)
     # The site has the folder benchmarks/ beside the pages of docs/, not above them.
     markdown = re.sub(
