@@ -85,6 +85,18 @@ def test_figures_are_those_of_the_pages() -> None:
             assert re.search(rf"(?<![\d.]){re.escape(figure)}(?![\d.]*\d)", page), figure
 
 
+@pytest.mark.parametrize(
+    ("page", "figures"),
+    [("honesty", ["540", "2.0", "9.6", "1.5 times"]), ("speed", ["0.566 s", "286 s"])],
+)
+def test_figures_in_sentences_are_those_of_the_pages(page: str, figures: list[str]) -> None:
+    said = (ROOT / "benchmarks" / "results" / f"{page}.md").read_text("utf-8")
+    for figure in figures:
+        assert figure in README and re.search(rf"(?<![\d.]){re.escape(figure)}", said), (
+            figure
+        )
+
+
 def project() -> dict[str, Any]:
     with open(ROOT / "pyproject.toml", "rb") as file:
         return tomllib.load(file)["project"]
