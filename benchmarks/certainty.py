@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import t as student
 
-from helpers.common import table, write_results
+from helpers.common import RESULTS, table, write_results
 from helpers.honesty_laws import LAWS, _law, names
 from helpers.paired import sign_test
 from helpers.problems import Problem, numeric, parse
@@ -334,6 +334,37 @@ def _reliability(rows: list[Row]) -> str:
     return table(["weight", "equations", "mean weight", "right"], lines)
 
 
+def picture(rows: list[Row], path: Path) -> None:
+    """How often equations are right against what they weigh, with 90 % of chance."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+
+    plt.rcParams["svg.hashsalt"] = path.stem
+    pairs = np.array([p for row in rows for p in row.get("judged", [])], float)
+    figure, ax = plt.subplots(figsize=(4.6, 4.4), layout="constrained")
+    ax.plot([0, 1], [0, 1], color="#9AA3AB", lw=1.2, zorder=1)
+    for low, high in pairwise(ENDS):
+        own = pairs[(pairs[:, 0] >= low) & (pairs[:, 0] < high)]
+        if len(own):
+            weight, right, n = own[:, 0].mean(), own[:, 1].mean(), len(own)
+            # Wilson's interval: a share of few is uncertain, and lies between 0 and 1.
+            z2 = 1.645**2
+            middle = (right + z2 / (2 * n)) / (1 + z2 / n)
+            half = np.sqrt(z2 * right * (1 - right) / n + z2**2 / (4 * n**2))
+            half /= 1 + z2 / n
+            ax.plot([weight] * 2, [middle - half, middle + half], color="#0072B2", lw=2)
+            ax.plot(weight, right, "o", color="#0072B2", ms=7)
+            ax.annotate(
+                str(n), (weight, right), (7, -4), textcoords="offset points", fontsize=8
+            )
+    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="weight", ylabel="share that is the law")
+    ax.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
 def _paired(rows: list[Row]) -> str:
     own = [row for row in rows if row["system"] == DARTS and "error_text" not in row]
     lines = []
@@ -368,6 +399,7 @@ def page(rows: list[Row]) -> str:
         )
         parts += ["## All equations and the selected one", _paired(rows)]
         parts += ["## Are likely equations right?", RELIABILITY, _reliability(rows)]
+        parts.append("![Share that is right against weight](certainty.svg)")
     failed = failures(rows)
     return "\n\n".join(parts + ([f"## Failures\n\n{failed}"] if failed else []))
 
@@ -392,7 +424,10 @@ def main() -> None:
     if not options.report:
         again = tuple(options.again.split(","))
         run(store, work, jobs(options), options.jobs, 120.0, again, tell=_told)
-    write_results(options.name, "How sure", about(store), page(store.rows()))
+    rows = store.rows()
+    if any(row.get("judged") for row in rows):
+        picture(rows, RESULTS / "certainty.svg")
+    write_results(options.name, "How sure", about(store), page(rows))
 
 
 if __name__ == "__main__":
