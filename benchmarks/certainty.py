@@ -16,6 +16,8 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,15 +44,7 @@ FRESH, BEYOND = 200, 0.25
 JUDGED, THE_LAW, IDLE = 0.03, 1e-14, 1e-4
 #: Density below which a row counts no more: one bad row is one row.
 LEAST_DENSITY = -20.0
-BINS = (
-    (0.03, 0.1),
-    (0.1, 0.3),
-    (0.3, 0.5),
-    (0.5, 0.7),
-    (0.7, 0.9),
-    (0.9, 0.97),
-    (0.97, 1.01),
-)
+ENDS = (0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 1.01)
 MANY_ROWS = 10_000
 
 #: Two more beside those of the honesty benchmark.
@@ -326,7 +320,7 @@ def _line(
 def _reliability(rows: list[Row]) -> str:
     pairs = np.array([p for row in rows for p in row.get("judged", [])], float)
     lines = []
-    for low, high in BINS:
+    for low, high in pairwise(ENDS):
         own = pairs[(pairs[:, 0] >= low) & (pairs[:, 0] < high)] if len(pairs) else pairs
         if len(own):
             line = [f"{low:g} to {min(high, 1):g}", len(own), f"{own[:, 0].mean():.2f}"]
