@@ -13,7 +13,6 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 import certainty
-
 from autora.skl.darts import DARTSRegressor
 
 

@@ -227,11 +227,9 @@ def _student(freedom: float, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     place = (np.arcsinh(z) + _FURTHEST) * ((_TABLE - 1) / (2 * _FURTHEST))
     place = np.clip(place, 0.0, _TABLE - 1.001)
     left = place.astype(np.int32)
-    below, density = _t_table(freedom)
-    part = place - left
-    return tuple(  # type: ignore[return-value]
-        table[left] + part * (table[left + 1] - table[left]) for table in (below, density)
-    )
+    part, tables = place - left, _t_table(freedom)
+    below, density = (t[left] + part * (t[left + 1] - t[left]) for t in tables)
+    return below, density
 
 
 @lru_cache(maxsize=256)
