@@ -811,3 +811,15 @@ def quiet_searches() -> Iterator[None]:
     """Numbers that overflow on the way are nobody's business."""
     with np.errstate(all="ignore"):
         yield
+
+
+def test_an_equation_of_which_nothing_is_known_widens_by_its_weight() -> None:
+    """Half of its weight lies beyond either end, and no more."""
+    weight, mean = np.array([[0.96], [0.04]]), np.array([[2.0], [7.0]])
+    scale, free = np.array([[0.5], [np.inf]]), np.array([np.inf, np.inf])
+    high = float(quantile(weight, mean, scale, free, 0.95)[0])
+    assert high == pytest.approx(stats.norm.ppf((0.95 - 0.02) / 0.96, 2.0, 0.5), abs=1e-4)
+    low = float(quantile(weight, mean, scale, free, 0.01)[0])
+    assert low == -np.inf
+    nothing = np.full((2, 1), np.inf)
+    assert quantile(weight, mean, nothing, free, 0.95)[0] == np.inf

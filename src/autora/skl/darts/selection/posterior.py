@@ -183,30 +183,33 @@ def quantile(
     """Quantiles (n,) of mixtures of Student's t, all else of shape (m, n) but freedom (m,).
 
     Between the quantiles of the parts by Newton's method, and by bisection where that
-    leaves them. Infinite where nothing is known.
+    leaves them. A part of which nothing is known has half of its weight at either end.
     """
-    unit = np.array([_t_quantile(nu, p) for nu in freedom])[:, None]
-    with np.errstate(invalid="ignore"):
-        parts = mean + np.where(scale > 0, unit * scale, 0.0)
-    here = weight > 0
-    low = np.where(here, parts, np.inf).min(axis=0)
-    high = np.where(here, parts, -np.inf).max(axis=0)
-    nothing = ~here.any(axis=0)
-    open_end = nothing | ~np.isfinite(low) | ~np.isfinite(high)
-    found = np.where(open_end, -np.inf if p < 0.5 else np.inf, low)
-    todo = np.flatnonzero(~open_end & (high > low))
+    wide = (weight > 0) & np.isinf(scale)
+    lost = np.where(wide, weight, 0.0).sum(axis=0)
+    weight = np.where(wide, 0.0, weight)
+    left = weight.sum(axis=0)
+    with np.errstate(all="ignore"):
+        weight, share = weight / left, (p - lost / 2) / left
+    found = np.full(len(left), -np.inf if p < 0.5 else np.inf)
+    todo = np.flatnonzero((left > 0) & (share > 0) & (share < 1))
     if not len(todo):
         return found
-    weight, mean, low, high = weight[:, todo], mean[:, todo], low[todo], high[todo]
-    scale = np.maximum(scale[:, todo], _SMALLEST)
-    at = np.einsum("mn,mn->n", weight, np.where(weight > 0, parts[:, todo], 0.0))
+    weight, mean, share = weight[:, todo], mean[:, todo], share[todo]
+    scale = np.where(weight > 0, scale[:, todo], 0.0)
+    parts = mean + scale * _t_quantiles(freedom, share)
+    low = np.where(weight > 0, parts, np.inf).min(axis=0)
+    high = np.where(weight > 0, parts, -np.inf).max(axis=0)
+    at = np.einsum("mn,mn->n", weight, parts)
+    scale = np.maximum(scale, _SMALLEST)
     for _ in range(_STEPS):
         below, density = _mixture(weight, mean, scale, freedom, at)
-        high, low = np.where(below > p, at, high), np.where(below > p, low, at)
+        over = below - share
+        high, low = np.where(over > 0, at, high), np.where(over > 0, low, at)
         with np.errstate(all="ignore"):
-            step = at - (below - p) / density
+            step = at - over / density
         inside = (step > low) & (step < high)
-        done = inside & (np.abs(below - p) <= _NEAR)
+        done = inside & (np.abs(over) <= _NEAR)
         done |= high - low <= _ROUNDING * np.abs(at)
         at = np.where(inside, step, (low + high) / 2)
         found[todo] = at
@@ -215,7 +218,8 @@ def quantile(
         if 2 * done.sum() > len(done):  # a copy of what is left is worth its time
             left = np.flatnonzero(~done)
             weight, mean, scale = weight[:, left], mean[:, left], scale[:, left]
-            low, high, at, todo = low[left], high[left], at[left], todo[left]
+            low, high, at = low[left], high[left], at[left]
+            share, todo = share[left], todo[left]
     return found
 
 
@@ -242,10 +246,14 @@ def _t_table(freedom: float) -> tuple[np.ndarray, np.ndarray]:
     return stdtr(freedom, z), tail * np.exp(size) / np.sqrt(freedom * np.pi)
 
 
-def _t_quantile(freedom: float, p: float) -> float:
-    if freedom <= 0:
-        return float("-inf" if p < 0.5 else "inf")
-    return float(ndtri(p) if freedom > _NORMAL else stdtrit(freedom, p))
+def _t_quantiles(freedom: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Quantiles (m, n) of standard distributions."""
+    every, of = np.unique(share, return_inverse=True)
+    found = [
+        ndtri(every) if nu > _NORMAL else stdtrit(max(nu, _SMALLEST), every)
+        for nu in freedom
+    ]
+    return np.array(found)[:, of]
 
 
 def _mixture(
