@@ -95,7 +95,8 @@ def _formula(found: re.Match[str]) -> str:
         return found["code"]
     if found["block"]:
         return f"\n\n{convert(found['block'].strip(), display='block')}\n\n"
-    return convert(found["inline"])
+    # A line that begins with <math> is a block to Markdown, which ends the paragraph there.
+    return f"<span>{convert(found['inline'])}</span>"
 
 
 def notebook(script: Path) -> str:
