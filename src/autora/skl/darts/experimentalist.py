@@ -31,33 +31,34 @@ def discriminating(
 ) -> Any:
     """The conditions at which observations tell most about which equation is right.
 
-    They are those where the equations that have weight disagree most for the noise there
-    is: the mutual information between the equation and the next observations (Lindley
-    1956, Ann. Math. Stat. 27; Box & Hill 1967, Technometrics 9; Cavagnaro, Myung, Pitt &
-    Kujala 2010, Neural Computation 22). How uncertain the coefficients of the equations
-    are counts, too: predictions that the coefficients could bring together differ little.
+    At these conditions the probable equations differ most, compared with the noise. The
+    measure is the mutual information between the equation and the next observations
+    (Lindley 1956, Ann. Math. Stat. 27; Box & Hill 1967, Technometrics 9; Cavagnaro, Myung,
+    Pitt & Kujala 2010, Neural Computation 22). The uncertainty of the coefficients is
+    included: if other likely coefficients would make two predictions equal, their
+    difference counts little.
 
-    Several conditions are chosen one after the other, each as the one with which those
-    chosen so far tell most together (BatchBALD: Kirsch, van Amersfoort & Gal 2019). Two
-    that would tell the same are therefore not chosen without need. That is no guarantee of
-    the best set where coefficients are uncertain; where they are known it has at least
-    63 % of its information (Nemhauser, Wolsey & Fisher 1978).
+    Several conditions are chosen one after the other; each is the one that tells most
+    together with those chosen before (BatchBALD: Kirsch, van Amersfoort & Gal 2019). So two
+    conditions that would tell the same are not chosen without need. If the coefficients are
+    known, the set has at least 63 % of the information of the best set; if they are
+    uncertain, there is no such guarantee (Nemhauser, Wolsey & Fisher 1978).
 
-    If nothing can be learned about the equation, since there is a single one, they agree
-    everywhere or one has all the weight, the conditions are those that tell most about the
-    coefficients.
+    If nothing can be learned about the equation, because there is only one, all agree
+    everywhere or one has all the weight, the conditions that tell most about the
+    coefficients are chosen.
 
     Parameters
     ----------
     conditions : DataFrame or array-like of shape (n, inputs)
-        The pool that is chosen from. Models that know names of columns take theirs, in any
-        order.
+        The pool from which conditions are chosen. Models that know names of columns find
+        theirs by name, in any order.
     models : sequence of fitted regressors
         The theorists. A `DARTSRegressor` brings its own equations with their weights and
         uncertainties, and the noise that it has estimated; any other regressor, its
-        prediction. What stands in the sequence several times, as an estimator that was
-        fitted in every cycle does in a state, counts once. Equations that predict the same
-        count as one that has their weights together.
+        prediction. A model that is in the sequence several times, such as an estimator that
+        was fitted in every cycle, counts once. Equations with the same predictions count as
+        one, with the sum of their weights.
     num_samples : int, default=1
         Number of conditions to choose.
     weights : array-like of shape (models,), "evidence" or None, default=None
@@ -98,8 +99,8 @@ def discriminating(
     -----
     DomainWarning
         If an equation with a weight of 0.05 or more has no finite prediction at some
-        conditions, which are not chosen. Lighter equations that lack one at others are
-        left aside.
+        conditions, which are not chosen. At other conditions an equation with less weight
+        that has no finite prediction is ignored.
 
     Notes
     -----

@@ -39,136 +39,142 @@ _KINDS = ("probability_sample", "probability_distribution")
 class DARTSClassifier(ClassifierMixin, ClassifierPosteriorMixin, BaseDARTS):
     """Find interpretable equations for the log-odds of classes.
 
-    Two classes have one equation: the log-odds of the second, ``classes_[1]``, maximise
-    the Bernoulli likelihood. More classes have one equation each; their softmax maximises
-    the multinomial likelihood. Only differences between those count, so that a class may
-    be left without a term of its own.
+    Two classes have one equation: the log-odds of the second, ``classes_[1]``, maximise the
+    Bernoulli likelihood. More classes have one equation each; their softmax maximises the
+    multinomial likelihood. Only differences between these equations matter, so the equation
+    of one class may be empty.
 
-    The search is that of `DARTSRegressor` under the likelihood; three and more classes are
-    searched one after the other while the others stay, in up to three rounds. So that
-    classes which can be told apart without an error do not drive coefficients to infinity,
-    a tenth of an observation counts as mislabelled.
+    The search is that of `DARTSRegressor` under the likelihood; the equations of three and
+    more classes are searched one after the other while the others stay as they are, in up
+    to three rounds. A tenth of an observation counts as mislabelled, so that coefficients
+    stay finite if the classes can be separated without an error.
 
     Parameters
     ----------
     batch_size : int, "auto" or None, default="auto"
-        Rows per step of the relaxed search. None takes all; "auto" all up to 512 rows,
-        else 512. In batches, losses in ``history_`` are those of 2,048 rows.
+        Rows per step in the training of the mixture. None takes all rows; "auto" takes all
+        if there are at most 512, else 512. With batches, the losses in ``history_`` are
+        computed on 2,048 rows.
     num_graph_nodes : int or "auto", default="auto"
-        Number of latent nodes. "auto" searches graphs of any size: up to five nodes for
-        each output, as many as the criterion pays for (several outputs with
-        ``train_classifier_coefficients=False`` get two counted nodes). With products and
-        one real output a number is the largest number of nodes of such a search.
+        Number of latent nodes. "auto" is the automatic search: the criterion decides how
+        many nodes, up to five for each output (several outputs with
+        ``train_classifier_coefficients=False`` get a counted graph of two nodes). A number
+        means a counted graph of so many nodes; with products and one real output it is the
+        largest number of nodes of an automatic search.
     classifier_weight_decay : float, default=1e-2
-        Decay of the trained read-out per unit of learning rate (relaxed search only).
+        Decay of the trained read-out per unit of learning rate (mixture only).
     darts_type : {"original", "fair"}, default="original"
         Softmax over the primitives of an edge (arXiv 1806.09055) or a sigmoid for each
-        (arXiv 1911.12126); relaxed search only.
+        (arXiv 1911.12126); mixture only.
     init_weights_function : callable or None, default=None
         ``f(rng, shape)`` returns the starting coefficients of the mixture, of shape
         (edges, primitives, max_params).
     param_updates_per_epoch : int, default=100
         Momentum-SGD steps on the coefficients per epoch.
     param_updates_for_sampled_model : int, default=100
-        Largest number of Levenberg–Marquardt steps in which the sampled model's
-        coefficients are refitted; it stops sooner when they have converged.
+        Largest number of Levenberg–Marquardt steps in the refit of the sampled model; it
+        stops sooner if the coefficients have converged.
     param_learning_rate_max, param_learning_rate_min : float, default=2.5e-2, 1e-2
         Range of the cosine schedule within an epoch, in the coefficients' own units (see
         ``precondition``).
     param_momentum : float in [0, 1), default=0.9
         Momentum of the coefficient steps.
     param_weight_decay : float, default=3e-4
-        L2 decay of the coefficients (relaxed search only).
+        L2 decay of the coefficients (mixture only).
     arch_updates_per_epoch : int, default=1
         Adam steps on the architecture weights per epoch. 0 keeps them.
     arch_learning_rate_max : float, default=3e-3
         Learning rate of the architecture weights in the first epoch.
     arch_learning_rate_min : float or None, default=None
-        In the last epoch, along a cosine; None keeps it constant.
+        Learning rate in the last epoch, which is reached along a cosine. None keeps the
+        rate constant.
     arch_weight_decay : float, default=1e-4
         L2 decay of the architecture weights.
     arch_weight_decay_df : float, default=3e-4
-        Decay per architecture step, in units of the learning rate, of every primitive but
-        "none", times 1 + the number of its coefficients: favours simple primitives.
+        Decay of the weight of every primitive except "none" per architecture step, in units
+        of the learning rate, times 1 + the number of its coefficients; it favours simple
+        primitives.
     arch_weight_decay_base : float, default=0
-        Decay of every primitive but "none", times the number of nodes.
+        Decay of the weight of every primitive except "none", times the number of nodes.
     arch_momentum : float in [0, 1), default=0.5
         Adam's first decay rate β₁ of the architecture weights.
     fair_darts_loss_weight : float, default=1
-        Push of fair DARTS weights towards 0 or 1.
+        How strongly the weights of fair DARTS are pushed towards 0 or 1.
     max_epochs : int, default=100
-        Epochs of the relaxed search. 0 on a fitted estimator keeps the architecture
-        weights, samples again and refits.
+        Epochs in which the mixture is trained. 0 on a fitted estimator keeps the
+        architecture weights, samples again and refits.
     grad_clip : float, default=5
-        Largest norm of a coefficient gradient.
+        Largest norm of the gradient of the coefficients; a longer gradient is scaled down
+        to it.
     primitives : sequence of str or Primitive, or "auto", default="auto"
-        The vocabulary; see `known_primitives`. "zero" is a spelling of "none". "auto"
-        takes `SCIENCE` where graphs of any size are searched, else `PRIMITIVES`.
+        The vocabulary; see `known_primitives`. "zero" is another name of "none". "auto"
+        takes `SCIENCE` in an automatic search, else `PRIMITIVES`.
     train_classifier_coefficients, train_classifier_bias : bool or "auto", default="auto"
-        Train the read-out of the latent nodes and its bias; else they stay 1 and 0.
-        "auto" trains them with ``num_graph_nodes="auto"`` and always for classes.
+        Whether to train the weights of the read-out and its bias, which otherwise stay 1
+        and 0. "auto" trains them with ``num_graph_nodes="auto"`` and always for classes.
     execution_monitor : callable or None, default=None
-        Called for every epoch, in their order (up to 64 are trained before they are
-        reported), with the keywords epoch, train_loss, valid_loss, alphas, space and
+        Called for every epoch, in order (after up to 64 epochs have been trained at a
+        time), with the keywords epoch, train_loss, valid_loss, alphas, space and
         darts_type; see `DARTSExecutionMonitor`.
     sampling_strategy : {"max", "sample"}, default="max"
-        Take the strongest primitive of every edge or draw one from the weights.
+        Whether to take the strongest primitive of every edge or to draw one from the
+        weights.
     aggregations : sequence of {"sum", "product"} or "auto", default="auto"
         How a latent node may combine its edges. "auto": both with
         ``num_graph_nodes="auto"``, else the sums of DARTS.
     max_in_degree : int or None, default=None
-        Most edges into a latent node. None: 4 where the graph's size is searched, else no
-        bound.
+        Largest number of edges into a latent node. None: 4 in an automatic search, else no
+        limit.
     n_candidates : int or "auto", default="auto"
-        Graphs that are refitted exactly. "auto": 500 after the relaxed search; where the
-        graph's size is searched 200,000, or fewer once 20,000 bring no improvement and the
-        errors that are left look like noise. 0 leaves the choice among counted graphs to
-        the relaxed weights alone, as in the original DARTS.
+        Number of graphs that are refitted exactly. "auto": 500 after the mixture has been
+        trained; in an automatic search 200,000, or fewer if 20,000 bring no improvement and
+        the remaining errors look like noise. With 0, the weights of the mixture alone
+        choose among counted graphs, as in the original DARTS.
     n_restarts : int, default=1
-        Searches with random numbers of their own, of which the best counts; where the
-        graph's size is searched their tables are joined, and the first exact equation
-        ends them. Each has its ``n_candidates``; they share ``max_time``.
+        Number of independent searches, of which the best is taken; in an automatic search
+        their tables are joined, and the first exact equation ends them all. Each refits
+        ``n_candidates`` graphs; they share ``max_time``.
     n_jobs : int or None, default=None
-        Workers for the restarts, as in joblib: None is 1 unless
-        ``joblib.parallel_config`` says otherwise (there it also names "dask" or "ray"), −1
-        all cores. The result does not depend on it, unless ``max_time`` is given. With an
-        ``execution_monitor``, restarts follow one another.
+        Number of workers for the restarts, as in joblib: None is 1 unless
+        ``joblib.parallel_config`` says otherwise (which also selects "dask" or "ray"), −1
+        is all cores. The result does not depend on it, unless ``max_time`` is given. With
+        an ``execution_monitor``, restarts run one after another.
     max_time : float or None, default=None
         Seconds after which the search over graphs ends if nothing else has ended it (a
         larger ``n_candidates`` searches longer). The epochs of a counted graph come before
-        it and are not limited; the best equation is simplified and refitted after
-        it, for a second or two where it is long. Results then depend on the speed of the
-        machine; None keeps them reproducible. Compiling, once per machine, does not count.
-        With groups the search has three fifths of it, and the question which coefficients
-        differ the rest.
+        and are not limited; afterwards the best equation is simplified and refitted, which
+        takes a second or two for a long one. Results then depend on the speed of the
+        machine; with None they are reproducible. Compiling, once per machine, does not
+        count. With groups, three fifths of the time are for the search and the rest for
+        finding out which coefficients differ.
     checkpoint : str, path or None, default=None
-        A folder in which a fit keeps its state, every 30 seconds. The same fit goes on
-        there after its process was killed, and finds what it would have found
-        (with ``max_time``: what it finds in the time that is left). Needs an integer
-        ``random_state``; workers on other machines must see the folder. When the fit has
-        ended its files are deleted.
+        A folder in which a fit stores its state every 30 seconds. If its process is killed,
+        the same fit continues from there and has the same result (with ``max_time``: the
+        result of the time that is left). Needs an integer ``random_state``; workers on
+        other machines need access to the folder. The files are deleted when the fit has
+        ended.
     model_selection : {"auto", "ebic", "bic", "aic", "score", "best", "loss", "holdout"} \
 or callable, default="auto"
         Which row of ``equations_`` becomes the model. "auto": the one with the smallest
-        ``criterion``, in which n observations and k coefficients leave n − k; of squared
-        errors that are small but systematic, the row at which they stop falling steeply. By
-        name: "bic" with log n per unit of complexity, "ebic" with 4 more for the many
-        equations of a size that were tried, "aic" with 2; "score" the row that gains most
-        over the one before, "best" the same among those whose loss is at most 1.5 times the
-        least, as PySR has it; "loss" the least loss; "holdout" the least loss on a quarter
-        of the rows kept from the search; a callable the label that ``f(equations_)``
-        returns.
+        ``criterion``; if squared errors are small but systematic, the row at which they
+        stop falling steeply. "bic": the smallest sum of the same first term and log n per
+        unit of complexity; "ebic": log n + 4, as many equations of a size were tried;
+        "aic": 2. "score": the row that gains most over the best simpler one; "best": the
+        same among rows whose loss is at most 1.5 times the smallest, as in PySR. "loss":
+        the smallest loss. "holdout": the smallest loss on a quarter of the rows, which the
+        search does not see. A callable ``f(equations_)`` returns the label of the row.
     validation_fraction : float in [0, 1), default=0.3
-        Share of the rows that train the architecture weights while the others train the
-        coefficients. 0, or fewer than 16 rows: both levels see all rows.
+        Share of the rows that train the architecture weights, while the others train the
+        coefficients. With 0, or with fewer than 16 rows, all rows train both.
     unrolled : bool, default=False
         Second-order architecture gradient, through one coefficient step
         (arXiv 1806.09055, equation 6).
     precondition : bool, default=True
-        Measure every coefficient in the change that moves the output by the spread of y.
-        Learning rates then suit data in any units. False is the plain SGD of DARTS.
+        Whether to scale every coefficient so that a change of 1 moves the output by about
+        the spread of y. The same learning rates then suit data in any units. False is the
+        plain SGD of DARTS.
     random_state : int, RandomState or None, default=None
-        Same value, same data: same bits.
+        The same value and the same data give the same bits.
     warm_start : bool, default=False
         Continue from the last fit's architecture weights and coefficients when the
         search space is the same.
@@ -176,21 +182,22 @@ or callable, default="auto"
         1 shows a progress bar.
     guesses : sequence of str or None, default=None
         Equations that may be right, such as ``["a*x1/(b + x1)", "Fechner: k*log(x1/d)"]``:
-        names that are no columns are constants. They are fitted and take part in the
-        search over graphs of any size from its start; see ``guesses_``. For one output.
+        names that are not columns are constants. They are fitted, and an automatic search
+        begins with them; see ``guesses_``. For one output.
     equation : str or None, default=None
-        The one equation whose constants are to be fitted; nothing is searched then. See
+        One equation whose constants are fitted; there is no search then. See
         `from_equation`.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, which multiply those of the rows: a dict from label to
-        weight, or "balanced" for weights that give every class the same total.
+        Weights of the classes, by which those of the rows are multiplied: a dict from label
+        to weight, or "balanced" for weights that give every class the same total.
     group_coefficients : {"auto", "all", "output", "none"}, default="auto"
-        Where `fit` is given groups, which coefficients may differ between them: those for
-        which the data pay ("auto"), all, those of the read-out, or none.
+        If `fit` is given groups, which coefficients may differ between them: those for
+        which the fit improves by more than they cost ("auto"), all, those of the read-out,
+        or none.
     shrinkage : bool, default=True
-        Whether what groups have of their own is drawn towards the population, the more
-        the less their rows say (empirical Bayes; see ``population_``). False fits every
-        group's coefficients to its own rows alone.
+        Whether the coefficients of a group are drawn towards those of the population, the
+        more the less its rows tell (empirical Bayes; see ``population_``). False fits the
+        coefficients of every group to its own rows only.
 
     Attributes
     ----------
@@ -203,8 +210,8 @@ or callable, default="auto"
         architecture weights; else the distribution over the graphs found, by criterion.
         Both have ``weights``, the probability of every primitive on every edge.
     history_ : History or SearchHistory
-        Training loss, validation loss and architecture weights, one row per epoch; where
-        the graph's size is searched, the error of the best equation so far over the
+        For a counted graph training loss, validation loss and architecture weights, one row
+        per epoch; for an automatic search the error of the best equation so far over the
         number of graphs refitted. See `HistoryDisplay`.
     candidates_ : list of Model
         The best distinct architectures found by the last search, best first.
@@ -298,9 +305,9 @@ or callable, default="auto"
             On a bad parameter or bad data, before anything is computed. Whatever is
             raised, an earlier fit stays as it was.
         KeyboardInterrupt
-            On Ctrl-C, once the best model found so far is stored, with which
-            ``warm_start=True`` can go on. Where nothing has been found yet, an earlier
-            fit stays as it was.
+            On Ctrl-C, after the best model found so far has been stored;
+            ``warm_start=True`` can continue from it. If nothing has been found yet, an
+            earlier fit stays as it was.
         """
         with self._all_or_nothing():
             interruption = self._fit(X, y, sample_weight, groups=groups)
@@ -379,8 +386,8 @@ or callable, default="auto"
     def predict(self, X: Any, groups: Any = None) -> np.ndarray:
         """The most probable class.
 
-        Where the equations are undefined the log-odds of the classes' frequencies stand
-        in and a warning says so.
+        Where the equations are undefined, the log-odds of the classes' frequencies are used
+        and a warning says so.
 
         Parameters
         ----------

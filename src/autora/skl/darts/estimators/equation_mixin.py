@@ -43,13 +43,13 @@ class EquationMixin(GroupMixin):
     ) -> str:
         """The equations of the model as text, one line per output.
 
-        Names that are no plain words stand in backticks. Numbers that are known to the
-        last digit, such as 2 or π/2, are written so, others with decimals. Where the fit
-        knew units, lines below say which the columns of the equation have, what physical
-        constants are in it, and which of ``coefficients_`` have one.
+        Names that are not plain words stand in backticks. Numbers that are known exactly,
+        such as 2 or π/2, are written in full, others with decimals. If the fit knew units,
+        lines below the equation give the units of its columns, the physical constants in
+        it, and the units of ``coefficients_``.
 
-        After a fit with groups the console has the population's equation, and lines below
-        say what differs. LaTeX has a symbol such as a_i for what differs, and lines with
+        After a fit with groups, text shows the equation of the population, and lines below
+        say what differs. LaTeX shows a symbol such as a_i for what differs, and lines with
         the distribution over the groups.
 
         Parameters
@@ -271,16 +271,17 @@ class EquationMixin(GroupMixin):
         """The best model per complexity and its rivals, simplest first, as a DataFrame.
 
         Row 0 is the best constant. Rivals, at most 40, are nearly as probable as the best
-        row and predict something else. Columns: ``selected`` (whether the row is the
-        model), ``complexity`` (coefficients, half an edge, half a bend), ``loss``
-        (training), ``criterion`` (what decides, see "How it works"), ``holdout`` (loss on
-        rows kept from the search, NaN unless ``model_selection="holdout"``), ``weight``
-        (how probable the row is if one of them is right, exp(−criterion/4) as a share of
-        all), ``score`` (what the row gains over the best simpler one: the fall of the
-        logarithm of the loss per complexity), ``equation`` and ``architecture``; where the
-        fit knew units, ``units_agree``, which is true of every row that a search has found;
-        with groups ``varying``, the terms of the coefficients that differ between them, and
-        ``equation`` has those of the population.
+        row and have other predictions. Columns: ``selected`` (whether the row is the
+        model), ``complexity`` (the number of coefficients without the intercept, plus a
+        half for every edge and a half for every edge whose primitive is not linear),
+        ``loss`` (training), ``criterion`` (what decides, see "How it works"), ``holdout``
+        (loss on rows kept from the search, NaN unless ``model_selection="holdout"``),
+        ``weight`` (how probable the row is if one of them is right, exp(−criterion/4) as a
+        share of all), ``score`` (what the row gains over the best simpler one: the fall of
+        the logarithm of the loss per complexity), ``equation`` and ``architecture``. If the
+        fit knew units, there is ``units_agree``, which is true for every row that a search
+        has found. With groups there is ``varying``, the terms of the coefficients that
+        differ between them, and ``equation`` has the coefficients of the population.
         """
         check_is_fitted(self, "model_")
         table = self._table(self._rows)
@@ -298,7 +299,7 @@ class EquationMixin(GroupMixin):
     def selected_(self) -> int | None:
         """The label of the row of ``equations_`` that is the model.
 
-        None where the model is no row, as an architecture that was drawn may be.
+        None if the model is not in the table, which may happen if an architecture is drawn.
         """
         check_is_fitted(self, "model_")
         rows = enumerate(self._rows)
@@ -310,13 +311,13 @@ class EquationMixin(GroupMixin):
         """The fitted coefficients with their standard errors, as a DataFrame.
 
         Columns: ``term`` (where the coefficient stands), ``coefficient`` and
-        ``standard_error``, from the curvature of the squared error or the likelihood at
-        the fit; infinite where the data do not determine a coefficient, NaN where squared
-        errors of probabilities were fitted. They take the equation's structure as given.
-        Where the fit knew units, ``unit`` says which each coefficient has. Of an
-        ``equation`` that was given the terms are its constants. With groups ``group``
-        comes first: the label of the group whose coefficient it is, None of one that all
-        share; and ``symbol`` is that of ``population_``.
+        ``standard_error``, from the curvature of the squared error or the likelihood at the
+        fit; infinite where the data do not determine a coefficient, NaN where squared
+        errors of probabilities were fitted. They take the form of the equation as given. If
+        the fit knew units, ``unit`` is that of each coefficient. For an ``equation`` that
+        was given, the terms are its constants. With groups the first column is ``group``,
+        the label of the group to which the coefficient belongs, or None if all groups share
+        it; and ``symbol`` is that of ``population_``.
         """
         check_is_fitted(self, "model_")
         return self._coefficients(self._names())
@@ -344,8 +345,8 @@ class EquationMixin(GroupMixin):
     def select_equation(self, row: int) -> Self:
         """Make a row of ``equations_`` the model.
 
-        The architecture weights move to it, so that "max" means this row from now on. What
-        `calibrate` has learnt of another row is forgotten.
+        The architecture weights move to it, so that "max" means this row from now on. A
+        calibration by `calibrate` ends, because it belongs to another row.
 
         Parameters
         ----------

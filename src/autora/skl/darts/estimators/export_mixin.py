@@ -54,16 +54,16 @@ class ExportMixin:
         """The equation as the source text of a function that needs NumPy alone.
 
         Coefficients have full precision, the output link is included. The function takes
-        one argument per column of X, ``predict(*X.T)``; columns whose names are no Python
-        names get similar ones, and its docstring says which argument is which. Physical
-        constants are defined in it.
+        one argument per column of X, ``predict(*X.T)``; columns whose names are not Python
+        names get similar ones, and the docstring of the function says which argument is
+        which. Physical constants are defined in the function.
 
-        Where coefficients differ between groups, they are further arguments, by name: the
-        ``symbol`` of ``population_``, with the population's values where they are left
-        out. The module has a dict of every group's, so that
-        ``predict(*X.T, **COEFFICIENTS[label])`` is the prediction for one group. Labels
-        that are neither text nor numbers stand as text; of more than 1000 groups the dict
-        is left out.
+        Coefficients that differ between groups are further arguments, with the names in the
+        column ``symbol`` of ``population_`` and the values of the population as defaults.
+        The module has a dict with the coefficients of every group, so that ``predict(*X.T,
+        **COEFFICIENTS[label])`` is the prediction for one group. Labels that are neither
+        text nor numbers are written as text; with more than 1000 groups the dict is left
+        out.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class ExportMixin:
         """The equation as a JAX function and its coefficients as a pytree.
 
         The function is pure, can be compiled and vectorised, and can be differentiated in
-        both arguments. A step of gradient descent on your own loss is one line:
+        both arguments. With it, a step of gradient descent on your own loss is one line:
         ``c = jax.tree.map(lambda c, g: c - rate * g, c, jax.grad(loss)(c))``.
 
         After a fit with groups it takes the coefficients of any group.
@@ -129,8 +129,8 @@ class ExportMixin:
         Parameters
         ----------
         groups : bool, default=False
-            False gives the population's coefficients where groups differ; True those of
-            all groups along a first axis, in the order of ``groups_``:
+            False gives the coefficients of the population where groups differ; True gives
+            those of all groups along a first axis, in the order of ``groups_``:
             ``jax.vmap(function, (0, None))(coefficients, X)`` has shape (groups, n).
 
         Returns

@@ -223,8 +223,8 @@ class GroupMixin(ExportMixin):
     def of_group(self, label: Any) -> Self:
         """The fitted estimator of one group, with its coefficients.
 
-        It predicts and prints what holds for that group, as an estimator that was fitted
-        without groups, and can be drawn and saved as such.
+        It predicts, prints, draws and is saved for that group, like an estimator that was
+        fitted without groups.
 
         Parameters
         ----------
@@ -261,12 +261,12 @@ class GroupMixin(ExportMixin):
     def population_(self) -> Any:
         """What the coefficients that differ between groups have in common, as a DataFrame.
 
-        Columns: ``term``; ``symbol``, what stands for it in `latex`, ``sympy(groups=True)``
-        and `python`; ``mean``, what a group that is not known has; ``standard_error`` of
-        the mean; ``spread``, the standard deviation over the groups; ``logarithm``,
-        whether that is one of logarithms, as of a coefficient with one sign: 0.5 then says
-        that two groups of three lie within a factor of exp(0.5) of the mean; where the fit
-        knew units, ``unit`` of the coefficient.
+        Columns: ``term``; ``symbol``, which stands for the coefficient in `latex`,
+        ``sympy(groups=True)`` and `python`; ``mean``, the value for an unknown group;
+        ``standard_error`` of the mean; ``spread``, the standard deviation over the groups;
+        ``logarithm``, whether this is the standard deviation of the logarithm, as for a
+        coefficient with one sign: 0.5 then means that two thirds of the groups lie within a
+        factor of exp(0.5) of the mean; ``unit`` of the coefficient, if the fit knew units.
         """
         self.groups_  # noqa: B018 raises where there are none
         return self._population(self._names())

@@ -161,13 +161,13 @@ class PosteriorMixin(EquationMixin):
     ) -> list[Self]:
         """Equations drawn by their probability, each with coefficients that may be right.
 
-        How far they agree shows what the data leave open. Coefficients are drawn from the
-        normal distribution around the fit, or Student's t where the noise was estimated;
-        of a coefficient that differs from zero by more than two standard errors, the
-        logarithm, so that it keeps its sign. Draws of likely equations are weighed by the
-        likelihood of their rows where that makes much of a difference (importance
-        resampling: Rubin 1988, Bayesian Statistics 3). With groups they are those of the
-        population.
+        How much they differ shows what the data do not determine. Coefficients are drawn
+        from the normal distribution around the fit, or from Student's t if the noise was
+        estimated. For a coefficient that differs from zero by more than two standard errors
+        the logarithm is drawn, so that it keeps its sign. Draws of likely equations are
+        weighed by the likelihood of their rows where that changes much (importance
+        resampling: Rubin 1988, Bayesian Statistics 3). With groups the coefficients are
+        those of the population.
 
         Parameters
         ----------
@@ -249,10 +249,10 @@ class RegressorPosteriorMixin(PosteriorMixin):
     ) -> np.ndarray:
         """Intervals in which new observations, or their means, lie with a probability.
 
-        All equations of ``equations_`` take part with their ``weight``, each with what the
-        rows leave open of its coefficients (to first order) and of the noise; ends are
-        quantiles of this mixture. Away from the rows of the fit they hold as far as one of
-        these equations is right.
+        All equations of ``equations_`` contribute with their ``weight``, the uncertainty of
+        their coefficients (to first order) and the noise; the ends are quantiles of this
+        mixture. Far from the rows of the fit an interval is right only if one of these
+        equations is.
 
         Parameters
         ----------
@@ -260,12 +260,12 @@ class RegressorPosteriorMixin(PosteriorMixin):
         level : float in (0, 1), default=0.9
             Probability that the interval should have.
         kind : {"auto", "observation", "mean"}, default="auto"
-            "observation": where a new y lies, noise included; after `calibrate` with its
-            guarantee. "mean": where the law itself lies. "auto": "observation", and "mean"
-            of a likelihood, whose outcomes are 0 or 1.
+            "observation": where a new y lies, noise included; with a guarantee after
+            `calibrate`. "mean": where the law itself lies. "auto": "observation", but
+            "mean" for a likelihood, whose outcomes are 0 or 1.
         groups : array-like of shape (n,), default=None
-            The groups of the rows, where the fit had groups. None, and a group that was
-            not in the fit, get those of a new group, which are wider.
+            The groups of the rows, if the fit had groups. With None, and for a group that
+            was not in the fit, intervals are those of a new group, which are wider.
         y_error : float or array-like of shape (n,), default=None
             Standard deviation of the error of the new observations; None takes that of
             the rows of the fit, which is the same everywhere.
@@ -334,10 +334,10 @@ class RegressorPosteriorMixin(PosteriorMixin):
         """Use rows that were not in the fit to give intervals a guarantee.
 
         From then on intervals of observations are the prediction ± a number of its standard
-        deviations, as many as hold the wanted share of these rows: of further rows of the
-        same kind at least that share, whatever the law is (split conformal prediction with
-        normalised residuals: Lei, G'Sell, Rinaldo, Tibshirani & Wasserman 2018, J. Am.
-        Stat. Assoc. 113, section 5.2). `fit` ends it.
+        deviations, chosen so that the wanted share of these rows lies inside. On average at
+        least that share of further rows of the same kind lies inside, too, whatever the law
+        is (split conformal prediction with normalised residuals: Lei, G'Sell, Rinaldo,
+        Tibshirani & Wasserman 2018, J. Am. Stat. Assoc. 113, section 5.2). `fit` undoes it.
 
         Parameters
         ----------
@@ -398,10 +398,10 @@ class RegressorPosteriorMixin(PosteriorMixin):
     ) -> Any:
         """Intervals of the coefficients from the profile of the likelihood.
 
-        A standard error is half of the story where the equation bends: the data may leave a
-        rate open upwards and not downwards. Here every coefficient is moved until the
-        squared error says that it is too far, while all others follow (Bates & Watts 1988,
-        Nonlinear Regression Analysis, section 6.1).
+        A standard error does not say everything if the equation is not linear in a
+        coefficient: the data may limit a rate from below but not from above. Here every
+        coefficient is moved until the squared error is too large, while all others are
+        fitted again (Bates & Watts 1988, Nonlinear Regression Analysis, section 6.1).
 
         Parameters
         ----------
@@ -414,7 +414,7 @@ class RegressorPosteriorMixin(PosteriorMixin):
         -------
         DataFrame
             Columns: ``term``; ``coefficient``; ``lower`` and ``upper``, infinite where the
-            data set no end within a thousand standard errors; ``normal``, whether the
+            data set no limit within a thousand standard errors; ``normal``, whether the
             coefficient ± t standard errors is as good, both ends within a tenth of these.
 
         Raises
@@ -485,9 +485,9 @@ class ClassifierPosteriorMixin(PosteriorMixin):
     ) -> np.ndarray:
         """Intervals in which the probabilities of the classes lie.
 
-        All equations of ``equations_`` take part with their ``weight``, each with what the
-        rows leave open of its coefficients; log-odds are linear in these, and the ends are
-        quantiles of their mixture.
+        All equations of ``equations_`` contribute with their ``weight`` and the uncertainty
+        of their coefficients (to first order in the log-odds); the ends are quantiles of
+        this mixture.
 
         Parameters
         ----------

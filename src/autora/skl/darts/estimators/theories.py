@@ -124,9 +124,9 @@ class TheoryMixin:
     ) -> Any:
         """Fit theories to data and weigh them beside the equation of this estimator.
 
-        A theory was written down before the data were seen: its criterion asks a price
-        for its constants, but none for its form, which that of a searched equation pays
-        (see "Known theories").
+        A theory was written down before the data were seen: its criterion has a price for
+        its constants, but none for its form, unlike that of an equation that was searched
+        for (see "Known theories").
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class TheoryMixin:
         X : array-like or DataFrame of shape (n, inputs)
             With the columns of the fit.
         y : array-like or Series of shape (n,)
-            One output. Of probabilities and classes a theory says the log-odds.
+            One output. For probabilities and classes a theory describes the log-odds.
         sample_weight, y_error : array-like of shape (n,), default=None
             As in ``fit``.
 
@@ -147,17 +147,18 @@ class TheoryMixin:
             is this estimator's own equation), ``equation`` with the fitted numbers,
             ``complexity`` of its graph, ``loss``, ``criterion``, ``difference`` from the
             smallest, ``weight`` (exp(−difference/2) as a share of all), ``r2`` (the share
-            of the constant's loss that it explains), ``constants`` and
-            ``standard_errors``, two dictionaries. Where the fit knew units,
-            ``units_agree``: whether the named constants of a theory, or the coefficients
-            of what was found, can be given units with which it agrees. A number in the
-            text of a theory has no unit, but 0 may have any; exponents count as they are
-            fitted. It is only said, and no criterion depends on it.
+            of the constant's loss that it explains), ``constants`` and ``standard_errors``,
+            two dictionaries. If the fit knew units, ``units_agree``: whether there are
+            units of the constants of a theory, or of the coefficients of the equation that
+            was found, with which its units agree. A number in the text of a theory has no
+            unit, but 0 may have any; exponents have their fitted values. No criterion
+            depends on ``units_agree``.
 
         Raises
         ------
         ValueError
-            If a theory is no formula, X or y are not as in the fit, or that had groups.
+            If a theory is not a formula, X or y are not as in the fit, or the fit had
+            groups.
         """
         check_is_fitted(self, "model_")
         if self._group_labels is not None:

@@ -51,7 +51,8 @@ class Primitive:
     base : str, default=name
         Name of the plain function that this is a variant of.
     argument : {"plain", "scaled", "shifted", "linear"}, default="plain"
-        What it is applied to: x, a·x, x + b or a·x + b; ``params`` begins with a, b.
+        What the function is applied to: x, a·x, x + b or a·x + b; ``params`` begins with a
+        and b.
     even : bool, default=False
         Whether f(−x) = f(x), so that a sign of the argument does not matter.
     exponent : float, default=None
@@ -61,9 +62,11 @@ class Primitive:
     homogeneous : bool, default=False
         Whether f(λ·x) = λ·f(x) for λ > 0, its shape, if it has one, divided by λ.
     period : float, default=None
-        Of the plain function; the search then tells the lowest frequency.
+        Period of the plain function; with it the search finds the lowest frequency that
+        fits.
     inverse : Inverse, default=None
-        How it is undone; the search then also looks for what stands inside it.
+        How the function is solved for its argument; the search then also looks for
+        equations of the argument.
     function : Elementary, default=None
         The elementary function that the plain one is.
     """

@@ -43,8 +43,8 @@ class SearchAnimation(Display):
     """How the mixtures on the edges of a counted graph become one primitive each.
 
     Every edge is a bundle of lines, one per primitive, whose width is the primitive's
-    weight. First come the epochs of the relaxed search, then the weights move to what the
-    exact refits found; the last frame shows the chosen graph.
+    weight. The first frames show the epochs in which the mixture is trained; then the
+    weights move to what the exact refits found, and the last frame shows the chosen graph.
 
     Parameters
     ----------

@@ -72,8 +72,9 @@ class EvidenceDisplay(Display):
         ----------
         estimator : DARTSRegressor or DARTSClassifier
         most : int, default=8
-            At most so many equations have a bar of their own, each of a weight of at least
-            0.1 %; the selected one always has. What is left has one together.
+            Largest number of equations with a bar of their own. Each has a weight of at
+            least 0.1 %, except the selected one, which always has a bar. All others share
+            one bar.
         ax : matplotlib.axes.Axes, default=None
             None draws on a new figure, whose size suits the number of bars.
 

@@ -105,9 +105,10 @@ class FitDisplay(Display):
     ) -> Self:
         """Draw the predictions of a fitted estimator.
 
-        Of one of ours a curve has the bands of ``predict_interval``: light where
-        observations lie, darker where their mean does (of classes, the probability). An
-        equation without error has none, nor has one from a file of an earlier version.
+        For an estimator of this package a curve has the bands of ``predict_interval``:
+        light where observations lie, darker where their mean lies (for classes, the
+        probability). An exact equation has no bands, and neither has one from a file of an
+        earlier version.
 
         Parameters
         ----------
@@ -126,9 +127,8 @@ class FitDisplay(Display):
             Probability that a band has, or a bar of at most 200 rows in kind "observed".
             None draws none.
         others : bool, default=True
-            Whether a curve of one output has beside it, the fainter the less probable,
-            those of the other equations of ``equations_`` that have a weight of at least
-            1 %.
+            Whether the other equations of ``equations_`` with a weight of at least 1 % are
+            drawn beside a curve of one output, fainter if they are less probable.
         ax : matplotlib.axes.Axes, default=None
             None draws on a new figure.
 

@@ -95,9 +95,10 @@ class _Panels:
 class GroupDisplay(_Panels):
     """Small multiples: the data of every group and its curve, against one input.
 
-    Other inputs are at their median. Points are observed values where there is one input,
-    or classes; of several, what the equation says there plus the residual, so that the
-    distance from the curve is that of the fit (partial residuals: Larsen & McCleary 1972).
+    Other inputs are at their median. With one input, and for classes, points are observed
+    values. With several inputs they are the value of the curve plus the residual, so that
+    their distance from the curve is that of the fit (partial residuals: Larsen & McCleary
+    1972).
 
     Parameters
     ----------

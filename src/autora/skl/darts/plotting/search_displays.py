@@ -33,10 +33,10 @@ _NUMBER = r"(?<![\w.])\d+\.\d+(?:e[+-]?\d+)?"
 class HistoryDisplay(Display):
     """What a search had achieved, over its course.
 
-    A fit of a counted graph shows training and validation loss over the epochs of the
-    relaxed search. A search over open graphs shows the error of the best equation so far
-    (by criterion, so that it may rise a little for a simpler equation) over the number of
-    graphs refitted.
+    A fit of a counted graph shows training and validation loss over the epochs. An
+    automatic search shows the error of the best equation so far over the number of graphs
+    refitted; the best is the one with the smallest criterion, so the error may rise a
+    little for a simpler equation.
 
     Parameters
     ----------
@@ -189,9 +189,10 @@ def epoch_alphas(estimator: Any) -> np.ndarray:
 class EquationsDisplay(Display):
     """The table of equations: complexity against loss, and their text.
 
-    The line joins equations that no simpler one fits as well as. Others are small and
-    hollow: they are in the table because they are nearly as probable as the best, and those
-    of one complexity share a label. Weights are written where they are at least 1 %.
+    The line joins the equations that fit better than all simpler ones. The others, the
+    rivals, are small and hollow: they are in the table because they are nearly as probable
+    as the best, and those of one complexity share a label. Weights are written where they
+    are at least 1 %.
 
     Parameters
     ----------
@@ -212,8 +213,8 @@ class EquationsDisplay(Display):
     ax_ : matplotlib.axes.Axes
     figure_ : matplotlib.figure.Figure
     texts_ : list of matplotlib.text.Text
-        The equations. Where the axes are too low for all, those of little weight that are
-        hollow are left out first.
+        The equations. If the axes are too low for all, rivals of little weight are left out
+        first.
     """
 
     _size = style.WIDE
