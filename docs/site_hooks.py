@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES, BENCHMARKS = ROOT / "examples", ROOT / "benchmarks"
 #: Where pages of the repository's root are on the site.
 GUIDE, CHANGES = "contributing/index.md", "changelog.md"
+#: Records of measurements and decisions, which would hide other pages in the site's search.
+LOGS = ("benchmarks/results/", "contributing/decisions/")
 #: Code, which is left as it is, or a formula: $$ … $$ or $ … $ without inner spaces.
 _CODE_OR_FORMULA = re.compile(
     r"(?P<code>^```.*?^```|`[^`\n]+`)|\$\$(?P<block>.+?)\$\$"
@@ -43,10 +45,8 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_config(config: Any) -> Any:
-    """Pages of benchmarks and decisions are whatever there is; so is the command line's."""
+    """Pages of benchmarks and decisions are whatever there is."""
     parts = {title: pages for part in config.nav for title, pages in part.items()}
-    if (ROOT / "docs" / "command_line.md").exists():
-        parts["Guide"].append({"Command line": "command_line.md"})
     pages = parts["Benchmarks"]
     for path in sorted((BENCHMARKS / "results").glob("*.md")):
         pages.append({_title(path): f"benchmarks/results/{path.name}"})
@@ -63,6 +63,8 @@ def _title(page: Path) -> str:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Links that hold in the repository hold in the site; formulas become MathML."""
+    if page.file.src_uri.startswith(LOGS):
+        page.meta["search"] = {"exclude": True}
     if page.file.src_uri == "benchmarks/README.md":
         return markdown
     markdown = re.sub(r"\]\(\.\./examples/(\w+)\.py\)", r"](examples/\1.md)", markdown)

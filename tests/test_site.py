@@ -54,3 +54,40 @@ def test_no_line_within_a_paragraph_begins_a_block(page: str, hooks: ModuleType)
     text = hooks.on_page_markdown((DOCS / page).read_text("utf-8"), path)
     for tag in re.findall(r"^ {0,3}(<math[^>]*>)", text, re.M):
         assert 'display="block"' in tag
+
+
+def test_records_of_measurements_and_decisions_are_not_searched(hooks: ModuleType) -> None:
+    """The plugin of the theme leaves out what has this in its front matter."""
+
+    def found(uri: str) -> bool:
+        page = SimpleNamespace(file=SimpleNamespace(src_uri=uri), meta={})
+        hooks.on_page_markdown("text", page)
+        return page.meta.get("search") != {"exclude": True}
+
+    assert not found("benchmarks/results/speed.md")
+    assert not found("contributing/decisions/index.md")
+    assert found("results.md") and found("contributing/architecture.md")
+
+
+# Words
+
+
+#: Words that once stood beside those of the glossary, and what is said instead.
+RETIRED = {
+    "open search": "automatic search",
+    "relaxed search": "mixture",
+    "counted nodes": "counted graph",
+}
+
+
+@pytest.mark.parametrize("page", [*PAGES, "../README.md"])
+def test_pages_use_the_words_of_the_glossary(page: str) -> None:
+    text = " ".join((DOCS / page).read_text("utf-8").lower().split())
+    assert not [f"{old}: say {new}" for old, new in RETIRED.items() if old in text]
+
+
+def test_the_glossary_has_every_word_once() -> None:
+    text = (DOCS / "glossary.md").read_text("utf-8")
+    words = re.findall(r"\*\*(.+?)\*\*", text)
+    assert len(set(words)) == len(words) >= 30
+    assert {"Graph", "Primitive", "Criterion", "Weight", "Rival", "Group"} <= set(words)
