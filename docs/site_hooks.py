@@ -96,7 +96,8 @@ def _formula(found: re.Match[str]) -> str:
     if found["code"]:
         return found["code"]
     if found["block"]:
-        return f"\n\n{convert(found['block'].strip(), display='block')}\n\n"
+        formula = convert(found["block"].strip(), display="block")
+        return f'\n\n<div class="formula">{formula}</div>\n\n'
     # A line that begins with <math> is a block to Markdown, which ends the paragraph there.
     return f"<span>{convert(found['inline'])}</span>"
 
