@@ -197,6 +197,19 @@ def test_docstrings_name_every_parameter_once(name: str) -> None:
     assert sorted(documented(found)) == sorted(wanted)
 
 
+@pytest.mark.parametrize("name", PUBLIC)
+def test_docstrings_use_the_words_of_the_glossary(name: str) -> None:
+    said = " ".join((inspect.getdoc(PUBLIC[name]) or "").lower().split())
+    old = (
+        "open search",
+        "open graphs",
+        "relaxed search",
+        "graphs of any size",
+        "counted nodes",
+    )
+    assert not [word for word in old if word in said]
+
+
 def test_the_api_page_has_every_public_name_once() -> None:
     entries = re.findall(
         r"^::: autora\.skl\.darts\.([\w.]+)$", (DOCS / "api.md").read_text("utf-8"), re.M
