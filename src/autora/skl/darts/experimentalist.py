@@ -117,7 +117,7 @@ def discriminating(
     >>> laws = ["exp(-k*x1)", "1/(1 + k*x1)"]
     >>> models = [DARTSRegressor.from_equation(law).fit(X, y) for law in laws]
     >>> discriminating(np.linspace(0, 20, 5).reshape(-1, 1), models)
-    array([[20.]])
+    array([[15.]])
     """
     options = {"num_samples": num_samples, "replace": replace, "random_state": random_state}
     _check(options | {"weights": weights, "about": about, "noise": noise})
