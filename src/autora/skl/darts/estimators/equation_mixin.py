@@ -360,7 +360,8 @@ class EquationMixin(GroupMixin):
             )
         self.model_, self._errors = self._rows[row].model, self._row_errors[row]
         self._uncertainty = self._row_uncertainty[row]
-        self._laplace, self._calibration = self._row_laplace[row], None
+        known = self._row_laplace
+        self._laplace, self._calibration = known[row] if known else None, None
         self.network_ = self.network_.moved_to(self.model_)
         return self
 

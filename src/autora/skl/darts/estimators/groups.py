@@ -194,9 +194,10 @@ class GroupMixin(ExportMixin):
 
     _uncertainty: Any = None  #: Uncertainty where coefficients differ
     _row_uncertainty: list[Any]
-    _laplace: Laplace | None
-    _row_laplace: list[Laplace | None]
-    _calibration: np.ndarray | None
+    _laplace: Laplace | None = None  #: of ``model_``; None where it is not known
+    _row_laplace: list[Laplace | None] = []  # noqa: RUF012 - of all rows or none
+    #: (rows, outputs) sorted errors in standard deviations, see `calibrate`
+    _calibration: np.ndarray | None = None
     _rows: list[Row]
     _row_errors: list[list[tuple[Place, float, float]]]
 

@@ -51,10 +51,6 @@ class PosteriorMixin(EquationMixin):
     """Methods that say how sure a fitted estimator is."""
 
     _y_mean: np.ndarray
-    _laplace: Laplace | None  #: of ``model_``; None from a file that lacks it
-    _row_laplace: list[Laplace | None]
-    #: (rows, outputs) sorted errors in standard deviations, see `calibrate`
-    _calibration: np.ndarray | None = None
 
     def _weights(self) -> np.ndarray:
         """How probable every row of ``equations_`` is."""
@@ -73,7 +69,7 @@ class PosteriorMixin(EquationMixin):
         order = np.argsort(-weights, kind="stable")
         kept = [i for i in order.tolist() if weights[i] >= LEAST * weights.max()]
         total = weights[kept].sum()
-        rows, known = self._rows, self._row_laplace
+        rows, known = self._rows, self._row_laplace or [None] * len(self._rows)
         return [(weights[i] / total, rows[i].model, known[i]) for i in kept]
 
     @property

@@ -19,9 +19,10 @@ def uncertainty_written(estimator: Any) -> dict[str, Any]:
     """Of the model and of all rows; of groups only where an equation is likely."""
     weights = estimator._weights()
     heavy = weights >= LEAST * weights.max(initial=0.0)
+    known_of_rows = estimator._row_laplace or [None] * len(heavy)
     rows = [
         known if known is None or known.groups is None or likely else None
-        for known, likely in zip(estimator._row_laplace, heavy.tolist(), strict=True)
+        for known, likely in zip(known_of_rows, heavy.tolist(), strict=True)
     ]
     calibration = estimator._calibration
     return {
