@@ -117,6 +117,8 @@ def _with_products(text: str) -> str:
         "noise": [0.01],
         "freedom": 26.0,
         "centre": [0.5, 0.0],
+        "effective": 0.3,
+        "draws": [[0.4, 0.1], [0.6, -0.1]],
         "groups": None,
     }
     found["uncertainty"] = {

@@ -161,7 +161,9 @@ def laplace_of_row(
     """
     if model.effects is None:
         alike = problem.without_groups() if problem.groups else problem
-        known = laplace(alike, unrounded)
+        # A constant has an intercept also where no other equation has.
+        free = problem.train_bias or not model.live_nodes()
+        known = laplace(alike._replace(train_bias=free), unrounded)
     else:
         found = laplace_of_groups(problem, model)
         if found is None:

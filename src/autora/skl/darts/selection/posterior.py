@@ -174,7 +174,8 @@ def interval(
         quantile(weight, mean, scale, found.freedom, (1 + side * level) / 2)
         for side in (-1, 1)
     ]
-    return np.stack(ends, axis=-1).reshape(*shape, 2)
+    # Ends of no width may change places by rounding.
+    return np.sort(np.stack(ends, axis=-1).reshape(*shape, 2), axis=-1)
 
 
 def quantile(
