@@ -349,8 +349,18 @@ def test_intervals(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "no uncertainty" in run.fails("predict", old, "old.csv", "--interval", "0.9")
     lines = run("show", "several.json", "--table").splitlines()
     assert lines[0].split() == ["complexity", "loss", "criterion", "weight", "equation"]
-    weights = [float(line.lstrip("→").split()[4]) for line in lines[1:]]
-    np.testing.assert_allclose(weights, several.equations_["weight"], rtol=0.05)
+    counted = [line for line in lines[1:] if "rivals of less weight" in line]
+    shown = {
+        int(line.lstrip("→").split()[0]): float(line.lstrip("→").split()[4])
+        for line in lines[1 : len(lines) - len(counted)]
+    }
+    known = several.equations_
+    np.testing.assert_allclose([*shown.values()], known["weight"][[*shown]], rtol=0.05)
+    hidden = known.drop(index=[*shown])
+    assert (hidden["weight"] < 0.02).all(), "what is likely is shown"
+    assert set(hidden["complexity"]) <= set(known["complexity"][[*shown]])
+    number = [int(line.split()[2]) for line in counted]
+    assert number == [len(hidden)] * bool(len(hidden))
 
 
 def test_groups_that_cannot_be(
