@@ -416,10 +416,12 @@ def _front(places: np.ndarray) -> np.ndarray:
 
 
 def _ranges(rows: list[int]) -> str:
-    """Numbers in rising order, short where they follow one another."""
-    if len(rows) > 2 and rows[-1] - rows[0] == len(rows) - 1:
-        return f"{rows[0]}–{rows[-1]}"
-    return ", ".join(map(str, rows))
+    """Numbers in rising order, short where more than two follow one another."""
+    runs = np.split(np.array(rows), np.flatnonzero(np.diff(rows) > 1) + 1)
+    return ", ".join(
+        f"{run[0]}–{run[-1]}" if len(run) > 2 else ", ".join(map(str, run.tolist()))
+        for run in runs
+    )
 
 
 def equations_of(estimator: Any) -> Any:
