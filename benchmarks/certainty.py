@@ -151,7 +151,7 @@ def _darts(sample: Sample, seed: int) -> Row:
     for equations in ("all", "selected"):
 
         def intervals(X: np.ndarray, kind: str, equations: str = equations) -> np.ndarray:
-            return model.predict_interval(X, LEVEL, kind, equations=equations)
+            return model.predict_interval(X, LEVEL, kind=kind, equations=equations)
 
         def density(X: np.ndarray, y: np.ndarray, equations: str = equations) -> np.ndarray:
             return _log_density(model._predictive(X, equations=equations), y)

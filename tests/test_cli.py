@@ -338,7 +338,7 @@ def test_intervals(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     asked = ("predict", "number.json", "new.csv", "--interval", "0.8", "--kind")
     found = pd.read_csv(io.StringIO(run(*asked, "mean")))
     np.testing.assert_array_equal(
-        found[["lower_", "upper"]], number.predict_interval(X, 0.8, "mean")
+        found[["lower_", "upper"]], number.predict_interval(X, 0.8, kind="mean")
     )
     wrong = run.fails("predict", "number.json", "new.csv", "--kind", "mean", code=2)
     assert "give the level, as in --interval 0.9" in wrong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import pickle
 import warnings
@@ -491,3 +492,24 @@ def test_candidates_are_distinct(plane: Plane, quick: Settings) -> None:
     model = DARTSRegressor(**quick | {"n_candidates": 60}).fit(*plane)
     keys = [c.architecture.tobytes() for c in model.candidates_]
     assert len(keys) == len(set(keys))
+
+
+def test_arguments_behind_the_first_few_are_named():
+    """Their positions, which were allowed before, give the same and a FutureWarning."""
+    with pytest.warns(FutureWarning, match="output_type=…, classifier_weight_decay=…"):
+        old = DARTSRegressor("auto", 3, "real", 0.5)
+    assert (
+        old.get_params()
+        == DARTSRegressor(num_graph_nodes=3, classifier_weight_decay=0.5).get_params()
+    )
+    with pytest.raises(TypeError, match="two values for 'output_type'"):
+        DARTSRegressor("auto", 3, "real", output_type="real")
+    parameters = inspect.signature(DARTSRegressor).parameters.values()
+    before = [p.name for p in parameters]
+    count = before.index("sampling_strategy") + 1
+    with pytest.raises(TypeError, match="positional"):  # this one never had a position
+        DARTSRegressor(*range(count + 1))
+
+    model = DARTSRegressor.from_equation("2*x1 + 1").fit([[1.0], [2.0], [4.0]], [3, 5, 9])
+    with pytest.warns(FutureWarning, match="DARTSRegressor.sympy: .*simplify=…"):
+        assert model.sympy(True) == model.sympy(simplify=True)

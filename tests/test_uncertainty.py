@@ -230,8 +230,8 @@ def test_intervals_are_those_of_the_mixture(found: Any) -> None:
         if not count:
             continue
         one = copy.copy(model).select_equation(row)
-        ends = one.predict_interval(X[:3], 0.5, "mean", equations="selected")
-        far = one.predict_interval(X[:3], 0.9, "mean", equations="selected")
+        ends = one.predict_interval(X[:3], 0.5, kind="mean", equations="selected")
+        far = one.predict_interval(X[:3], 0.9, kind="mean", equations="selected")
         width, ratio = np.diff(ends)[:, 0] / 2, np.diff(far)[0, 0] / np.diff(ends)[0, 0]
 
         def off(log_free: float, ratio: float = ratio) -> float:
@@ -242,7 +242,7 @@ def test_intervals_are_those_of_the_mixture(found: Any) -> None:
         draws = stats.t.rvs(free, size=(count, 1), random_state=rng)
         parts.append(ends.mean(axis=1) + width / stats.t.ppf(0.75, free) * draws)
     mixed = np.concatenate(parts)
-    found_ends = model.predict_interval(X[:3], 0.9, "mean")
+    found_ends = model.predict_interval(X[:3], 0.9, kind="mean")
     for end, p in zip(found_ends.T, (0.05, 0.95), strict=True):
         below = (mixed <= end).mean(axis=0)
         np.testing.assert_allclose(below, p, atol=0.004)
@@ -251,7 +251,7 @@ def test_intervals_are_those_of_the_mixture(found: Any) -> None:
 def test_draws_agree_with_the_interval_of_the_mean(found: Any) -> None:
     model, X, _ = found
     drawn = np.array([m.predict(X) for m in model.sample_equations(1000, random_state=0)])
-    low, high = model.predict_interval(X, 0.8, "mean").T
+    low, high = model.predict_interval(X, 0.8, kind="mean").T
     inside = ((drawn >= low) & (drawn <= high)).mean()
     assert inside == pytest.approx(0.8, abs=0.04)
     pairs = (model.sample_equations(3, random_state=0) for _ in range(2))

@@ -23,6 +23,7 @@ from ..graph.specification import Specification
 from ..selection.result import Result
 from .base import BaseDARTS
 from .columns import named
+from .keywords import named_arguments, named_parameters
 from .observed import Observed
 from .posterior import ClassifierPosteriorMixin
 from .unit_columns import require_plain
@@ -35,6 +36,7 @@ _FURTHEST = 1e300
 _KINDS = ("probability_sample", "probability_distribution")
 
 
+@named_parameters(last="sampling_strategy")
 @dataclass(eq=False, repr=False)
 class DARTSClassifier(ClassifierMixin, ClassifierPosteriorMixin, BaseDARTS):
     """Find interpretable equations for the log-odds of classes.
@@ -237,6 +239,7 @@ or callable, default="auto"
 
     batch_size: int | str | None = "auto"
     num_graph_nodes: int | str = "auto"
+    _: KW_ONLY
     classifier_weight_decay: float = 1e-2
     darts_type: str = "original"
     init_weights_function: Callable[..., Any] | None = None
@@ -261,7 +264,6 @@ or callable, default="auto"
     train_classifier_bias: bool | str = "auto"
     execution_monitor: Callable[..., Any] | None = None
     sampling_strategy: str = "max"
-    _: KW_ONLY
     aggregations: Sequence[str] | str = "auto"
     max_in_degree: int | None = None
     n_candidates: int | str = "auto"
@@ -282,7 +284,8 @@ or callable, default="auto"
     group_coefficients: str = "auto"
     shrinkage: bool = True
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+    @named_arguments()
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Search for equations of the classes' log-odds in the columns of X.
 
         Without architecture updates (``max_epochs=0`` or ``arch_updates_per_epoch=0``) an
@@ -404,7 +407,10 @@ or callable, default="auto"
             return self.classes_[(scores[:, 0] > 0).astype(int)]
         return self.classes_[scores.argmax(axis=1)]
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> float:
+    @named_arguments()
+    def score(
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
+    ) -> float:
         """Share of the rows whose class is predicted.
 
         Parameters
@@ -419,7 +425,7 @@ or callable, default="auto"
         -------
         float
         """
-        found = self.predict(X, groups)
+        found = self.predict(X, groups=groups)
         return float(accuracy_score(y, found, sample_weight=sample_weight))
 
     @property

@@ -16,6 +16,7 @@ from ..selection.pareto import Row, scores
 from ..selection.result import EquationDistribution, Network
 from ..selection.theories import posterior_weights
 from .groups import GroupMixin
+from .keywords import named_arguments
 from .unit_lines import coefficient_lines, constant_lines, unit_lines, units_of_arrows
 
 
@@ -32,10 +33,12 @@ class EquationMixin(GroupMixin):
     _rows_to_check: np.ndarray
     _input_ranges: np.ndarray
 
+    @named_arguments()
     def model_repr(
         self,
         input_labels: Sequence[str] | None = None,
         output_labels: Sequence[str] | None = None,
+        *,
         output_function_label: str = "",
         decimals_to_display: int = 2,
         output_format: str = "console",
@@ -107,8 +110,9 @@ class EquationMixin(GroupMixin):
             lines += self._group_lines(names, decimals_to_display, output_format)
         return "\n".join(["Model:", *lines])
 
+    @named_arguments()
     def sympy(
-        self, simplify: bool = False, constants: bool = True, groups: bool = False
+        self, *, simplify: bool = False, constants: bool = True, groups: bool = False
     ) -> Any:
         """The equation as a SymPy expression at full precision.
 
@@ -149,7 +153,8 @@ class EquationMixin(GroupMixin):
             found = [with_values(expression, self.constants_) for expression in found]
         return found[0] if len(found) == 1 else found
 
-    def latex(self, decimals_to_display: int = 2, simplify: bool = False) -> str:
+    @named_arguments()
+    def latex(self, decimals_to_display: int = 2, *, simplify: bool = False) -> str:
         """The equation as LaTeX, latent nodes substituted; several outputs in lines.
 
         Coefficients that differ between groups are symbols such as a_i, and further lines
@@ -203,10 +208,12 @@ class EquationMixin(GroupMixin):
         found = enumerate(self._physical_units(latex), first)
         return [known for i, known in found if i in used]
 
+    @named_arguments()
     def visualize_model(
         self,
         input_labels: Sequence[str] | None = None,
         output_labels: Sequence[str] | None = None,
+        *,
         decimals_to_display: int = 2,
     ) -> Any:
         """The model as a graph that shows itself in a notebook.

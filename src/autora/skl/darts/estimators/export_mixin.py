@@ -24,6 +24,7 @@ from ..persistence.model_file import class_read, restored, written
 from ..runtime.files import write
 from ..selection.theories import JudgedTheory
 from .group_documents import groups_read, groups_written
+from .keywords import named_arguments
 from .physical_constants import MOST_NAMED
 from .unit_documents import text_read, units_read, units_written
 from .units import Units, shown_unit
@@ -115,8 +116,9 @@ class ExportMixin:
                 "leave groups out, or fit with groups"
             )
 
+    @named_arguments()
     def jax(
-        self, groups: bool = False
+        self, *, groups: bool = False
     ) -> tuple[Callable[[dict[str, Any], Any], Any], dict[str, Any]]:
         """The equation as a JAX function and its coefficients as a pytree.
 

@@ -38,6 +38,7 @@ from ..selection.theories import posterior_weights
 from .columns import named, require_numbers
 from .diagnostics import DataWarning, DomainWarning
 from .equation_mixin import EquationMixin
+from .keywords import named_arguments
 
 _KINDS = ("auto", "observation", "mean")
 _EQUATIONS = ("all", "selected")
@@ -234,10 +235,12 @@ class RegressorPosteriorMixin(PosteriorMixin):
 
     _y_ndim: int
 
+    @named_arguments()
     def predict_interval(
         self,
         X: Any,
         level: float = 0.9,
+        *,
         kind: str = "auto",
         groups: Any = None,
         y_error: Any = None,
@@ -326,7 +329,8 @@ class RegressorPosteriorMixin(PosteriorMixin):
         ends = interval(found, level, noise)
         return ends if link.least_squares else np.clip(ends, 0.0, 1.0)
 
-    def calibrate(self, X: Any, y: Any, groups: Any = None) -> Self:
+    @named_arguments()
+    def calibrate(self, X: Any, y: Any, *, groups: Any = None) -> Self:
         """Use rows that were not in the fit to give intervals a guarantee.
 
         From then on intervals of observations are the prediction ± a number of its standard
@@ -384,11 +388,13 @@ class RegressorPosteriorMixin(PosteriorMixin):
             std = np.where(np.isinf(std), 1.0, std)
         return centre, np.where(std > 0, std, 1.0)
 
+    @named_arguments()
     def coefficient_intervals(
         self,
         X: Any,
         y: Any,
         level: float = 0.9,
+        *,
         sample_weight: Any = None,
         y_error: Any = None,
     ) -> Any:
@@ -476,8 +482,9 @@ class ClassifierPosteriorMixin(PosteriorMixin):
 
     classes_: np.ndarray
 
+    @named_arguments()
     def predict_interval(
-        self, X: Any, level: float = 0.9, groups: Any = None, equations: str = "all"
+        self, X: Any, level: float = 0.9, *, groups: Any = None, equations: str = "all"
     ) -> np.ndarray:
         """Intervals in which the probabilities of the classes lie.
 

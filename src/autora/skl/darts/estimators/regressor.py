@@ -18,12 +18,14 @@ from ..graph.observations import checked_errors, checked_weights
 from ..graph.primitives import Primitive
 from .base import BaseDARTS
 from .columns import named, require_numbers
+from .keywords import named_arguments, named_parameters
 from .observed import Observed
 from .posterior import RegressorPosteriorMixin
 from .unit_columns import in_units_of_the_fit, magnitudes
 from .validation import check_targets, plain
 
 
+@named_parameters(last="sampling_strategy")
 @dataclass(eq=False, repr=False)
 class DARTSRegressor(RegressorMixin, RegressorPosteriorMixin, BaseDARTS):
     """Find an interpretable equation by differentiable architecture search.
@@ -268,6 +270,7 @@ or callable, default="auto"
 
     batch_size: int | str | None = "auto"
     num_graph_nodes: int | str = "auto"
+    _: KW_ONLY
     output_type: str = "real"
     classifier_weight_decay: float = 1e-2
     darts_type: str = "original"
@@ -293,7 +296,6 @@ or callable, default="auto"
     train_classifier_bias: bool | str = "auto"
     execution_monitor: Callable[..., Any] | None = None
     sampling_strategy: str = "max"
-    _: KW_ONLY
     aggregations: Sequence[str] | str = "auto"
     max_in_degree: int | None = None
     n_candidates: int | str = "auto"
@@ -317,11 +319,13 @@ or callable, default="auto"
     group_coefficients: str = "auto"
     shrinkage: bool = True
 
+    @named_arguments()
     def fit(
         self,
         X: Any,
         y: Any,
         sample_weight: Any = None,
+        *,
         y_error: Any = None,
         X_units: Any = None,
         y_units: Any = None,
@@ -407,8 +411,9 @@ or callable, default="auto"
         labels = labels or numbered("y", targets.shape[1])
         return Observed(X, targets, weight, error, objective, labels)
 
+    @named_arguments()
     def predict(
-        self, X: Any, groups: Any = None, return_std: bool = False
+        self, X: Any, groups: Any = None, *, return_std: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predictions in double precision, shaped like the y of the fit.
 
@@ -441,7 +446,10 @@ or callable, default="auto"
             prediction, std = prediction[:, 0], std[:, 0] if return_std else std
         return (prediction, std) if return_std else prediction
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> float:
+    @named_arguments()
+    def score(
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
+    ) -> float:
         """R², the share of the variance of y that is explained.
 
         Parameters
@@ -458,7 +466,9 @@ or callable, default="auto"
         """
         check_is_fitted(self, "model_")
         y = self._plain_outputs(y)
-        return float(r2_score(y, self.predict(X, groups), sample_weight=sample_weight))
+        return float(
+            r2_score(y, self.predict(X, groups=groups), sample_weight=sample_weight)
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

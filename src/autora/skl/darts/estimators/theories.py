@@ -32,6 +32,7 @@ from ..selection.table import constant
 from ..selection.theories import JudgedTheory, judged_theory, weights_of_evidence
 from .columns import named
 from .diagnostics import DataWarning
+from .keywords import named_arguments
 from .observed import Observed, problem_of
 from .origin import Origin, origin_of
 from .settings import bounds_of
@@ -114,11 +115,13 @@ class TheoryMixin:
         parsed(equation, "equation")
         return cls(**{"equation": equation, **parameters})
 
+    @named_arguments()
     def compare(
         self,
         theories: Sequence[str],
         X: Any,
         y: Any,
+        *,
         sample_weight: Any = None,
         y_error: Any = None,
     ) -> Any:
