@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from ast import literal_eval
 from collections import Counter
 from importlib import import_module
 from pathlib import Path
@@ -145,8 +146,13 @@ def test_names_are_text_wherever_they_are_shown(
     text = run("show", model, "--sympy", "--row", str(row))
     # SymPy evaluates what it reads.
     read = sympy.sympify(text)
-    assert {s.name for s in read.free_symbols} <= set(NAMES)
-    assert read.free_symbols == loaded.sympy().free_symbols
+    written = {a: literal_eval(b) for a, b in re.findall(r"^# (\w+): (.*)$", text, re.M)}
+    assert {symbol.name for symbol in read.free_symbols} == set(written)
+    assert {s.name for s in loaded.sympy().free_symbols} == set(written.values())
+    symbols = sorted(read.free_symbols, key=str)
+    columns = X[[written[symbol.name] for symbol in symbols]].to_numpy().T
+    found = sympy.lambdify(symbols, read)(*columns)
+    np.testing.assert_allclose(found, loaded.predict(X), rtol=1e-13)
     dot = run("show", model, "--graph", "-")
     assert "<script>" in dot and 'label="<script>' in dot
     assert run("show", model, "--graph", home / "graph.svg") == ""
@@ -377,7 +383,7 @@ def test_groups_that_cannot_be(
     assert "'dose' cannot be an input and that of the groups" in wrong
     Path("two.csv").write_text("who,y\na,1\nb,2\n")
     wrong = run.fails("fit", "two.csv", "-t", "y", "--groups", "who")
-    assert "beside target and groups there is no column" in wrong
+    assert "there is no column beside target and groups" in wrong
     Path("gap.csv").write_text("who,x,y\na,1,2\n,2,3\n")
     wrong = run.fails("fit", "gap.csv", "-t", "y", "--groups", "who")
     assert "values are missing: column 'who' in row 2" in wrong
@@ -494,7 +500,7 @@ BAD_DATA = {
     "a,y\n1_0,2\n": "column 'a' ('1_0' in row 1) is not numeric",
     "a\x1b[31m,y\n1,2\n": r"the name of column 1, 'a\x1b[31m', ",
     "a" * 300 + ",y\n1,2\n": "is longer than 200",
-    "a\0,y\n1,2\n": "it is no text",
+    "a\0,y\n1,2\n": "it is not text",
     "PK\x03\x04": "a spreadsheet",
     "a," * 10_001 + "y\n": "more than 10000 columns",
     "a,y\n" + "x" * 100_000 + ",1\n": "xxx...xxx",
@@ -578,7 +584,8 @@ def test_details_of_reading() -> None:
     assert read("reaction time\n1\n2\n") == ({"reaction time": [1, 2]}, [])
     assert read("  a   b\n  1   2\n") == ({"a": [1], "b": [2]}, [])
     assert read("a,b,\n1,2,\n") == ({"a": [1], "b": [2]}, [])
-    assert read(",a\n0,5\n") == ({"a": [5]}, ["column 1 has no name and is left out"])
+    left_out = "column 1 has no name, looks like row numbers and is left out"
+    assert read(",a\n0,5\n") == ({"a": [5]}, [left_out])
     assert read("1,2\n", Form(header=False)) == ({"x1": [1], "x2": [2]}, [])
     comma = "commas are read as decimal marks; see --decimal"
     assert read("a;b\n1,5;2\n") == ({"a": [1.5], "b": [2]}, [comma])

@@ -15,15 +15,19 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ..selection import POLICIES, SELECTIONS
+from .mistakes import understood
 
 _PROGRAM = "autora-darts"
 _ERROR, _USAGE, _INTERRUPTED, _PIPE = 1, 2, 130, 141
+_DATA = "a CSV file, a spreadsheet or a Parquet file; - for standard input"
 _SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": r"\s+"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    asked = _parser().parse_args(arguments)
+    parser, commands = _parser()
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    asked = understood(parser, commands, given)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -58,7 +62,8 @@ def _run(asked: argparse.Namespace) -> int:
     return _USAGE if isinstance(problem, commands.UsageError) else _ERROR
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the program, and those of its commands by name."""
     parser = argparse.ArgumentParser(
         prog=_PROGRAM,
         description="Find interpretable equations in a table of data.",
@@ -70,7 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_predict(commands)
     _add_show(commands)
-    return parser
+    _add_next(commands)
+    _add_primitives(commands)
+    return parser, commands.choices
 
 
 def _version() -> str:
@@ -88,12 +95,15 @@ def _add_fit(commands: Any) -> None:
         "table of candidates and pictures into a folder.",
         usage="%(prog)s DATA --target NAME [options]",
     )
-    parser.add_argument("data", metavar="DATA", help="a CSV file, - for standard input")
+    parser.add_argument("data", metavar="DATA", help=_DATA)
     _add_columns(parser)
     add = parser.add_argument
     add("-o", "--output", metavar="DIR", help="folder of the results (default: DATA-darts)")
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
     add("-q", "--quiet", action="store_true", help="print nothing but the equation")
+    add("--equation", metavar="THEORY",
+        help="fit the constants of this equation, such as 'a*dose/(b + dose)', instead of "
+        "searching")  # fmt: skip
     _add_search(parser)
     _add_groups(parser)
     _add_units(parser)
@@ -109,29 +119,38 @@ def _add_groups(parser: argparse.ArgumentParser) -> None:
         help="which coefficients may differ between groups (default: auto, those for "
         "which the data pay)")  # fmt: skip
     add("--no-shrinkage", action="store_true",
-        help="fit what groups have of their own to their own rows alone")  # fmt: skip
+        help="fit the coefficients of each group to its own rows only")  # fmt: skip
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("search").add_argument
     add("--primitives", nargs="+", metavar="NAME",
-        help="the vocabulary, such as none add mult exp ln sin")  # fmt: skip
+        help="the functions to search among, such as add mult exp ln sin; "
+        f"'{_PROGRAM} primitives' lists all")  # fmt: skip
     add("--nodes", type=_nodes, default="auto", metavar="N",
-        help="latent nodes of a DARTS graph (default: auto, any size)")  # fmt: skip
+        help="number of latent nodes, for the fixed graph of the DARTS papers (default: "
+        "auto, graphs of any size)")  # fmt: skip
     add("--train-readout", action="store_true",
-        help="of a counted graph, which else adds its nodes up")  # fmt: skip
-    add("--time", type=_seconds, metavar="S", help="seconds after which the search ends")
+        help="with --nodes: fit a weight for each node, instead of adding all up"
+        )  # fmt: skip
+    add(
+        "--time",
+        type=_positive("a number of seconds"),
+        metavar="S",
+        help="seconds after which the search ends",
+    )
     add("--seed", type=_whole(0, 2**32 - 1, "a whole number from 0"), default=0,
         metavar="N",
         help="the same number finds the same equation (default: 0)")  # fmt: skip
     add("--restarts", type=_whole(1, 10**6, "a whole number from 1"), default=1,
         metavar="N", help="independent searches, of which the best counts")  # fmt: skip
-    add("--jobs", type=_jobs, metavar="N", help="restarts at once, -1 for all cores")
+    add("--jobs", type=_jobs, metavar="N",
+        help="how many restarts run at once, -1 for all cores")  # fmt: skip
     add("--selection", choices=SELECTIONS, default="auto",
         help="which candidate becomes the model (default: auto)")  # fmt: skip
     add("--guess", action="append", metavar="THEORY",
         help="an equation to search from, such as 'a*dose/(b + dose)'; again for more; "
-        "names that are no columns are constants")  # fmt: skip
+        "names that are not columns are constants")  # fmt: skip
 
 
 def _add_units(parser: argparse.ArgumentParser) -> None:
@@ -154,11 +173,13 @@ def _add_compare(commands: Any) -> None:
         "compare",
         help="weigh theories against what is found",
         description="Fit theories to a column and weigh them beside the equation that is "
-        "found for it. In a theory names that are no columns are constants.",
+        "found for it. In a theory, names that are not columns are constants.",
         usage="%(prog)s DATA --target NAME --theory THEORY [options]",
     )
-    parser.add_argument("data", metavar="DATA", help="a CSV file, - for standard input")
-    parser.set_defaults(groups=None, group_coefficients=None, no_shrinkage=False)
+    parser.add_argument("data", metavar="DATA", help=_DATA)
+    parser.set_defaults(
+        groups=None, group_coefficients=None, no_shrinkage=False, equation=None
+    )
     add = parser.add_argument
     _add_columns(parser)
     add("--theory", action="append", required=True, metavar="THEORY",
@@ -179,6 +200,11 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
     add("-i", "--inputs", nargs="+", action="extend", metavar="NAME",
         help="the columns to explain it by (default: all others)")  # fmt: skip
     add("--classify", action="store_true", help="the target names classes")
+    add("--y-error", metavar="ERROR",
+        help="standard deviation of the target's error, where it is known: a column or a "
+        "number, in units of the target")  # fmt: skip
+    add("--weight", metavar="NAME",
+        help="the column that says how much each row counts")  # fmt: skip
 
 
 def _add_predict(commands: Any) -> None:
@@ -189,7 +215,7 @@ def _add_predict(commands: Any) -> None:
     )
     add = parser.add_argument
     add("model", metavar="MODEL", help="a model file that fit wrote")
-    add("data", metavar="DATA", help="a CSV file, - for standard input")
+    add("data", metavar="DATA", help=_DATA)
     add("-o", "--output", metavar="FILE", help="default: standard output")
     add("--groups", metavar="NAME",
         help="the column that names the rows' groups, where the fit had groups "
@@ -203,13 +229,14 @@ def _add_predict(commands: Any) -> None:
 
 
 def _add_form(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("how DATA is written (default: found out)").add_argument
+    add = parser.add_argument_group("how DATA is written (default: detected)").add_argument
     add("--separator", type=_separator, metavar="SEP",
         help=f"between fields: {', '.join(_SEPARATORS)} or a character")  # fmt: skip
     add("--decimal", choices=(".", ","), metavar="MARK", help="decimal mark, . or ,")
     add("--encoding", help="such as utf-8 or latin-1")
     add("--no-header", action="store_true",
         help="the first line has data; columns are called x1, x2, …")  # fmt: skip
+    add("--sheet", metavar="NAME", help="of a spreadsheet (default: the first)")
     add("--drop-missing", action="store_true", help="leave out rows that lack a value")
 
 
@@ -223,9 +250,12 @@ def _add_show(commands: Any) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model file, - for standard input")
     add = parser.add_mutually_exclusive_group().add_argument
     add("--latex", action="store_true", help="as LaTeX")
-    add("--sympy", action="store_true", help="as SymPy prints it, at full precision")
+    add("--sympy", action="store_true",
+        help="as text that SymPy reads, at full precision")  # fmt: skip
     add("--python", action="store_true", help="as a Python function that needs NumPy alone")
     add("--table", action="store_true", help="the table of candidates")
+    add("--coefficients", action="store_true",
+        help="the coefficients and their standard errors, as CSV")  # fmt: skip
     add = parser.add_argument
     add("--graph", metavar="FILE",
         help="draw the graph: .svg, .png, .pdf or .dot; - prints DOT")  # fmt: skip
@@ -233,6 +263,49 @@ def _add_show(commands: Any) -> None:
     add("--digits", type=_whole(0, 17, "a whole number from 0 to 17"), default=2,
         metavar="N", help="decimals (default: 2)")  # fmt: skip
     add("--simplify", action="store_true", help="a shorter form, for --latex and --sympy")
+
+
+def _add_next(commands: Any) -> None:
+    parser = commands.add_parser(
+        "next",
+        help="choose the next experiment",
+        description="Write the conditions at which an observation is expected to tell most "
+        "about which equation is right, as CSV: those of all models, each with its rivals.",
+        usage="%(prog)s MODEL [MODEL ...] [options]",
+    )
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="a model file")
+    add = parser.add_argument
+    add("-n", "--samples", type=_whole(1, 10**6, "a whole number from 1"), default=1,
+        metavar="N", help="how many conditions (default: 1)")  # fmt: skip
+    add("--pool", metavar="DATA",
+        help="a file of the conditions that are possible (default: a grid over the "
+        "range of the data of the fits)")  # fmt: skip
+    add("--range", action="append", metavar="NAME=LOW:HIGH",
+        help="the range of an input of the grid; again for further inputs")  # fmt: skip
+    add("--about", choices=("equation", "coefficients", "both"), default="equation",
+        help="what an observation is to tell (default: equation)")  # fmt: skip
+    add("--weights", nargs="+", metavar="W",
+        help="how probable each model is: a number for each, or evidence, for models of "
+        "the same data (default: equally)")  # fmt: skip
+    add("--noise", type=_positive("a positive number"), metavar="SD",
+        help="standard deviation of an observation (default: as the fits estimate it)"
+        )  # fmt: skip
+    add("--repeat", action="store_true", help="conditions may be chosen several times")
+    add("--seed", type=_whole(0, 2**32 - 1, "a whole number from 0"), default=0,
+        metavar="N",
+        help="the same number chooses the same conditions (default: 0)")  # fmt: skip
+    add("-o", "--output", metavar="FILE", help="default: standard output")
+    _add_form(parser)
+
+
+def _add_primitives(commands: Any) -> None:
+    parser = commands.add_parser(
+        "primitives",
+        help="list the functions that equations may contain",
+        description="List the primitives: their names, formulas and domains.",
+    )
+    parser.add_argument("--default", action="store_true",
+        help="only those that are searched by default")  # fmt: skip
 
 
 def _whole(low: int, high: int, what: str) -> Callable[[str], int]:
@@ -262,14 +335,19 @@ def _jobs(text: str) -> int:
     return number
 
 
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number of seconds, got {text!r}")
-    return seconds
+def _positive(what: str) -> Callable[[str], float]:
+    """What reads a positive number."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = 0.0
+        if not 0 < number < float("inf"):
+            raise argparse.ArgumentTypeError(f"must be {what}, got {text!r}")
+        return number
+
+    return read
 
 
 def _probability(text: str) -> float:

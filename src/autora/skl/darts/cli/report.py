@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import numpy as np
 
 from ..plotting.style import plain, shortened
 from ..runtime.files import write
+from .columns import Data
 
 #: What a fit may draw, and how.
 PICTURES = (
@@ -44,7 +46,34 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    print(f"autora-darts: {visible(' '.join(text.split()))}", file=sys.stderr)
+    line = f"autora-darts: {visible(' '.join(text.split()))}"
+    print(_folded(line) if sys.stderr.isatty() else line, file=sys.stderr)
+
+
+def put(text: str, path: str | None) -> None:
+    """Write a table to a file, or to standard output where none or "-" is named."""
+    if path in (None, "-"):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+        return
+    try:
+        write(path, text)
+    except OSError as error:
+        error.filename = path  # not that of the unfinished file
+        raise
+
+
+def _columns() -> int:
+    """Characters of a line of the terminal."""
+    return max(_NARROW, shutil.get_terminal_size((_NARROW, 0)).columns)
+
+
+def _folded(line: str) -> str:
+    """Lines that a terminal need not break within words."""
+    return textwrap.fill(
+        line, _columns(), subsequent_indent="  ", break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -63,6 +92,53 @@ def warnings_as_notes(quiet: bool = False) -> Iterator[None]:
         yield
 
 
+def say_equation(model: Any, decimals: int = 2) -> None:
+    say(model.model_repr(decimals_to_display=decimals).removeprefix("Model:\n"))
+
+
+def say_quality(model: Any, data: Data) -> None:
+    """How complex the equation is, and how well it agrees with the rows."""
+    table = model.equations_
+    parts = []
+    if model.selected_ is not None:
+        row = table.loc[model.selected_]
+        parts = [f"complexity {row['complexity']:g}", f"loss {row['loss']:.3g}"]
+    parts += _agreement(model, data)
+    if model.selected_ is not None:
+        parts.append(f"weight {row['weight']:.2g}")
+    say("")
+    say(", ".join(parts))
+
+
+def _agreement(model: Any, data: Data) -> list[str]:
+    """R² of numbers, or the share of classes that are right."""
+    from sklearn.metrics import accuracy_score, r2_score
+
+    known = {} if data.groups is None else {"groups": data.groups}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a fit has said what there is to say
+        found = model.predict(data.X, **known)
+        if hasattr(model, "classes_"):
+            share = accuracy_score(data.y, found, sample_weight=data.weight)
+            return [f"{share:.1%} of classes right"]
+        weight = _weights(data)
+        values = r2_score(data.y, found, sample_weight=weight, multioutput="raw_values")
+    return [f"R² {', '.join(f'{value:.4f}' for value in values)}"]
+
+
+def _weights(data: Data) -> Any:
+    """How much each row counts in the fit; None where all count the same."""
+    if data.y_error is None or np.ndim(data.y_error) == 0:
+        return data.weight
+    return (1 if data.weight is None else data.weight) / data.y_error**2
+
+
+def say_files(written: list[str], folder: Path) -> None:
+    line = f"{', '.join(written)} in {folder}"
+    say("")
+    say(_folded(line) if sys.stdout.isatty() else line)
+
+
 def print_table(model: Any) -> None:
     """The candidates, simplest first; an arrow at the model.
 
@@ -71,9 +147,9 @@ def print_table(model: Any) -> None:
     table = model.equations_
     rival = table["complexity"].duplicated() & (table["weight"] < _UNLIKELY)
     rows = table[~rival | table["selected"]]
-    columns = shutil.get_terminal_size((_NARROW, 0)).columns
-    width = max(_NARROW, columns) - 47 if sys.stdout.isatty() else _WIDE
-    say(f"{'':5} {'complexity':>10} {'loss':>9} {'criterion':>10} {'weight':>8}  equation")
+    head = f"{'':5} {'complexity':>10} {'loss':>9} {'criterion':>10} {'weight':>8}  "
+    width = _room(head)
+    say(f"{head}equation")
     for i, row in rows.iterrows():
         mark = "→" if row["selected"] else " "
         say(
@@ -85,13 +161,20 @@ def print_table(model: Any) -> None:
         say(f"{'':6}… and {len(table) - len(rows)} rivals of less weight")
 
 
+def _room(head: str) -> int:
+    """Characters that are left of a line behind the columns of numbers."""
+    return _columns() - len(head) if sys.stdout.isatty() else _WIDE
+
+
 def print_comparison(table: Any) -> None:
     """Theories and what was found, the best first, and their constants."""
-    say(f"{'weight':>8} {'difference':>10} {'complexity':>10} {'loss':>9} {'R²':>8}  name")
+    head = f"{'weight':>8} {'difference':>10} {'complexity':>10} {'loss':>9} {'R²':>8}  "
+    width = _room(head)
+    say(f"{head}name")
     for _, row in table.iterrows():
         say(
             f"{row['weight']:>8.2g} {row['difference']:>10.1f} {row['complexity']:>10.1f} "
-            f"{row['loss']:>9.3g} {row['r2']:>8.4f}  {row['name']}"
+            f"{row['loss']:>9.3g} {row['r2']:>8.4f}  {shortened(row['name'], width)}"
         )
     for _, row in table.iterrows():
         say(f"\n{row['name']}\n    = {row['equation']}")

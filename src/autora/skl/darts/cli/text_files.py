@@ -1,4 +1,4 @@
-"""Delimited text files, whoever wrote them, as tables of text."""
+"""Data files, whoever wrote them, as tables of text."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from .text_tables import NUMBER, DataFileError, Table, brief, decimal_mark
+from .binary_files import MOST_BYTES, cells_of, kind_of, unpacked
+from .text_tables import NUMBER, DataFileError, Table, brief, counts_rows, decimal_mark
 
-#: Bytes of a file, columns, and characters of a name.
-MOST_BYTES, MOST_COLUMNS, LONGEST_NAME = 256 * 2**20, 10_000, 200
+#: Columns, and characters of a name.
+MOST_COLUMNS, LONGEST_NAME = 10_000, 200
 #: What the separator is looked for in: characters, lines.
 _SAMPLE, _LINES = 2**16, 20
 _SPACES = r"\s+"
@@ -37,6 +38,7 @@ class Form(NamedTuple):
     decimal: str | None = None
     encoding: str | None = None
     header: bool = True
+    sheet: str | None = None  #: of a spreadsheet; None is the first
 
 
 def read_content(path: str) -> bytes:
@@ -65,11 +67,21 @@ def read_table(content: bytes, form: Form = Form()) -> Table:  # noqa: B008
     """The table that a file holds; `DataFileError` where there is none.
 
     The bytes are UTF-8, UTF-16 with its mark, or else Windows-1252, unless the form says
-    otherwise.
+    otherwise. Compressed files are unpacked; spreadsheets, Parquet and Feather files are
+    read by pandas.
     """
-    text, notes = _decoded(content, form.encoding)
-    separator = form.separator or _separator(text)
-    cells = _parsed(text, separator)
+    content, notes = unpacked(content), list[str]()
+    if (kind := kind_of(content)) is not None:
+        separator, cells = ",", cells_of(content, kind, form.sheet, notes)
+        form = form._replace(decimal=".")
+    else:
+        text, notes = _decoded(content, form.encoding)
+        separator = form.separator or _separator(text)
+        cells = _parsed(text, separator)
+    if kind is None or not kind.sheets:
+        _no_sheet(form.sheet)
+    if not cells.size:
+        raise DataFileError("it is empty")
     if form.header:
         names = [name.strip() for name in cells.iloc[0]]
         cells = _named(cells.iloc[1:].set_axis(names, axis=1), notes)
@@ -84,10 +96,13 @@ def read_table(content: bytes, form: Form = Form()) -> Table:  # noqa: B008
     return Table(cells, " " if separator == _SPACES else separator, decimal, notes)
 
 
+def _no_sheet(sheet: str | None) -> None:
+    if sheet is not None:
+        raise DataFileError(f"it is not a spreadsheet; leave out --sheet {sheet!r}")
+
+
 def _decoded(content: bytes, encoding: str | None) -> tuple[str, list[str]]:
     """The text with plain line ends, and a note if its encoding is a guess."""
-    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise DataFileError("it is a spreadsheet or an archive; save the sheet as CSV")
     notes: list[str] = []
     marked = [name for mark, name in _MARKS if content.startswith(mark)]
     known = encoding or "".join(marked)
@@ -99,7 +114,7 @@ def _decoded(content: bytes, encoding: str | None) -> tuple[str, list[str]]:
         text = content.decode("cp1252", errors="replace")
         notes.append("it is not UTF-8 and is read as Windows-1252; see --encoding")
     if "\0" in text:
-        raise DataFileError("it is no text, for it has zero bytes; save it as UTF-8 CSV")
+        raise DataFileError("it is not text, as it has zero bytes; save it as CSV in UTF-8")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise DataFileError("it is empty")
@@ -161,7 +176,7 @@ def _translated(problem: str) -> str:
         )
     if "EOF inside string" in problem:
         return "a quotation mark is not closed before the end"
-    return f"it is no table: {' '.join(problem.split())}"
+    return f"it cannot be read as a table: {' '.join(problem.split())}"
 
 
 def _named(cells: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
@@ -186,6 +201,7 @@ def _named(cells: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
                 f"columns {places[name]} and {place} are both named {name!r}; rename one"
             )
     for i in [i for i, name in enumerate(cells.columns) if not name]:
-        if cells.iloc[:, i].str.strip().any():
-            notes.append(f"column {i + 1} has no name and is left out")
+        if (column := cells.iloc[:, i]).str.strip().any():
+            what = ", looks like row numbers" if counts_rows(column) else ""
+            notes.append(f"column {i + 1} has no name{what} and is left out")
     return cells[names]

@@ -6,7 +6,6 @@ what to do.
 
 from __future__ import annotations
 
-import difflib
 import re
 import reprlib
 from collections.abc import Iterable, Sequence
@@ -15,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from ..graph.spelling import did_you_mean
 
 #: How programs spell a value that is not there; a class may well be called "none".
 _MISSING_LABEL = frozenset({"", "na", "n/a", "#n/a", "nan", "<na>"})
@@ -59,12 +60,9 @@ class Table:
         wanted, known = list(wanted), self.names
         for name in wanted:
             if name not in known:
-                near = [k for k in known if k.lower() == name.lower()]
-                near = near or difflib.get_close_matches(name, known, 1)
-                meant = f"; did you mean {near[0]!r}?" if near else "."
                 raise DataFileError(
-                    f"there is no column {brief(name)}{meant} The columns are "
-                    f"{listing(known)}"
+                    f"there is no column {brief(name)}{did_you_mean(name, known)} The "
+                    f"columns are {listing(known)}"
                 )
             if wanted.count(name) > 1:
                 raise DataFileError(f"column {name!r} is named twice")
@@ -183,6 +181,22 @@ def decimal_mark(cells: pd.DataFrame) -> str:
             for name in cells
         )
     return "," if found[","] and not found["."] else "."
+
+
+def counts_rows(cells: pd.Series, step: int | None = None) -> bool:
+    """Whether text is whole numbers that count up, as numbers of rows do.
+
+    With a ``step`` they start from 0 or 1 and differ by it; else some may be missing, as
+    after rows have been deleted.
+    """
+    text = cells.str.strip()
+    if not text.str.fullmatch(r"[0-9]{1,15}(?:\.0*)?").all():
+        return False
+    values = text.astype(float)
+    steps = values.diff().iloc[1:]
+    if step is None:
+        return bool((steps > 0).all())
+    return values.iloc[0] in (0, 1) and bool((steps == step).all())
 
 
 def listing(names: Sequence[Any], most: int = 20) -> str:

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
+from ..graph.spelling import did_you_mean
 from .report import UsageError
-
-#: What messages of a fit call its arguments, and what they are called here.
-_NAMES = {
-    "set dimensionless_constants_only=False": "leave out --numbers-only",
-    "dimensionless_constants_only=True": "--numbers-only",
-    "X_units": "--units",
-    "y_units": "--y-units",
-    **{
-        text: text.replace("constants", "--constants")
-        for text in (
-            "constants names", "constants must", "constants has", "constants of",
-            "constants: ", "constants=", "name in constants",
-        )
-    },
-}  # fmt: skip
+from .wording import in_terms_of_options
 
 
 def check_units(asked: argparse.Namespace) -> None:
@@ -98,20 +84,6 @@ def units_asked(
     return found
 
 
-@contextmanager
-def in_terms_of_options() -> Iterator[None]:
-    """Errors about units name the options of the command line."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        text = str(error)
-        if not any(name in text for name in _NAMES):
-            raise
-        for name, option in _NAMES.items():
-            text = text.replace(name, option)
-        raise UsageError(text) from None
-
-
 def _of_columns(option: str, texts: Sequence[str], names: Sequence[str]) -> Any:
     """A dict from names to units, or "from_names"."""
     from ..estimators.units import FROM_NAMES
@@ -123,8 +95,8 @@ def _of_columns(option: str, texts: Sequence[str], names: Sequence[str]) -> Any:
         for name, unit in _pairs(option, text, names):
             if name not in names:
                 raise UsageError(
-                    f"{option}: {name!r} in {text!r} is none of the columns "
-                    f"{', '.join(names)}"
+                    f"{option}: there is no column {name!r}{did_you_mean(name, names)} "
+                    f"The columns are {', '.join(names)}"
                 )
             if name in found:
                 raise UsageError(f"{option} gives column {name!r} two units; leave one out")

@@ -10,7 +10,7 @@ import keyword
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -88,8 +88,13 @@ def _called(code: str) -> list[str]:
     return [helper for name, helper in _helpers().items() if f"{name}(" in code]
 
 
-def identifiers(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+def identifiers(
+    names: Iterable[str], taken: Iterable[str] = (), words: Container[str] = ()
+) -> list[str]:
     """Distinct ASCII identifiers that resemble the names and are not taken.
+
+    Those that are keywords or among the ``words``, which mean something else to whoever
+    reads them, end in an underscore.
 
     Examples
     --------
@@ -103,7 +108,7 @@ def identifiers(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
         base = base or "x"
         if base[0].isdigit():
             base = f"x_{base}"
-        if keyword.iskeyword(base):
+        if keyword.iskeyword(base) or base in words:
             base += "_"
         candidate, number = base, 1
         while candidate in used:

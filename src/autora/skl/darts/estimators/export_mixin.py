@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..equations.group_symbols import symbol_names
 from ..equations.printing import distinct, numbered
 from ..equations.python_source import NO_GROUPS, GroupArguments, function_source
+from ..equations.sympy_source import sympy_source
 from ..fitting.coefficients import places, term
 from ..graph.effects import Place
 from ..graph.grammar import MOST_CONSTANTS, about, parsed
@@ -89,6 +90,11 @@ class ExportMixin:
         columns, outputs = self._labels("input_labels"), self._labels("output_labels")
         groups = self._group_arguments()
         return function_source(self.model_, columns, outputs, function_name, fixed, groups)
+
+    def _sympy_source(self, simplify: bool = False) -> str:
+        """The equation as text that SymPy reads; see `sympy_source`."""
+        found = self.sympy(simplify=simplify)  # type: ignore[attr-defined]
+        return sympy_source(found if isinstance(found, list) else [found])
 
     def _group_arguments(self) -> GroupArguments:
         labels, names = self._group_labels, self._names()

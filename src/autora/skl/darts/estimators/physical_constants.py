@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import keyword
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..graph.spelling import did_you_mean
 from .unit_systems import DIGITS, GivenConstant
 from .units import parsed_unit, registry_of_units, sized
 
@@ -121,19 +121,13 @@ def _known(name: str) -> GivenConstant:
     if name not in _BY_NAME:
         raise ValueError(
             f"constants names {name!r}, which is no physical constant that is known here"
-            f"{_meant(name)} known are {', '.join(KNOWN)}; give others with their value, "
-            f"as in {{{name!r}: '1.2 kg'}}"
+            f"{did_you_mean(name, _BY_NAME, ';')} known are {', '.join(KNOWN)}; give "
+            f"others with their value, as in {{{name!r}: '1.2 kg'}}"
         )
     known, unit = _BY_NAME[name]
     registry = registry_of_units()
     value = registry.Quantity(1.0, known).to(unit).magnitude
     return _given(name, float(f"{value:.{DIGITS}g}"), registry.Unit(unit))
-
-
-def _meant(name: str) -> str:
-    near = [known for known in _BY_NAME if known.lower() == name.lower()]
-    near = near or difflib.get_close_matches(name, _BY_NAME, 1)
-    return f"; did you mean {near[0]!r}?" if near else ";"
 
 
 def _of_ones_own(name: str, value: Any) -> GivenConstant:

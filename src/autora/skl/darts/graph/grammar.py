@@ -7,7 +7,6 @@ that are printed; it is then the name of a column.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from .formula import (
     n_arguments,
     names_in,
 )
+from .spelling import did_you_mean
 
 #: Bounds of what is read, so that nobody's text takes memory or time.
 MOST_CHARACTERS, MOST_LEVELS = 1000, 30
@@ -320,10 +320,9 @@ class _Reader:
     def _function(self, token: _Token) -> Formula:
         function = self.functions.get(token.text)
         if function is None:
-            near = difflib.get_close_matches(token.text, self.functions, 1)
-            meant = f"; did you mean {near[0]!r}?" if near else "."
             self._fail(
-                f"unknown function {token.text!r}{meant} Known are "
+                f"unknown function {token.text!r}"
+                f"{did_you_mean(token.text, self.functions)} Known are "
                 f"{', '.join(sorted(self.functions))}; a product has a *",
                 token.start,
             )

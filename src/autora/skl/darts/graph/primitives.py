@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .elementary import ELEMENTARY, Elementary, Inverse, everywhere
+from .spelling import did_you_mean
 
 #: What a coefficient does in a formula; this decides where its search starts.
 PARAM_KINDS = ("slope", "shift", "shape", "exponent")
@@ -295,8 +296,8 @@ def lookup(name: str | Primitive) -> Primitive:
         return _TABLE[_SPELLINGS.get(name, name)]
     except KeyError:
         raise ValueError(
-            f"unknown primitive {name!r}; known primitives: {', '.join(_TABLE)}. "
-            "Your own can be added with register_primitive()."
+            f"unknown primitive {name!r}{did_you_mean(name, _TABLE)} Known primitives: "
+            f"{', '.join(_TABLE)}. Your own can be added with register_primitive()."
         ) from None
 
 
