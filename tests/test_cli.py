@@ -252,7 +252,7 @@ def test_groups(grouped: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     common = run("predict", "data-darts/model.json", "data.csv")
     found = pd.read_csv(io.StringIO(common))["predicted_answer"]
     np.testing.assert_array_equal(found, model.predict(data[["dose"]]))
-    assert "without --groups the coefficients of the population predict" in run.err
+    assert "without --groups the predictions are those of the population" in run.err
 
 
 def test_what_may_differ_between_groups(
@@ -349,7 +349,7 @@ def test_intervals(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     wrong = run.fails("predict", "number.json", "new.csv", "--kind", "mean", code=2)
     assert "give the level, as in --interval 0.9" in wrong
     asked = ("predict", "classes.json", "new.csv", "--interval", ".9", "--kind", "mean")
-    assert "--kind is for numbers" in run.fails(*asked, code=2)
+    assert "--kind cannot be combined with a model of classes" in run.fails(*asked, code=2)
     old = ROOT / "tests" / "data" / "model_version_1.json"
     pd.DataFrame({"x1": [1.0], "x2": [2.0]}).to_csv("old.csv", index=False)
     assert "no uncertainty" in run.fails("predict", old, "old.csv", "--interval", "0.9")
@@ -396,9 +396,11 @@ def test_groups_that_cannot_be(
         ["-t", "dose"],
     ):
         wrong = run.fails(*fit, "--groups", "person", *further, code=2)
-        assert "--groups does not go with" in wrong
+        assert "--groups cannot be combined with" in wrong
     for option in (["--group-coefficients", "all"], ["--no-shrinkage"]):
-        assert "name their column by --groups" in run.fails(*fit, *option, code=2)
+        assert "name the column of the groups with --groups" in run.fails(
+            *fit, *option, code=2
+        )
     plain = fitted[0] / "data-darts/model.json"
     wrong = run.fails("predict", plain, "data.csv", "--groups", "person", code=2)
     assert "the model was fitted without groups" in wrong
@@ -526,7 +528,7 @@ def test_other_errors(
     assert "none.csv: No such file" in run.fails("fit", "none.csv", "--target", "y")
     assert "a.csv: File exists" in run.fails("fit", "a.csv", "-t", "y", "-o", "a.csv")
     assert "input and the target" in run.fails("fit", "a.csv", "-t", "y", "-i", "y")
-    assert "a.csv: the file: no JSON" in run.fails("show", "a.csv")
+    assert "a.csv: it is not a model file" in run.fails("show", "a.csv")
     assert "no column 'lambda'" in run.fails("predict", model, "a.csv")
     broken = json.loads(model.read_text("utf-8")) | {"inputs": "\x1b[2J"}
     Path("broken.json").write_text(json.dumps(broken))

@@ -394,7 +394,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["predict", str(out / "model.json"), str(data)]) == 0
     assert capsys.readouterr().out.startswith("m,E,predicted_E")
     for options, said in (
-        (["--constants", "g"], "--constants needs to know the units"),
+        (["--constants", "g"], "--constants needs units"),
         ([*units, "--constants", "g,g"], "--constants names 'g' twice"),
         ([*units, "--constants", "q"], "--constants names 'q', which is no"),
         ([*units, "--constants", "q=1 foo"], "--constants of 'q' is no unit"),

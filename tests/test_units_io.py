@@ -282,15 +282,15 @@ def test_comparisons_on_the_command_line_say_whether_units_agree(
     "options, said",
     [
         (["--units", "length"], "--units must be written as NAME=UNIT"),
-        (["--units", "size=m"], "--units: 'size' in 'size=m' is none of the columns"),
+        (["--units", "size=m"], "--units: there is no column 'size'"),
         (["--units", "length=m", "--units", "length=s"], "'length' two units"),
         (["--units", "length=foo"], "--units of 'length' is no unit: 'foo'"),
         (["--units", "from_names"], "--units='from_names' needs names of columns"),
         (["--units", "time=degC"], "--units of 'time': the unit degree_Celsius does not"),
         (["--y-units", "x y z"], "--y-units of 'rest' is no unit"),
         (["--units", "length=m", "--nodes", "2"], "--units needs the search"),
-        (["--y-units", "m", "--classify"], "--y-units does not go with --classify"),
-        (["--numbers-only"], "--numbers-only needs to know the units"),
+        (["--y-units", "m", "--classify"], "--y-units cannot be combined with --classify"),
+        (["--numbers-only"], "--numbers-only needs units"),
         (
             ["--numbers-only", "--y-units", "A", "--units", "length=m,time=s,mass=kg"],
             "pure numbers only; leave out --numbers-only, add the column",

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..graph.formula import names_in
 from ..graph.grammar import parsed
 from ..graph.primitives import PRIMITIVES, resolve
+from ..graph.spelling import nearest
 from ..runtime.files import write
 from .binary_files import PACKED
 from .columns import Data, data_of
@@ -44,7 +47,9 @@ __all__ = ["compare", "fit", "next", "predict", "primitives", "show"]
 
 #: What a fit leaves in its folder, beside the pictures.
 MODEL, TABLE = "model.json", "equations.csv"
-_SHOWN = 60  #: characters of a theory that cannot be read
+_SHOWN = 60  #: characters of a theory in messages
+#: How much a constant has to be like a column to be asked about.
+_ALIKE = 0.8
 INTERRUPTED = 130  #: the exit code after Ctrl-C
 
 
@@ -59,6 +64,9 @@ def fit(asked: argparse.Namespace) -> int:
     X, y, groups = data.X, data.y, data.groups
     for text in () if asked.quiet else data.notes:
         note(text)
+    if not asked.quiet:
+        given = [asked.equation] if asked.equation else asked.guess or []
+        _say_misspelt(given, list(X.columns))
     folder = _folder(asked)
     model, interrupted = _estimator(asked), False
     with warnings_as_notes(asked.quiet):
@@ -88,11 +96,18 @@ def _check(asked: argparse.Namespace) -> None:
     if asked.classify and len(asked.target) > 1:
         raise UsageError("--classify takes one --target")
     if asked.classify and asked.y_error is not None:
-        raise UsageError("--y-error does not go with --classify: classes have no error")
+        raise UsageError("--y-error cannot be combined with --classify: it is of numbers")
     for text in asked.guess or ():
         _check_theory(text, "--guess")
     if asked.equation is not None:
         _check_theory(asked.equation, "--equation")
+        for name, given in (
+            ("--guess", asked.guess),
+            ("--primitives", asked.primitives),
+            ("--nodes", asked.nodes != "auto"),
+        ):
+            if given:
+                raise UsageError(f"{name} is about a search; leave it out with --equation")
     check_units(asked)
     check_groups(asked)
     try:
@@ -107,6 +122,20 @@ def _check_theory(text: str, option: str) -> None:
     except ValueError as error:
         problem = str(error).splitlines()[0]
         raise UsageError(f"{problem} (in {text[:_SHOWN]!r})") from None
+
+
+def _say_misspelt(texts: Sequence[str], columns: Sequence[str]) -> None:
+    """Names of constants that may be columns in another spelling."""
+    for text in texts:
+        names = names_in(parsed(text, "theory").formula)
+        others = [column for column in columns if column not in names]
+        for name in names:
+            near = None if name in columns else nearest(name, others, _ALIKE)
+            if near is not None:
+                note(
+                    f"in {text[:_SHOWN]!r} {name!r} is not a column, so that it is fitted "
+                    f"as a constant; did you mean {near!r}?"
+                )
 
 
 def _estimator(asked: argparse.Namespace) -> Any:
@@ -196,6 +225,8 @@ def compare(asked: argparse.Namespace) -> int:
     X = data.X
     for text in () if asked.quiet else data.notes:
         note(text)
+    if not asked.quiet:
+        _say_misspelt(asked.theory, list(X.columns))
     with warnings_as_notes(asked.quiet):
         if not asked.model:
             _fit(model, data, asked)

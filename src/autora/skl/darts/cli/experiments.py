@@ -52,7 +52,7 @@ def next_experiments(asked: argparse.Namespace) -> int:
 
 def _check(asked: argparse.Namespace) -> None:
     if asked.pool is not None and asked.range:
-        raise UsageError("--range does not go with --pool: leave one of them out")
+        raise UsageError("--range cannot be combined with --pool: leave one of them out")
     if [asked.pool, *asked.models].count("-") > 1:
         raise UsageError("only one file can come from standard input")
     count = len(asked.models)

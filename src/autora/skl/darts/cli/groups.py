@@ -16,19 +16,21 @@ def check_groups(asked: argparse.Namespace) -> None:
     if asked.groups is None:
         if asked.group_coefficients is not None or asked.no_shrinkage:
             raise UsageError(
-                "--group-coefficients and --no-shrinkage are about groups: name their "
-                "column by --groups, or leave them out"
+                "--group-coefficients and --no-shrinkage need groups: name the column of "
+                "the groups with --groups, or leave these options out"
             )
         return
     reason = None
     if asked.guess:
-        reason = "--guess: its constants are those of all rows"
+        reason = "--guess, whose constants are the same in all groups"
+    elif asked.equation is not None:
+        reason = "--equation: it needs a search"
     elif len(asked.target) > 1:
-        reason = "several targets: leave all --target but one out"
+        reason = "several targets: give one --target"
     elif asked.nodes != "auto":
-        reason = f"--nodes {asked.nodes}: it needs the search over graphs of any size"
+        reason = f"--nodes {asked.nodes}: leave out --nodes"
     if reason is not None:
-        raise UsageError(f"--groups does not go with {reason}")
+        raise UsageError(f"--groups cannot be combined with {reason}")
 
 
 def labels_known_to(model: Any, table: Table, column: str) -> np.ndarray:

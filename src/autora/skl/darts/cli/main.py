@@ -99,7 +99,12 @@ def _add_fit(commands: Any) -> None:
     _add_columns(parser)
     add = parser.add_argument
     add("-o", "--output", metavar="DIR", help="folder of the results (default: DATA-darts)")
-    add("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
+    add(
+        "--format",
+        choices=("png", "svg", "pdf"),
+        default="png",
+        help="format of the pictures (default: png)",
+    )
     add("-q", "--quiet", action="store_true", help="print nothing but the equation")
     add("--equation", metavar="THEORY",
         help="fit the constants of this equation, such as 'a*dose/(b + dose)', instead of "
@@ -149,7 +154,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     add("--selection", choices=SELECTIONS, default="auto",
         help="which candidate becomes the model (default: auto)")  # fmt: skip
     add("--guess", action="append", metavar="THEORY",
-        help="an equation to search from, such as 'a*dose/(b + dose)'; again for more; "
+        help="an equation to search from, such as 'a*dose/(b + dose)'; may be repeated; "
         "names that are not columns are constants")  # fmt: skip
 
 
@@ -157,7 +162,7 @@ def _add_units(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("units (need the package pint)").add_argument
     add("--units", action="append", metavar="UNITS",
         help="of the inputs, such as 'distance=m,time=s', with nothing behind the = for a "
-        "pure number; again for more; from_names for names such as 'distance (m)'"
+        "pure number; may be repeated; from_names for names such as 'distance (m)'"
         )  # fmt: skip
     add("--y-units", metavar="UNIT",
         help="of the target, such as m/s; of several targets as --units")  # fmt: skip
@@ -165,13 +170,13 @@ def _add_units(parser: argparse.ArgumentParser) -> None:
         help="fitted coefficients are pure numbers")  # fmt: skip
     add("--constants", action="append", metavar="NAMES",
         help="physical constants that the equation may contain, such as 'c,k_B', or with "
-        "their values, as 'mu=1.2 kg'; again for more")  # fmt: skip
+        "their values, as 'mu=1.2 kg'; may be repeated")  # fmt: skip
 
 
 def _add_compare(commands: Any) -> None:
     parser = commands.add_parser(
         "compare",
-        help="weigh theories against what is found",
+        help="compare theories with what is found",
         description="Fit theories to a column and weigh them beside the equation that is "
         "found for it. In a theory, names that are not columns are constants.",
         usage="%(prog)s DATA --target NAME --theory THEORY [options]",
@@ -183,7 +188,7 @@ def _add_compare(commands: Any) -> None:
     add = parser.add_argument
     _add_columns(parser)
     add("--theory", action="append", required=True, metavar="THEORY",
-        help="such as 'Stevens: a*dose**b'; again for more")  # fmt: skip
+        help="such as 'Stevens: a*dose**b'; may be repeated")  # fmt: skip
     add("--model", metavar="MODEL",
         help="a model file, whose equation takes the place of a search")  # fmt: skip
     add("-o", "--output", metavar="FILE", help="write the table as CSV, too")
@@ -196,10 +201,10 @@ def _add_compare(commands: Any) -> None:
 def _add_columns(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-t", "--target", action="append", required=True, metavar="NAME",
-        help="the column to explain; again for more than one")  # fmt: skip
+        help="the column to explain; may be repeated")  # fmt: skip
     add("-i", "--inputs", nargs="+", action="extend", metavar="NAME",
         help="the columns to explain it by (default: all others)")  # fmt: skip
-    add("--classify", action="store_true", help="the target names classes")
+    add("--classify", action="store_true", help="the target is a class, not a number")
     add("--y-error", metavar="ERROR",
         help="standard deviation of the target's error, where it is known: a column or a "
         "number, in units of the target")  # fmt: skip
@@ -281,7 +286,7 @@ def _add_next(commands: Any) -> None:
         help="a file of the conditions that are possible (default: a grid over the "
         "range of the data of the fits)")  # fmt: skip
     add("--range", action="append", metavar="NAME=LOW:HIGH",
-        help="the range of an input of the grid; again for further inputs")  # fmt: skip
+        help="the range of an input of the grid; may be repeated")  # fmt: skip
     add("--about", choices=("equation", "coefficients", "both"), default="equation",
         help="what an observation is to tell (default: equation)")  # fmt: skip
     add("--weights", nargs="+", metavar="W",

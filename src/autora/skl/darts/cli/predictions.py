@@ -32,7 +32,7 @@ def predict(asked: argparse.Namespace) -> int:
     for text in table.notes:
         note(text)
     if groups is None and hasattr(model, "groups_"):
-        note("without --groups the coefficients of the population predict")
+        note("without --groups the predictions are those of the population")
     if not hasattr(model, "feature_names_in_"):
         X = X.to_numpy()
     with warnings_as_notes():
@@ -82,10 +82,10 @@ def _check_interval(model: Any, asked: argparse.Namespace) -> None:
     if asked.kind is None:
         return
     if asked.interval is None:
-        raise UsageError("--kind is of intervals; give the level, as in --interval 0.9")
+        raise UsageError("--kind is about intervals; give the level, as in --interval 0.9")
     if hasattr(model, "classes_"):
         raise UsageError(
-            "--kind is for numbers; intervals of a model of classes are of their "
+            "--kind cannot be combined with a model of classes, whose intervals are of "
             "probabilities; leave it out"
         )
 

@@ -36,7 +36,12 @@ def load(path: str) -> Any:
         try:
             text = read_content(path).decode("utf-8") if path == "-" else read_text(path)
         except UnicodeDecodeError as error:
-            raise ModelFileError(f"no UTF-8 text: {error}") from None
+            raise ModelFileError(f"it is not a model file: {error}") from None
+        if not text.lstrip("\ufeff \t\r\n").startswith("{"):
+            raise ModelFileError(
+                "it is not a model file, such as the model.json that fit writes; a model "
+                "stands before the data"
+            )
         from ..estimators import classifier, regressor  # noqa: F401  (both are known then)
         from ..estimators.equation_mixin import EquationMixin
 

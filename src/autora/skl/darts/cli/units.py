@@ -16,12 +16,14 @@ def check_units(asked: argparse.Namespace) -> None:
     given = bool(asked.units or asked.y_units is not None)
     for name in ("--numbers-only", "--constants"):
         if getattr(asked, name[2:].replace("-", "_")) and not given:
-            raise UsageError(f"{name} needs to know the units; give --units, --y-units")
+            raise UsageError(f"{name} needs units: give --units and --y-units")
     if not given:
         return
     option = "--units" if asked.units else "--y-units"
     if asked.classify:
-        raise UsageError(f"{option} does not go with --classify: classes have no unit")
+        raise UsageError(
+            f"{option} cannot be combined with --classify: classes have no unit"
+        )
     if asked.nodes != "auto":
         raise UsageError(
             f"{option} needs the search over graphs of any size; leave out --nodes "

@@ -27,6 +27,8 @@ _NAMES = {
             "y_error must", "y_error is", "sample_weight must", "sample_weight is",
         )
     },
+    "num_samples=": "--samples ",
+    "replace=True": "--repeat",
 }  # fmt: skip
 #: Those that are numbered: every one has an option of its own.
 _NUMBERED = {"theories": "--theory", "guesses": "--guess", "models": "MODEL"}
