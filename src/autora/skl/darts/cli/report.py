@@ -104,7 +104,7 @@ def say_quality(model: Any, data: Data) -> None:
         row = table.loc[model.selected_]
         parts = [f"complexity {row['complexity']:g}", f"loss {row['loss']:.3g}"]
     parts += _agreement(model, data)
-    if model.selected_ is not None:
+    if model.selected_ is not None and len(table) > 1:
         parts.append(f"weight {row['weight']:.2g}")
     say("")
     say(", ".join(parts))
@@ -158,7 +158,8 @@ def print_table(model: Any) -> None:
             f"{shortened(row['equation'], width)}"
         )
     if len(rows) < len(table):
-        say(f"{'':6}… and {len(table) - len(rows)} rivals of less weight")
+        count = len(table) - len(rows)
+        say(f"{'':6}… and {count} rival{'s' * (count > 1)} of less weight")
 
 
 def _room(head: str) -> int:
