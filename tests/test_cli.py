@@ -614,10 +614,8 @@ def test_primitives(run: Run) -> None:
     lines = run("primitives").splitlines()
     rows = [re.split(r"  +", line[2:]) for line in lines[1 : lines.index("")]]
     assert {row[0] for row in rows} == {primitive.name for primitive in builtin()}
-    marked = {
-        line.split()[1] for line in lines if line.startswith("* ") and "," not in line
-    }
-    assert marked - {"searched"} == set(SCIENCE)
+    marked = [line for line in lines[: lines.index("")] if line.startswith("* ")]
+    assert {line.split()[1] for line in marked} == set(SCIENCE)
     names: dict[str, Any] = {
         "exp": np.exp, "ln": np.log, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos,
         "tanh": np.tanh, "abs": np.abs, "max": np.maximum,
@@ -823,14 +821,14 @@ def test_spreadsheets(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
     with pd.ExcelWriter(path) as book:
         pd.DataFrame({"n": [1]}).to_excel(book, sheet_name="notes", index=False)
-        frame = pd.DataFrame({"x y": [0.1 + 0.2, np.nan], "kind": ["NA", "b"]})
+        frame = pd.DataFrame({"x y": [0.1, np.nan], "kind": ["NA", "b"]})
         frame.to_excel(book, sheet_name="data")
     first = read_table(path.read_bytes())
     assert first.names == ["n"] and first.notes == [
         "sheet 'notes' is read; for 'data' give --sheet"
     ]
     found = read_table(path.read_bytes(), Form(sheet="data"))
-    assert found.cells.to_numpy().tolist() == [[repr(0.1 + 0.2), "NA"], ["", "b"]]
+    assert found.cells.to_numpy().tolist() == [["0.1", "NA"], ["", "b"]]
     assert "column 1 has no name" in found.notes[0]
     with pytest.raises(DataFileError, match="no sheet 'dta'; did you mean 'data'"):
         read_table(path.read_bytes(), Form(sheet="dta"))
