@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ import sympy
 from autora.skl.darts import DARTSRegressor, Primitive, register_primitive
 from autora.skl.darts.equations.python_source import function_source, identifiers
 from autora.skl.darts.equations.simplification import simplified
+from autora.skl.darts.equations.sympy_source import sympy_source
 from autora.skl.darts.graph.model import Model
 from autora.skl.darts.graph.objectives import OBJECTIVES
 from autora.skl.darts.graph.primitives import SCIENCE, builtin, lookup, resolve
@@ -444,3 +446,22 @@ def test_long_equations_are_left_alone() -> None:
     start = time.process_time()
     assert simplified(long) is long
     assert time.process_time() - start < 5
+
+
+def test_text_that_sympy_reads() -> None:
+    """Names that SymPy would run or take for its own become others, which comments list."""
+    names = ["ok", "beta", "S", "lambda", "x 0", "x_0", "__import__('os')", "a\n+1"]
+    symbols = [sympy.Symbol(name, real=True) for name in names]
+    terms = [i * sympy.exp(0.1 * symbol) for i, symbol in enumerate(symbols, 1)]
+    text = sympy_source([sum(terms), -symbols[1] / 3])
+    read, other = sympy.sympify(text)
+    written = dict(re.findall(r"^# (\w+): (.*)$", text, re.M))
+    found = {ast.literal_eval(name): key for key, name in written.items()}
+    assert found == {
+        "beta": "beta_", "S": "S_", "lambda": "lambda_", "x 0": "x_0_2",
+        "__import__('os')": "import_os", "a\n+1": "a_1",
+    }  # fmt: skip
+    assert other == -sympy.Symbol("beta_") / 3
+    values = {found.get(name, name): 0.5 * i for i, name in enumerate(names)}
+    expected = sum(i * np.exp(0.05 * (i - 1)) for i in range(1, len(names) + 1))
+    assert float(read.evalf(subs=values)) == pytest.approx(expected, rel=1e-14)
