@@ -717,7 +717,7 @@ def test_other_errors(
         (["fit", "a.csv", "--targt", "y"], "no option '--targt'; did you mean '--target'?"),
         (["fit", "a.csv", "b.csv", "-t", "y"], "unrecognized arguments: b.csv"),
         (["fit", "a.csv", "-t", "y", "--primitives", "expp"], "did you mean 'exp'?"),
-        (["fit", "a.csv", "-t", "y", "--y-error", "1", "--classify"], "cannot be combined"),
+        (["fit", "a.csv", "-t", "y", "--y-error", "1", "--classify"], "is for numbers"),
         (["fit", "a.csv", "-t", "y", "--equation", "a*x", "--nodes", "2"], "--nodes is"),
         (["fit", "a.csv", "-t", "y", "--equation", "a*("], "--equation cannot be read"),
         (["next", "m.json", "--samples", "0"], "a whole number from 1, got '0'"),

@@ -83,7 +83,7 @@ def _opened(content: bytes) -> bytes | None:
     opened = [call for start, call in _OPENED.items() if content.startswith(start)]
     if opened:
         with opened[0](io.BytesIO(content)) as file:
-            return _within_bounds(file.read(MOST_BYTES + 1))
+            return within_bounds(file.read(MOST_BYTES + 1))
     if not content.startswith(_ZIP) or kind_of(content) is not None:
         return None
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -93,7 +93,7 @@ def _opened(content: bytes) -> bytes | None:
                 f"it is a zip file of {len(names)} files; unpack the one that is meant"
             )
         with archive.open(names[0]) as file:
-            return _within_bounds(file.read(MOST_BYTES + 1))
+            return within_bounds(file.read(MOST_BYTES + 1))
 
 
 def _beside_data(name: str) -> bool:
@@ -101,7 +101,8 @@ def _beside_data(name: str) -> bool:
     return name.endswith("/") or name.startswith("__MACOSX/")
 
 
-def _within_bounds(content: bytes) -> bytes:
+def within_bounds(content: bytes) -> bytes:
+    """The content; `DataFileError` if it is too large."""
     if len(content) > MOST_BYTES:
         raise DataFileError(
             f"it is larger than {MOST_BYTES // 2**20} MiB; take a sample of its rows"

@@ -96,7 +96,7 @@ def _check(asked: argparse.Namespace) -> None:
     if asked.classify and len(asked.target) > 1:
         raise UsageError("--classify takes one --target")
     if asked.classify and asked.y_error is not None:
-        raise UsageError("--y-error cannot be combined with --classify: it is of numbers")
+        raise UsageError("--y-error is for numbers; leave it out with --classify")
     for text in asked.guess or ():
         _check_theory(text, "--guess")
     if asked.equation is not None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from .binary_files import MOST_BYTES, cells_of, kind_of, unpacked
+from .binary_files import MOST_BYTES, cells_of, kind_of, unpacked, within_bounds
 from .text_tables import NUMBER, DataFileError, Table, brief, counts_rows, decimal_mark
 
 #: Columns, and characters of a name.
@@ -56,11 +56,7 @@ def read_content(path: str) -> bytes:
     else:
         with open(Path(path), "rb") as file:
             content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise DataFileError(
-            f"it is larger than {MOST_BYTES // 2**20} MiB; take a sample of its rows"
-        )
-    return content
+    return within_bounds(content)
 
 
 def read_table(content: bytes, form: Form = Form()) -> Table:  # noqa: B008
