@@ -17,12 +17,11 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from ..fitting.derivatives import of_edges, values
+from ..fitting.derivatives import values
 from ..fitting.grouped import GroupedFit, all_places, with_effects
 from ..fitting.problem import Problem
 from ..fitting.refit import Fit
-from ..graph.effects import Place
-from ..graph.model import Edge, Model, same_graph
+from ..graph.model import Model, same_graph
 from ..graph.objectives import Objective
 from ..graph.search_space import SearchSpace
 from ..graph.specification import SpaceBounds
@@ -40,6 +39,7 @@ from .conversion import evaluator_for, model_of, space_for
 from .evaluator import Evaluator, Graphs
 from .finalize import MOST_ROWS, distinct
 from .grouped_evaluator import GroupedEvaluator
+from .grouped_forms import rewritten, shorter
 from .parallel import Run, Search, SearchStatus, run_all
 from .single_output import Found
 from .warm_up import warm_up
@@ -52,6 +52,8 @@ _STALL = 4000
 #: Share of the seconds of a search that is for the search alone; graphs are judged in what
 #: is left.
 _SEARCHED = 0.6
+#: Share of that in which they are compared; in the rest the best are finished.
+_JUDGED_IN = 0.7
 #: Steps with which every group begins to be fitted by itself.
 _STEPS = 60
 #: Best graphs of which two varying coefficients may be one.
@@ -97,8 +99,9 @@ def explore(
         for evaluator, run in runs
         for i in _leading(evaluator, run.graphs).tolist()
     )
-    models = _different(_in_time(able, _half_way(end)))
-    candidates = _together(small, models, bounds.max_nodes, end)
+    models = _different(_in_time(able, _first_part(end)))
+    judged = _first_part(end, _JUDGED_IN)
+    candidates = _together(small, models, bounds.max_nodes, judged)
     if small is not problem:
         candidates = _on_all_groups(problem, candidates, end)
     return Found(
@@ -143,10 +146,10 @@ def _is_over(end: float) -> bool:
     return time.perf_counter() > end
 
 
-def _half_way(end: float) -> float:
-    """Until when there is time for one of two things."""
+def _first_part(end: float, share: float = 0.5) -> float:
+    """Until when there is time for the first of two things."""
     now = time.perf_counter()
-    return now + max(end - now, 0.0) / 2
+    return now + max(end - now, 0.0) * share
 
 
 def _in_time(made: Iterable[_Made | None], end: float) -> list[_Made]:
@@ -174,11 +177,11 @@ def _together(
 ) -> list[Candidate]:
     """Graphs of all searches, and forms of them, with what is worth to differ."""
     free = [m for m in models if m.effects is not None]
-    candidates = _judged(problem, (Fitted.at(problem, m) for m in free), _half_way(end))
+    candidates = _judged(problem, (Fitted.at(problem, m) for m in free), _first_part(end))
     best = [c.fit.model for c in candidates[:_REWRITTEN]]
     best += [m for m in free if _is_short(m) and not any(same_graph(m, b) for b in best)]
     able = [m for m in best if len(m.live_nodes()) < max_nodes]
-    tied = [m for model in able for m in _rewritten(model, problem)]
+    tied = [m for model in able for m in rewritten(model, problem)]
     if not _is_over(end):
         candidates += _judged(problem, (Fitted.of(problem, m) for m in tied), end)
     for model in models:
@@ -256,7 +259,7 @@ def _relabelled(problem: Problem, rows: np.ndarray) -> Problem:
 
 
 def _with_room(space: SearchSpace) -> SearchSpace:
-    """With a node more, for what `_rewritten` puts in."""
+    """With a node more, for what `rewritten` puts in."""
     return SearchSpace(
         space.n_inputs, space.n_nodes + 1, 1, space.primitives, space.aggregations,
         max(space.max_in_degree or 1, 1), space.n_parallel,
@@ -284,7 +287,7 @@ def _judged(
     problem: Problem, tried: Iterable[Fitted | None], end: float
 ) -> list[Candidate]:
     """The best where all coefficients vary, with those that are worth it, best first."""
-    able = sorted(_in_time(tried, _half_way(end)), key=lambda t: t.criterion)
+    able = sorted(_in_time(tried, _first_part(end)), key=lambda t: t.criterion)
     exact = [t for t in able if t.groups.is_exact]
     if exact:  # what is worse has nothing to say, and of these the short ones
         able = sorted(exact, key=lambda t: len(t.groups.unit))[:_EXACT]
@@ -302,14 +305,32 @@ def _candidate(fit: GroupedFit, criterion: float) -> Candidate | None:
 def _finished(
     problem: Problem, candidates: Sequence[Candidate], end: float
 ) -> list[Candidate]:
-    """The best candidates with no more that differs than must; what varies is settled."""
-    rest = iter(candidates)
+    """The best candidates with no more terms and no more that differs than must."""
+    rest, late = iter(candidates), partial(_is_over, end)
     fits = (
-        without_needless(problem, candidate.fit.model, partial(_is_over, end))
-        for candidate in islice(rest, _FINISHED)
+        without_needless(problem, _with_needed_terms(problem, one, late), late)
+        for one in islice(rest, _FINISHED)
     )
     found = _in_time((_candidate(*fit) for fit in fits), end)
     return sorted([*found, *rest], key=_by_criterion)
+
+
+def _with_needed_terms(
+    problem: Problem, candidate: Candidate, late: Callable[[], bool]
+) -> Model:
+    """The graph without one part after the other, as long as that is no worse.
+
+    The searches judge graphs as if no coefficient were shared; in a population a part may
+    no longer pay.
+    """
+    model, value = candidate.fit.model, candidate.criterion
+    while not late():
+        tries = [settled(problem, less) for less in shorter(model)]
+        fit, least = min(tries, key=lambda t: t[1], default=(None, np.inf))
+        if fit is None or least > value:
+            break
+        model, value = fit.model, least
+    return model
 
 
 def _begun_anew(model: Model, problem: Problem) -> Model:
@@ -329,95 +350,6 @@ def _on_all_groups(
         for candidate in candidates[:_ON_ALL]
     )
     return sorted(_in_time((_candidate(*fit) for fit in fits), end), key=_by_criterion)
-
-
-def _rewritten(model: Model, problem: Problem) -> Iterator[Model]:
-    """The model in forms in which two coefficients that vary together may be one.
-
-    a/(x + b) is c/(x/b + 1), and a·f + b is a·(f + c): where groups differ in a and b and
-    one follows from the other, they differ in one coefficient of these.
-    """
-    names = model.space.names
-    if model.effects is None:
-        return
-    if "mult" in names:
-        for edge in model.edges():
-            if edge.primitive.params[:1] == ("shift",) and not edge.primitive.straight:
-                yield from _with_slope(model, edge, problem)
-    if "shift" in names and problem.train_bias:
-        for k in np.flatnonzero(model.readout[:, 0]).tolist():
-            yield from _with_shift(model, k, problem)
-
-
-def _with_slope(model: Model, edge: Edge, problem: Problem) -> Iterator[Model]:
-    """The source of an edge times a coefficient of its own."""
-    space, shift = model.space, edge.coefs[0] or 1.0
-    at, mult = edge.target, space.primitives[space.names.index("mult")]
-    edges = []
-    for other in model.edges():
-        moved = _after(other, at, space.n_inputs)
-        if other.index == edge.index:
-            node = space.n_inputs + at
-            edges.append(Edge(other.source, at, mult, (1 / shift,)))
-            moved = Edge(node, at + 1, edge.primitive, (1.0, *edge.coefs[1:]))
-        edges.append(moved)
-    found = _assembled(model, edges, at, None)
-    if found is not None:
-        fixed = [p for p in of_edges(found) if _is_first(found, p, at + 1, edge)]
-        where = [p for p in all_places(found, problem) if p not in fixed]
-        yield with_effects(found, where, problem.groups, fixed=fixed)
-
-
-def _with_shift(model: Model, k: int, problem: Problem) -> Iterator[Model]:
-    """What is read out plus a coefficient of its own."""
-    space = model.space
-    shift = space.primitives[space.names.index("shift")]
-    edges = [_after(edge, k + 1, space.n_inputs) for edge in model.edges()]
-    weight = float(model.readout[k, 0])
-    start = float(model.bias[0]) / weight if weight else 0.0
-    edges.append(Edge(space.n_inputs + k, k + 1, shift, (start,)))
-    found = _assembled(model, edges, k + 1, k)
-    if found is not None:
-        kept = [p for p in of_edges(found) if p.row != _edge_into(found, k + 1)]
-        where = [*kept, *(p for p in all_places(found, problem) if p.kind == "readout")]
-        yield with_effects(found, where, problem.groups)
-
-
-def _after(edge: Edge, at: int, n_inputs: int) -> Edge:
-    """An edge where a node is put in at ``at``."""
-    source = edge.source + (edge.source >= n_inputs + at)
-    return replace(edge, source=source, target=edge.target + (edge.target >= at))
-
-
-def _edge_into(model: Model, node: int) -> int:
-    return next(edge.index for edge in model.edges() if edge.target == node)
-
-
-def _is_first(model: Model, place: Place, node: int, edge: Edge) -> bool:
-    """Whether it is the first coefficient of a primitive of an edge, now into a node."""
-    return place.column == 0 and any(
-        e.index == place.row and e.target == node and e.primitive == edge.primitive
-        and e.source == model.space.n_inputs + node - 1
-        for e in model.edges()
-    )  # fmt: skip
-
-
-def _assembled(
-    model: Model, edges: Sequence[Edge], at: int, read: int | None
-) -> Model | None:
-    """A model with a further node, which the read-out sees in the place of ``read``."""
-    space, last = model.space, model.space.n_nodes - 1
-    order = [*range(at), last, *range(at, last)]
-    readout, aggregation = model.readout[order].copy(), model.aggregation[order].copy()
-    readout[at] = 0.0
-    if read is not None:
-        readout[at], readout[read] = readout[read], 0.0
-    try:
-        return Model.from_edges(
-            space, model.objective, edges, readout, model.bias * (read is None), aggregation
-        )
-    except ValueError:  # too few parallel edges
-        return None
 
 
 def refit(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..fitting.alignment import aligned, plainly_written
 from ..fitting.derivatives import with_values
 from ..fitting.grouped import GroupedFit, fitted, with_effects
 from ..fitting.populations import (
@@ -40,6 +41,8 @@ _STEPS = 100
 _NO_NOISE = 1e-13
 #: Round numbers of what all groups share.
 _NUMBERS = (0.0, *sorted({s * c.value for c in SIMPLEST for s in (1, -1)}))
+#: How much lower the criterion of coefficients that are written otherwise has to be.
+_BETTER = 0.1
 #: Choices of what varies that are fitted exactly.
 _FITTED = 2
 
@@ -67,7 +70,20 @@ class Fitted(NamedTuple):
 
     @classmethod
     def at(cls, problem: Problem, model: Model) -> Fitted | None:
-        """Of groups that are fitted already."""
+        """Of groups that are fitted already, with their coefficients written alike."""
+        best = cls._as_is(problem, model)
+        while best is not None:
+            tries = (cls._as_is(problem, other) for other in aligned(best.model))
+            better = [t for t in tries if t and t.criterion < best.criterion - _BETTER]
+            if not better:
+                break
+            best = min(better, key=lambda t: t.criterion)
+        if best is None or (plain := plainly_written(best.model)) is best.model:
+            return best
+        return cls._as_is(problem, plain) or best
+
+    @classmethod
+    def _as_is(cls, problem: Problem, model: Model) -> Fitted | None:
         groups = Groups.of(problem, model)
         if groups is None:
             return None
