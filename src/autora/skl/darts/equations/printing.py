@@ -78,6 +78,21 @@ def latex_factor(name: str) -> str:
     return rf"\left({latex_name(name)}\right)"
 
 
+def typeset_by_sympy(expressions: Iterable[Any]) -> None:
+    """Tell SymPy how to typeset the names in expressions that are no plain words.
+
+    It writes a name into LaTeX as it stands, where the % of ``contrast (%)`` begins a
+    comment. What was set for other symbols stays; symbols are as they were.
+    """
+    from sympy.printing.printer import Printer
+
+    names = {s: s.name for e in expressions for s in e.free_symbols}
+    ours = {s: latex_factor(n) for s, n in names.items() if not re.fullmatch(r"\w+", n)}
+    if ours:
+        known = Printer._global_settings.get("symbol_names", {})
+        Printer.set_global_settings(symbol_names={**ours, **known})
+
+
 def rounded(number: float, decimals: int) -> str:
     """A number with so many decimals, in powers of ten where it is small or large."""
     if number != 0 and not max(10**-decimals, _SMALL) <= abs(number) < 1e6:

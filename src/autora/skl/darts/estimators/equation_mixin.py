@@ -113,7 +113,9 @@ class EquationMixin(GroupMixin):
         """The equation as a SymPy expression at full precision.
 
         2.0 is 2, and a number that was rounded to π/2 or 1/3 is that. Symbols are real:
-        ``sympy.Symbol("dose", real=True)``.
+        ``sympy.Symbol("dose", real=True)``. To read it with fewer digits, take
+        ``.evalf(4)``. SymPy is told how to typeset names such as "contrast (%)", so that
+        ``sympy.latex`` and notebooks show them.
 
         Parameters
         ----------
@@ -138,6 +140,7 @@ class EquationMixin(GroupMixin):
             If the equation is too long without its latent nodes, or ``groups`` is True and
             the fit had no groups.
         """
+        from ..equations.printing import typeset_by_sympy
         from ..equations.symbolic import from_origin, with_values
 
         check_is_fitted(self, "model_")
@@ -147,6 +150,7 @@ class EquationMixin(GroupMixin):
         found = [from_origin(self.model_, expression, names) for expression in found]
         if not constants:
             found = [with_values(expression, self.constants_) for expression in found]
+        typeset_by_sympy(found)
         return found[0] if len(found) == 1 else found
 
     def latex(self, decimals_to_display: int = 2, simplify: bool = False) -> str:
