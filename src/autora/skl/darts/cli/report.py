@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..plotting.style import plain, shortened
+from ..estimators.equation_table import text_table
+from ..plotting.style import plain
 from ..runtime.files import write
 
 #: What a fit may draw, and how.
@@ -23,8 +24,6 @@ PICTURES = (
 FORMATS = ("png", "svg", "pdf")
 #: Characters of a line of the table: at least, and where no terminal sets a limit.
 _NARROW, _WIDE = 60, 10_000
-#: Weight of a rival below which the table only counts it.
-_UNLIKELY = 0.02
 
 
 class UsageError(Exception):
@@ -64,25 +63,11 @@ def warnings_as_notes(quiet: bool = False) -> Iterator[None]:
 
 
 def print_table(model: Any) -> None:
-    """The candidates, simplest first; an arrow at the model.
-
-    Rivals of one complexity that are not likely are counted alone.
-    """
-    table = model.equations_
-    rival = table["complexity"].duplicated() & (table["weight"] < _UNLIKELY)
-    rows = table[~rival | table["selected"]]
+    """The candidates, simplest first; an arrow at the model."""
     columns = shutil.get_terminal_size((_NARROW, 0)).columns
-    width = max(_NARROW, columns) - 47 if sys.stdout.isatty() else _WIDE
-    say(f"{'':5} {'complexity':>10} {'loss':>9} {'criterion':>10} {'weight':>8}  equation")
-    for i, row in rows.iterrows():
-        mark = "→" if row["selected"] else " "
-        say(
-            f"{mark} {i:>3} {row['complexity']:>10.1f} {row['loss']:>9.3g} "
-            f"{row['criterion']:>10.1f} {row['weight']:>8.2g}  "
-            f"{shortened(row['equation'], width)}"
-        )
-    if len(rows) < len(table):
-        say(f"{'':6}… and {len(table) - len(rows)} rivals of less weight")
+    width = max(_NARROW, columns) if sys.stdout.isatty() else _WIDE
+    numbers = ("complexity", "loss", "criterion", "weight")
+    say(text_table(model.equations_, numbers, "→", width))
 
 
 def print_comparison(table: Any) -> None:
