@@ -218,13 +218,21 @@ def _latex() -> Any:
 
 
 def distinct(names: Sequence[str], taken: Iterable[str], stem: str) -> list[str]:
-    """Names of outputs, or numbered ones where the inputs have them already."""
-    taken = set(taken)
-    if len({*names}) == len(names) and not taken & {*names}:
+    """Names of outputs, with numbered ones in the place of those that inputs have already.
+
+    Examples
+    --------
+    >>> distinct(["dose"], ["dose", "y"], "y"), distinct(["dose", "rate"], ["dose"], "y")
+    (['y_'], ['y1', 'rate'])
+    """
+    taken, twice = set(taken), len({*names}) < len(names)
+    if not twice and not taken & {*names}:
         return list(names)
     for letter in (stem, f"{stem}_", *"zwuv"):
-        found = numbered(letter, len(names))
-        if not taken & {*found}:
+        others = numbered(letter, len(names))
+        pairs = zip(names, others, strict=True)
+        found = [o if twice or name in taken else name for name, o in pairs]
+        if not taken & {*found} and len({*found}) == len(found):
             return found
     return list(names)
 

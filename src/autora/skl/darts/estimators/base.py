@@ -296,11 +296,9 @@ class BaseDARTS(NotebookMixin, TheoryMixin, PosteriorMixin, BaseEstimator):
             plan = open_plan(
                 params, what, choose, self._search_options, earlier is not None
             )._replace(guesses=tuple(seed for seed in seeds if seed is not None))
-            _, outputs = self._names()
-            names = origin.names(self._names()[0])
-            one = len(outputs) == 1 and not is_classifier(self)
-            target = outputs[0] if one else "y"
-            with OpenProgress(self.verbose, plan.budget, names, target) as watch:
+            inputs, outputs = self._names()
+            shown = origin.names(inputs), "y" if is_classifier(self) else outputs[0]
+            with OpenProgress(self.verbose, plan.budget, *shown) as watch:
                 result = open_fit.run(plan, what.objective, problem, earlier, rng, watch)
                 watch.finish(result.interruption is None, result.model)
                 return result

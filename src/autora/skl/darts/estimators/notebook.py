@@ -86,7 +86,9 @@ class NotebookMixin(EquationMixin, BaseEstimator):
                 f"{html_table(table, _COLUMNS, self._lines())}</details>"
             )
         style = "overflow-x:auto; text-align:left; margin:.3em 0 .6em"
-        return f'<div style="{style}">{"".join(blocks)}</div>'
+        # JupyterLab would take what stands between dollars for LaTeX.
+        start = f'<div class="tex2jax_ignore mathjax_ignore" style="{style}">'
+        return f"{start}{''.join(blocks)}</div>"
 
     def _facts(self) -> list[str]:
         """How well the model fits, and how complicated it is."""

@@ -152,7 +152,6 @@ def written(estimator: Any) -> dict[str, Any]:
     models = [documents.model_written(m, number.space(m.space)) for m in number.models]
     names = getattr(estimator, "feature_names_in_", None)
     ranges = getattr(estimator, "_input_ranges", None)
-    constants, score = estimator._constants_written(), estimator._training_score
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -177,9 +176,14 @@ def written(estimator: Any) -> dict[str, Any]:
         **{name: listed(np.atleast_1d(getattr(estimator, f"{name}_"))) for name in _NOISE},
         "input_ranges": None if ranges is None else listed(ranges),
         "uncertainty": uncertainty_written(estimator),
-        **({_CONSTANTS: constants} if constants else {}),
-        **({} if score is None else {_SCORE: score_written(score)}),
+        **_optional_written(estimator),
     }
+
+
+def _optional_written(estimator: Any) -> dict[str, Any]:
+    constants, score = estimator._constants_written(), estimator._training_score
+    found = {_CONSTANTS: constants} if constants else {}
+    return found if score is None else found | {_SCORE: score_written(score)}
 
 
 def _history_written(history: Any) -> Any:
