@@ -62,7 +62,7 @@ def test_the_equation_is_typeset(model: DARTSRegressor) -> None:
     (formula,) = formulas(html)
     shown = model.model_repr().splitlines()[1]
     assert formula.get("alttext") == shown
-    assert words(formula).startswith("effect (%)=3.1")
+    assert words(formula).startswith("effect (%)=3")
     assert all(name in words(formula) for name in NAMES)
     assert "\\" not in words(formula) and "<i>dose" not in html
     assert f"R² = {model.score(X, Y):.4f} on 80 training rows" in html

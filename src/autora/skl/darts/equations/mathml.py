@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 from xml.etree.ElementTree import tostring
+
+#: Spaces between factors of which one is a word: they mean nothing to LaTeX, where 3 dose
+#: becomes 3dose.
+_BETWEEN_FACTORS = re.compile(
+    r"(?<=\\ln) |(?<=[\w})]) (?=\\text\{)"
+    r"|(?<=\})(?<!\{\}) (?=[A-Za-z0-9]|\\(?!right|cdot|sim|in\b|\\|text\{))"
+)
 
 
 def mathml(latex: str, text: str) -> str:
@@ -13,7 +21,7 @@ def mathml(latex: str, text: str) -> str:
     """
     from latex2mathml.converter import convert_to_element
 
-    tree = convert_to_element(latex)
+    tree = convert_to_element(_BETWEEN_FACTORS.sub(r" \\, ", latex))
     for element in tree.iter():
         # The library leaves entities in its elements and names as they are; what is
         # written below has neither.
