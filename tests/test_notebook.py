@@ -125,7 +125,7 @@ def test_names_stay_names_in_mathml(name: str) -> None:
     expected = "".join(c if c.isprintable() else " " for c in name).replace("^", "∧")
     assert expected.replace("\xa0", " ") in words(formula)
     tags = {element.tag.split("}")[-1] for element in formula.iter()}
-    assert tags <= {"math", "mrow", "mi", "mn", "mo", "mtext", "msup", "msub"}
+    assert tags <= {"math", "mrow", "mi", "mn", "mo", "mtext", "msup", "msub", "mspace"}
 
 
 # Printed
