@@ -69,7 +69,10 @@ model = DARTSRegressor(n_candidates=3000, random_state=0).fit(X, y)
 html = model._repr_mimebundle_()["text/html"]
 OUT.mkdir(exist_ok=True)
 page = OUT / "repr.html"
-page.write_text(f"<!doctype html><meta charset='utf-8'><body>{html}</body>", "utf-8")
+look = "font-family:sans-serif"  # as in JupyterLab
+page.write_text(
+    f"<!doctype html><meta charset='utf-8'><body style='{look}'>{html}</body>", "utf-8"
+)
 if photograph(page, IMAGES / "repr.png"):
     without_margin(IMAGES / "repr.png")
 

@@ -206,13 +206,14 @@ def read(html: str) -> Tags:
 
 def test_html_shows_the_equation(plane: Plane, regressor: DARTSRegressor) -> None:
     X, y = plane
-    assert "<pre>" not in regressor._repr_html_()[:5]
+    assert "<math" not in regressor._repr_html_()
     regressor.fit(X, y)
     html = regressor._repr_html_()
-    equations = "\n".join(regressor.model_repr().splitlines()[1:])
-    assert read(html).text[0] == equations
-    assert "DARTSRegressor" in html
-    assert regressor._repr_mimebundle_()["text/html"][:5] == "<pre>"
+    assert html.count("<math") == 1 and "DARTSRegressor" in html
+    equation = regressor.model_repr().splitlines()[1]
+    assert f'alttext="{equation}"' in html.split("DARTSRegressor")[0]
+    assert regressor._repr_mimebundle_()["text/html"].count("<math") == 1
+    assert regressor._repr_mimebundle_()["text/plain"] == repr(regressor)
     with config_context(display="text"):
         assert not hasattr(regressor, "_repr_html_")
         assert set(regressor._repr_mimebundle_()) == {"text/plain"}
@@ -221,9 +222,11 @@ def test_html_shows_the_equation(plane: Plane, regressor: DARTSRegressor) -> Non
 def test_html_escapes_names(plane: Plane, regressor: DARTSRegressor) -> None:
     evil = ["<script>alert(1)</script>", "a & b <img src=x onerror=alert(2)>"]
     X = pd.DataFrame(plane[0], columns=evil)
-    plain = regressor.fit(*plane)._repr_html_()
     html = regressor.fit(X, pd.Series(plane[1], name='"><svg onload=1>'))._repr_html_()
-    first, *rest = html.split("</pre>")
-    assert read(first).found == ["pre"] and len(rest) == plain.count("</pre>")
-    text = "".join(read(first).text)
-    assert evil[1] in text and '`"><svg onload=1>` = ' in text
+    plain = regressor.fit(*plane)._repr_html_()
+    found, usual = read(html), read(plain)
+    assert set(found.found) <= {*usual.found, "mtext"}
+    assert found.found.count("script") == usual.found.count("script")
+    assert "img" not in found.found and "svg" not in found.found
+    text = "".join(found.text)
+    assert evil[1] in text and '"><svg onload=1>' in text

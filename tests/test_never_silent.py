@@ -327,7 +327,10 @@ def test_the_compiler_is_announced(whole: bool, tmp_path: Path) -> None:
     assert str(tmp_path) in lines[0] and (process.returncode == 0) is whole
 
 
-def test_a_bar_begins_with_the_search(capfd: pytest.CaptureFixture) -> None:
+def test_a_bar_begins_with_the_search(
+    capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda _: True)
     DARTSRegressor(random_state=0, verbose=1, n_candidates=300).fit(X, X[:, 0] ** 2)
     first = capfd.readouterr().err.split("\r")[1]
     assert "0/300 [00:00" in first

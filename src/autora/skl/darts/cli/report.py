@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..estimators.equation_table import text_table
 from ..plotting.style import plain, shortened
 from ..runtime.files import write
 from .columns import Data
@@ -25,8 +26,6 @@ PICTURES = (
 FORMATS = ("png", "svg", "pdf")
 #: Characters of a line of the table: at least, and where no terminal sets a limit.
 _NARROW, _WIDE = 60, 10_000
-#: Weight of a rival below which the table only counts it.
-_UNLIKELY = 0.02
 
 
 class UsageError(Exception):
@@ -140,26 +139,10 @@ def say_files(written: list[str], folder: Path) -> None:
 
 
 def print_table(model: Any) -> None:
-    """The candidates, simplest first; an arrow at the model.
-
-    Rivals of one complexity that are not likely are counted alone.
-    """
-    table = model.equations_
-    rival = table["complexity"].duplicated() & (table["weight"] < _UNLIKELY)
-    rows = table[~rival | table["selected"]]
-    head = f"{'':5} {'complexity':>10} {'loss':>9} {'criterion':>10} {'weight':>8}  "
-    width = _room(head)
-    say(f"{head}equation")
-    for i, row in rows.iterrows():
-        mark = "→" if row["selected"] else " "
-        say(
-            f"{mark} {i:>3} {row['complexity']:>10.1f} {row['loss']:>9.3g} "
-            f"{row['criterion']:>10.1f} {row['weight']:>8.2g}  "
-            f"{shortened(row['equation'], width)}"
-        )
-    if len(rows) < len(table):
-        count = len(table) - len(rows)
-        say(f"{'':6}… and {count} rival{'s' * (count > 1)} of less weight")
+    """The candidates, simplest first; an arrow at the model."""
+    width = _columns() if sys.stdout.isatty() else _WIDE
+    numbers = ("complexity", "loss", "criterion", "weight")
+    say(text_table(model.equations_, numbers, "→", width))
 
 
 def _room(head: str) -> int:

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -41,6 +42,8 @@ _TRACE = 1e-13
 _LONGEST = 240
 #: Between which values inputs are taken to lie where that is not known.
 _UNKNOWN = [[-2.0], [2.0]]
+#: Equations in one line, by names and points.
+_TEXTS: WeakKeyDictionary[Model, dict[tuple[Any, ...], str]] = WeakKeyDictionary()
 #: Rows that a fitted estimator keeps to check its equations with.
 _MOST_ROWS = 64
 
@@ -206,12 +209,41 @@ def in_one_line(
     output_names: Sequence[str],
     points: np.ndarray,
 ) -> str:
-    """The right-hand sides, separated by semicolons; with latent nodes where long."""
+    """The right-hand sides, separated by semicolons; with latent nodes where long.
+
+    The texts are kept as long as the model is: a notebook asks for a table several times.
+    """
+    known = _TEXTS.setdefault(model, {})
+    key = (*input_names, None, *output_names, points.tobytes())
+    if key not in known:
+        known[key] = _in_one_line(model, input_names, output_names, points)
+    return known[key]
+
+
+def _in_one_line(
+    model: Model,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    points: np.ndarray,
+) -> str:
     flat = _flat(model, input_names, points, LINE_DECIMALS, "console")
     if flat is None or max(map(len, flat)) > _LONGEST:
         lines = equations(model, input_names, output_names, decimals=LINE_DECIMALS)
         return "; ".join(lines)
     return "; ".join(link_text(model, eta, "console") for eta in flat)
+
+
+def in_lines(
+    model: Model,
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    points: np.ndarray,
+) -> list[str]:
+    """The same with every output on a line of its own, behind its name."""
+    flat = _flat(model, input_names, points, LINE_DECIMALS, "console")
+    if flat is None or max(map(len, flat)) > _LONGEST:
+        return equations(model, input_names, output_names, decimals=LINE_DECIMALS)
+    return assignments(model, named(output_names, "", "console"), flat, "console")
 
 
 def _flat(

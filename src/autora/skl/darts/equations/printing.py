@@ -78,6 +78,21 @@ def latex_factor(name: str) -> str:
     return rf"\left({latex_name(name)}\right)"
 
 
+def typeset_by_sympy(expressions: Iterable[Any]) -> None:
+    """Tell SymPy how to typeset the names in expressions that are no plain words.
+
+    It writes a name into LaTeX as it stands, where the % of ``contrast (%)`` begins a
+    comment. What was set for other symbols stays; symbols are as they were.
+    """
+    from sympy.printing.printer import Printer
+
+    names = {s: s.name for e in expressions for s in e.free_symbols}
+    ours = {s: latex_factor(n) for s, n in names.items() if not re.fullmatch(r"\w+", n)}
+    if ours:
+        known = Printer._global_settings.get("symbol_names", {})
+        Printer.set_global_settings(symbol_names={**ours, **known})
+
+
 def rounded(number: float, decimals: int) -> str:
     """A number with so many decimals, in powers of ten where it is small or large."""
     if number != 0 and not max(10**-decimals, _SMALL) <= abs(number) < 1e6:
@@ -203,13 +218,21 @@ def _latex() -> Any:
 
 
 def distinct(names: Sequence[str], taken: Iterable[str], stem: str) -> list[str]:
-    """Names of outputs, or numbered ones where the inputs have them already."""
-    taken = set(taken)
-    if len({*names}) == len(names) and not taken & {*names}:
+    """Names of outputs, with numbered ones in the place of those that inputs have already.
+
+    Examples
+    --------
+    >>> distinct(["dose"], ["dose", "y"], "y"), distinct(["dose", "rate"], ["dose"], "y")
+    (['y_'], ['y1', 'rate'])
+    """
+    taken, twice = set(taken), len({*names}) < len(names)
+    if not twice and not taken & {*names}:
         return list(names)
     for letter in (stem, f"{stem}_", *"zwuv"):
-        found = numbered(letter, len(names))
-        if not taken & {*found}:
+        others = numbered(letter, len(names))
+        pairs = zip(names, others, strict=True)
+        found = [o if twice or name in taken else name for name, o in pairs]
+        if not taken & {*found} and len({*found}) == len(found):
             return found
     return list(names)
 

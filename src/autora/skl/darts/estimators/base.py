@@ -7,11 +7,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from html import escape
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -46,6 +45,7 @@ from .groups import (
     laplace_of_row,
     uncertainties,
 )
+from .notebook import NotebookMixin
 from .observed import Observed, problem_of
 from .origin import Origin, origin_of
 from .physical_constants import constants_given
@@ -60,6 +60,7 @@ from .settings import (
     vocabulary,
 )
 from .theories import TheoryMixin
+from .training_score import training_score
 from .units import units_of, with_units
 from .validation import check_parameters, plain
 
@@ -78,7 +79,7 @@ def _defaults(kind: type) -> dict[str, Any]:
     return {n: p.default for n, p in inspect.signature(kind).parameters.items()}
 
 
-class BaseDARTS(TheoryMixin, PosteriorMixin, BaseEstimator):
+class BaseDARTS(NotebookMixin, TheoryMixin, PosteriorMixin, BaseEstimator):
     """The fit; a subclass adds its parameters and how its model answers."""
 
     #: Ingredients that benchmarks switch off; see `proposals.Options`.
@@ -151,6 +152,7 @@ class BaseDARTS(TheoryMixin, PosteriorMixin, BaseEstimator):
         real = not seen.objective.likelihood
         self.y_step_ = per_output(data.step * real)
         self.noise_floor_ = per_output(np.sqrt(data.floor) * real)
+        self._keep_score(seen, x, groups is not None)
         if not result.converged:
             warn_constant(stacklevel=3)
         elif result.interruption is None:
@@ -161,6 +163,13 @@ class BaseDARTS(TheoryMixin, PosteriorMixin, BaseEstimator):
             else:
                 diagnostics.about_model(problem, model, rows, names, stacklevel=3)
         return result.interruption
+
+    def _keep_score(self, seen: Observed, x: np.ndarray, grouped: bool) -> None:
+        """How well the equations predict the rows of the fit."""
+        models = [self.model_, *(row.model for row in self._rows)]
+        self._training_score = training_score(
+            seen, x, models, self._stand_in(), grouped, is_classifier(self)
+        )
 
     def _keep_ranges(self, problem: Problem, seen: Observed) -> None:
         """Where equations are checked, and a look at the columns."""
@@ -287,9 +296,12 @@ class BaseDARTS(TheoryMixin, PosteriorMixin, BaseEstimator):
             plan = open_plan(
                 params, what, choose, self._search_options, earlier is not None
             )._replace(guesses=tuple(seed for seed in seeds if seed is not None))
-            names = origin.names(self._names()[0])
-            with OpenProgress(self.verbose, plan.budget, names) as watch:
-                return open_fit.run(plan, what.objective, problem, earlier, rng, watch)
+            inputs, outputs = self._names()
+            shown = origin.names(inputs), "y" if is_classifier(self) else outputs[0]
+            with OpenProgress(self.verbose, plan.budget, *shown) as watch:
+                result = open_fit.run(plan, what.objective, problem, earlier, rng, watch)
+                watch.finish(result.interruption is None, result.model)
+                return result
         counted = closed_plan(params, what, choose, earlier is not None)
         space, restarts = what.space(), restarts_of(params)
         if self.execution_monitor is not None:
@@ -308,6 +320,7 @@ class BaseDARTS(TheoryMixin, PosteriorMixin, BaseEstimator):
             else:
                 observers = (progress.observer(), observer)
                 result = self._restarted(task, restarts, rng, observers, checkpoints)
+            progress.finish(result.interruption is None)
         if checkpoints is not None and result.interruption is None:
             checkpoints.clear()
         return result
@@ -427,22 +440,6 @@ class BaseDARTS(TheoryMixin, PosteriorMixin, BaseEstimator):
                 stacklevel=4,
             )
         return None
-
-    def _repr_html_inner(self) -> str:
-        return self._equations_html() + super()._repr_html_inner()
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        """The equations of a fitted estimator above scikit-learn's own diagram."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if "text/html" in bundle:
-            bundle["text/html"] = self._equations_html() + bundle["text/html"]
-        return bundle
-
-    def _equations_html(self) -> str:
-        if not hasattr(self, "model_"):
-            return ""
-        lines = self.model_repr().splitlines()[1:]
-        return f"<pre>{escape(chr(10).join(lines))}</pre>"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

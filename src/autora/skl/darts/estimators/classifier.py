@@ -181,7 +181,8 @@ or callable, default="auto"
         Continue from the last fit's architecture weights and coefficients when the
         search space is the same.
     verbose : int, default=0
-        1 shows a progress bar.
+        1 shows a progress bar and the best equation below it; where the output is a file,
+        a line every 30 seconds.
     guesses : sequence of str or None, default=None
         Equations that may be right, such as ``["a*x1/(b + x1)", "Fechner: k*log(x1/d)"]``:
         names that are not columns are constants. They are fitted, and an automatic search

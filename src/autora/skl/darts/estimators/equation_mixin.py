@@ -75,8 +75,6 @@ class EquationMixin(GroupMixin):
             If an argument is none of these, or the equation cannot be written without
             its latent nodes though ``latent_nodes=False``.
         """
-        from ..equations.forms import headline
-
         check_is_fitted(self, "model_")
         if output_format not in ("console", "latex"):
             raise ValueError(
@@ -87,17 +85,37 @@ class EquationMixin(GroupMixin):
                 f"latent_nodes must be True, False or 'auto', got {latent_nodes!r}"
             )
         names = self._names(input_labels, output_labels)
-        latex = output_format == "latex"
-        lines = headline(
+        decimals, latex = decimals_to_display, output_format == "latex"
+        lines = self._headline(names, decimals, latex, latent_nodes, output_function_label)
+        return "\n".join(["Model:", *lines, *self._notes(names, decimals, latex)])
+
+    def _headline(
+        self,
+        names: tuple[list[str], list[str]],
+        decimals: int,
+        latex: bool,
+        latent_nodes: bool | str = "auto",
+        function: str = "",
+    ) -> list[str]:
+        """The equations in lines, with symbols for what differs between groups in LaTeX."""
+        from ..equations.forms import headline
+
+        return headline(
             self.model_,
             *names,
             self._points(),
-            output_function_label,
-            decimals_to_display,
-            output_format,
+            function,
+            decimals,
+            "latex" if latex else "console",
             latent_nodes,
             stand_ins(self._symbols(names) if latex else {}),
         )
+
+    def _notes(
+        self, names: tuple[list[str], list[str]], decimals: int, latex: bool
+    ) -> list[str]:
+        """The lines below the equations: units, and what differs between groups."""
+        lines = []
         if self._units is not None:
             columns = self._used_inputs() & {*range(self.n_features_in_)}
             table = self._coefficients(names, latex)
@@ -105,10 +123,10 @@ class EquationMixin(GroupMixin):
                 table = table[table["symbol"].isna()]
             lines += unit_lines(self._units, columns, names, latex)
             lines += constant_lines(self._used_constants(latex), latex)
-            lines += coefficient_lines(table, decimals_to_display, latex)
+            lines += coefficient_lines(table, decimals, latex)
         if self._group_labels is not None:
-            lines += self._group_lines(names, decimals_to_display, output_format)
-        return "\n".join(["Model:", *lines])
+            lines += self._group_lines(names, decimals, "latex" if latex else "console")
+        return lines
 
     @named_arguments()
     def sympy(
@@ -117,7 +135,9 @@ class EquationMixin(GroupMixin):
         """The equation as a SymPy expression at full precision.
 
         2.0 is 2, and a number that was rounded to π/2 or 1/3 is that. Symbols are real:
-        ``sympy.Symbol("dose", real=True)``.
+        ``sympy.Symbol("dose", real=True)``. To read it with fewer digits, take
+        ``.evalf(4)``. SymPy is told how to typeset names such as "contrast (%)", so that
+        ``sympy.latex`` and notebooks show them.
 
         Parameters
         ----------
@@ -142,6 +162,7 @@ class EquationMixin(GroupMixin):
             If the equation is too long without its latent nodes, or ``groups`` is True and
             the fit had no groups.
         """
+        from ..equations.printing import typeset_by_sympy
         from ..equations.symbolic import from_origin, with_values
 
         check_is_fitted(self, "model_")
@@ -151,6 +172,7 @@ class EquationMixin(GroupMixin):
         found = [from_origin(self.model_, expression, names) for expression in found]
         if not constants:
             found = [with_values(expression, self.constants_) for expression in found]
+        typeset_by_sympy(found)
         return found[0] if len(found) == 1 else found
 
     @named_arguments()
@@ -370,6 +392,8 @@ class EquationMixin(GroupMixin):
         known = self._row_laplace
         self._laplace, self._calibration = known[row] if known else None, None
         self.network_ = self.network_.moved_to(self.model_)
+        if (score := self._training_score) is not None:
+            self._training_score = score._replace(model=score.table[row])
         return self
 
     def _table(self, rows: Sequence[Row]) -> Any:

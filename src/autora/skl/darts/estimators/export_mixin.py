@@ -22,6 +22,7 @@ from ..graph.physical_constants import PhysicalConstant
 from ..persistence.fields import Field, ModelFileError, listed, parse, pretty, read_text
 from ..persistence.labels import labels_read, labels_written
 from ..persistence.model_file import class_read, restored, written
+from ..persistence.score_documents import TrainingScore
 from ..runtime.files import write
 from ..selection.theories import JudgedTheory
 from .group_documents import groups_read, groups_written
@@ -45,6 +46,8 @@ class ExportMixin:
     _output_labels: list[str]
     _y_ndim: int
     _constants: list[tuple[str, float, float]]
+    #: R² or accuracy on the rows of the fit; None where it is not known
+    _training_score: TrainingScore | None = None
     _units: Units | None = None
     _physical: tuple[PhysicalConstant, ...] = ()  #: inputs of the model after the columns
     _form: JudgedTheory | None = None  #: the equation that was given, as it was fitted

@@ -257,7 +257,7 @@ class GroupMixin(ExportMixin):
         known = [self._laplace, *self._row_laplace]
         own = [None if one is None else one.of_group(number) for one in known]
         found._laplace, found._row_laplace = own[0], own[1:]
-        found._calibration = None
+        found._calibration = found._training_score = None
         return found
 
     @property

@@ -194,7 +194,8 @@ or callable, default="auto"
         Continue from the last fit's architecture weights and coefficients when the
         search space is the same.
     verbose : int, default=0
-        1 shows a progress bar.
+        1 shows a progress bar and the best equation below it; where the output is a file,
+        a line every 30 seconds.
     dimensionless_constants_only : bool, default=False
         Whether fitted coefficients must be pure numbers. Otherwise they may have units if
         `fit` is given units; ``coefficients_`` lists them.

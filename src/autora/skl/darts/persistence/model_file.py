@@ -17,6 +17,7 @@ from ..graph.search_space import SearchSpace
 from . import documents, weight_documents
 from .documents import Shape
 from .fields import Field, listed
+from .score_documents import score_read, score_written
 from .uncertainty_documents import uncertainty_read, uncertainty_written
 from .weight_documents import MOST_HISTORY
 
@@ -35,7 +36,8 @@ _SINCE = dict.fromkeys(_NOISE, 2) | {"input_ranges": 3, "uncertainty": 5}
 #: Parameters that may map names to values.
 _MAPPINGS = ("constants",)
 #: What only some files have.
-_CONSTANTS = "physical_constants"
+_CONSTANTS, _SCORE = "physical_constants", "training_score"
+_OPTIONAL = (_CONSTANTS, _SCORE)
 #: What is neither a number nor a text nor a list of such, and has no place in a file.
 _LEFT_OUT = object()
 
@@ -150,7 +152,6 @@ def written(estimator: Any) -> dict[str, Any]:
     models = [documents.model_written(m, number.space(m.space)) for m in number.models]
     names = getattr(estimator, "feature_names_in_", None)
     ranges = getattr(estimator, "_input_ranges", None)
-    constants = estimator._constants_written()
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -175,8 +176,14 @@ def written(estimator: Any) -> dict[str, Any]:
         **{name: listed(np.atleast_1d(getattr(estimator, f"{name}_"))) for name in _NOISE},
         "input_ranges": None if ranges is None else listed(ranges),
         "uncertainty": uncertainty_written(estimator),
-        **({_CONSTANTS: constants} if constants else {}),
+        **_optional_written(estimator),
     }
+
+
+def _optional_written(estimator: Any) -> dict[str, Any]:
+    constants, score = estimator._constants_written(), estimator._training_score
+    found = {_CONSTANTS: constants} if constants else {}
+    return found if score is None else found | {_SCORE: score_written(score)}
 
 
 def _history_written(history: Any) -> Any:
@@ -226,7 +233,7 @@ def restored(kind: Any, field: Field) -> Any:
     head = field.mapping(_MOST_MEMBERS)
     version = head["version"].value
     later = (name for name, since in _SINCE.items() if since <= version)
-    members = (*_HEAD, *_BODY, *later, *(name for name in (_CONSTANTS,) if name in head))
+    members = (*_HEAD, *_BODY, *later, *(name for name in _OPTIONAL if name in head))
     part = dict(zip(members, field.record(*members), strict=True))
     estimator = kind(**_parameters_read(part["parameters"], kind._get_param_names()))
     shape = documents.shape_read(part["inputs"], part["outputs"], part["output_type"])
@@ -247,6 +254,7 @@ def restored(kind: Any, field: Field) -> Any:
     vars(estimator).update(state, **_models_read(part, shape))
     models = estimator.model_, [row.model for row in estimator._rows]
     vars(estimator).update(uncertainty_read(part.get("uncertainty"), *models))
+    estimator._training_score = score_read(part.get(_SCORE), len(estimator._rows))
     estimator._set_answers(part["answers"])
     return estimator
 
