@@ -30,7 +30,7 @@ def in_javascript(source: str, rows: np.ndarray, coefs: Any) -> np.ndarray:
     context = quickjs.Context()
     context.eval(helpers())
     asked = json.dumps(np.asarray(rows).tolist()), json.dumps(list(coefs))
-    text = "JSON.stringify({0}.map((x) => f(x, {1})))".format(*asked)
+    text = "JSON.stringify({}.map((x) => f(x, {})))".format(*asked)
     context.eval(f"const f = {source};")
     return np.array(json.loads(context.eval(text)), dtype=float)
 

@@ -53,7 +53,7 @@ def _space(element: Any) -> None:
         before, here = children[i - 1 : i + 1]
         if here.tag == "mo" and here.text in _SIGNS and before.get("form") == "prefix":
             here.set("form", "prefix")
-        elif _is_factor(before) and _is_factor(here, True):
+        elif _room(before, here):
             both = before.tag == here.tag == "mn"
             between = ElementTree.Element("mo" if both else "mspace")
             if both:
@@ -63,9 +63,14 @@ def _space(element: Any) -> None:
             element.insert(i, between)
 
 
-def _is_factor(element: Any, second: bool = False) -> bool:
-    """Whether it is a whole factor: a function in front of its argument is none."""
-    if element.tag == "mi":
-        text = element.text or ""
-        return text.isalnum() and (second or len(text) == 1)
+def _room(before: Any, here: Any) -> bool:
+    """Whether two things are factors, or a function and an argument without brackets."""
+    if before.tag == "mi" and len(before.text or "") > 1:
+        return here.tag in _FACTORS and here.tag != "mrow"
+    return _is_factor(before) and _is_factor(here)
+
+
+def _is_factor(element: Any) -> bool:
+    if element.tag == "mi":  # else a sign in a name
+        return (element.text or "").isalnum()
     return element.tag in _FACTORS

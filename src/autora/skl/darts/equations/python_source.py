@@ -21,7 +21,7 @@ from ..graph.elementary import ELEMENTARY, Elementary, Functions
 from ..graph.model import Model
 from ..graph.primitives import Primitive
 from ..graph.source_text import Text, text
-from .source_lines import Language, node_values, readout_value, term
+from .source_lines import Language, edge_term, node_values, readout_value
 
 _LONGEST_NAME = 40
 #: The dict of groups, and names that the text itself uses beside those of helpers.
@@ -125,7 +125,7 @@ def term_source(
     primitive: Primitive, source: str, coefs: Sequence[float]
 ) -> tuple[str, str]:
     """A primitive of a variable as an expression, and the helpers that it calls."""
-    code = term(_PYTHON, primitive, Text(source), coefs).code
+    code = edge_term(_PYTHON, primitive, Text(source), coefs).code
     return code, "".join(_called(code))
 
 

@@ -37,7 +37,7 @@ class Language(NamedTuple):
     constant: Callable[[str, str], str]
 
 
-def term(
+def edge_term(
     language: Language, primitive: Primitive, source: Text, coefs: Sequence[Any]
 ) -> Text:
     """What a primitive makes of a source.
@@ -74,7 +74,7 @@ def node_values(
     edges = model.edges_with(own)
     for k in sorted(model.live_nodes()):
         terms = [
-            term(language, edge.primitive, sources[edge.source], edge.coefs)
+            edge_term(language, edge.primitive, sources[edge.source], edge.coefs)
             for edge in edges
             if edge.target == k
         ]
