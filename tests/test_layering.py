@@ -31,7 +31,10 @@ ALLOWED: dict[str, set[str]] = {
         "graph", "fitting", "selection", "equations", "runtime", "relaxation", "search",
         "plotting", "persistence",
     },
-    "cli": {"graph", "runtime", "selection", "estimators", "plotting", "persistence"},
+    "pages": {"graph", "fitting", "equations", "plotting", "runtime"},
+    "cli": {
+        "graph", "runtime", "selection", "estimators", "plotting", "persistence", "pages",
+    },
 }  # fmt: skip
 #: Libraries that no module of a package may import at its top.
 KEPT_OUT = {

@@ -24,6 +24,7 @@ from ..graph.primitives import PRIMITIVES, resolve
 from ..persistence.fields import ModelFileError, read_text
 from ..runtime.files import write
 from .groups import check_groups, labels_known_to, require_groups
+from .pages import check_page, explore as explore, report_of_file, write_report_of
 from .report import (
     FORMATS,
     PICTURES,
@@ -80,13 +81,14 @@ def _load(path: str) -> Any:
 def fit(asked: argparse.Namespace) -> int:
     """Read, search, write; 130 where Ctrl-C ended the search."""
     _check(asked)
+    check_page(asked.report)
     with _about(asked.data):
         X, y, groups, notes = _columns(_read(asked, asked.data), asked)
     for text in () if asked.quiet else notes:
         note(text)
     folder = _folder(asked)
     model, interrupted = _estimator(asked), False
-    with warnings_as_notes(asked.quiet):
+    with warnings_as_notes(asked.quiet) as said:
         try:
             _fit(model, X, y, asked, groups)
         except KeyboardInterrupt:
@@ -94,8 +96,9 @@ def fit(asked: argparse.Namespace) -> int:
             if not hasattr(model, "model_"):
                 note("interrupted before anything was found")
                 return INTERRUPTED
-        written = _write(model, folder)
+        of_fit, written = [*said], _write(model, folder)
         if not interrupted:
+            write_report_of(model, asked, (X, y, groups), of_fit)
             written += draw(model, X, y, groups, folder, asked.format)
     if not asked.quiet:
         print_table(model)
@@ -103,6 +106,8 @@ def fit(asked: argparse.Namespace) -> int:
     _say_equation(model)
     if not asked.quiet:
         say(f"\n{', '.join(written)} in {folder}")
+        if asked.report and not interrupted:
+            say(asked.report)
     if interrupted:
         note(f"interrupted; the best equation so far is in {folder / MODEL}")
     return INTERRUPTED if interrupted else 0
@@ -398,11 +403,15 @@ def _free(name: str, taken: list[str]) -> str:
 
 def show(asked: argparse.Namespace) -> int:
     """The equation of a model file in the form asked for."""
+    check_page(asked.report)
     model = _load(asked.model)
     if asked.row is not None:
         model.select_equation(asked.row)
     if asked.graph is not None:
         draw_graph(model, Path(asked.graph))
+    if asked.report is not None:
+        report_of_file(model, asked)
+        return 0
     if asked.latex:
         say(model.latex(asked.digits, simplify=asked.simplify))
     elif asked.sympy:

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ..selection import POLICIES, SELECTIONS
+from . import pages
 
 _PROGRAM = "autora-darts"
 _ERROR, _USAGE, _INTERRUPTED, _PIPE = 1, 2, 130, 141
@@ -24,6 +25,7 @@ _SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": r"\s+"}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     asked = _parser().parse_args(arguments)
+    asked.words = [_PROGRAM, *(sys.argv[1:] if arguments is None else arguments)]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -70,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_predict(commands)
     _add_show(commands)
+    pages.add_explore(commands, _add_form)
     return parser
 
 
@@ -94,6 +97,7 @@ def _add_fit(commands: Any) -> None:
     add("-o", "--output", metavar="DIR", help="folder of the results (default: DATA-darts)")
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
     add("-q", "--quiet", action="store_true", help="print nothing but the equation")
+    pages.add_report(parser)
     _add_search(parser)
     _add_groups(parser)
     _add_units(parser)
@@ -233,6 +237,7 @@ def _add_show(commands: Any) -> None:
     add("--digits", type=_whole(0, 17, "a whole number from 0 to 17"), default=2,
         metavar="N", help="decimals (default: 2)")  # fmt: skip
     add("--simplify", action="store_true", help="a shorter form, for --latex and --sympy")
+    pages.add_report(parser, _add_form)
 
 
 def _whole(low: int, high: int, what: str) -> Callable[[str], int]:

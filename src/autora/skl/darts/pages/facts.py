@@ -121,7 +121,10 @@ def _error(value: float) -> str:
 
 def versions() -> list[tuple[str, str]]:
     """Of this package, of Python and of libraries."""
-    found = [("autora-skl-darts", _version("autora-skl-darts")), ("Python", python_version())]
+    found = [
+        ("autora-skl-darts", _version("autora-skl-darts")),
+        ("Python", python_version()),
+    ]
     return found + [(name, _version(name)) for name in _LIBRARIES]
 
 

@@ -50,7 +50,11 @@ def open_places(estimator: Any) -> list[Place]:
     for place, value, _ in estimator._errors:
         if place.kind == "edge" and place.row not in used:
             continue
-        if place.kind == "edge" and float(value).is_integer() and _is_exponent(model, place):
+        if (
+            place.kind == "edge"
+            and float(value).is_integer()
+            and _is_exponent(model, place)
+        ):
             continue
         found.append(place)
     return found
@@ -116,7 +120,10 @@ def source(estimator: Any) -> str:
     """The equation of an estimator as a JavaScript function."""
     first = estimator.n_features_in_
     fixed = {first + i: known.value for i, known in enumerate(estimator._physical)}
-    return function_javascript(estimator.model_, open_places(estimator), fixed)
+    model = estimator.model_
+    if hasattr(estimator, "classes_"):  # it has log-odds, a page shows probabilities
+        model = model.replace(objective=estimator.network_.objective)
+    return function_javascript(model, open_places(estimator), fixed)
 
 
 def finite(value: Any) -> float | None:
