@@ -22,7 +22,7 @@ def add_report(
     parser: argparse.ArgumentParser,
     add_form: Callable[[argparse.ArgumentParser], None] | None = None,
 ) -> None:
-    """The option of a report; with ``add_form``, of a model file, also those of its data."""
+    """The option of a report; with ``add_form`` also those of data, for a model file."""
     add = parser.add_argument
     add("--report", metavar="FILE",
         help="write a report, one HTML file that can be sent: equation, table, pictures, "

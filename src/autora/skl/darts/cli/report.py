@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..plotting.style import plain, shortened
+from ..plotting.style import shortened
 from ..runtime.files import write
 
 #: What a fit may draw, and how.

@@ -13,25 +13,30 @@ _SIGNS = ("−", "+")
 _CHARACTER = re.compile(r"&#x([0-9A-Fa-f]+);")
 
 
-def mathml(latex: str, block: bool = True) -> str:
+def mathml(latex: str, text: str = "", block: bool = False) -> str:
     r"""A formula as a ``<math>`` element that is safe in HTML, whatever its names are.
 
     Parameters
     ----------
     latex : str
         As `printing.text` and `printing.latex_name` write it.
-    block : bool, default=True
-        Whether it stands on lines of its own.
+    text : str, default=""
+        The formula for programs that cannot show it.
+    block : bool, default=False
+        Whether it stands on a line of its own.
 
     Examples
     --------
-    >>> mathml(r"\text{<b>} = 2 x", block=False).count("<b>")
+    >>> mathml(r"\text{<b>} = 2 x").count("<b>")
     0
     """
     from latex2mathml.converter import convert_to_element
 
     # Not `convert`, which undoes the escapes of XML, those in names included.
     found = convert_to_element(latex, display="block" if block else "inline")
+    found.set("displaystyle", "true")
+    if text:
+        found.set("alttext", text)
     for element in found.iter():
         if element.text:
             element.text = _CHARACTER.sub(lambda m: chr(int(m[1], 16)), element.text)

@@ -1,4 +1,4 @@
-"""An equation typeset with gaps for its coefficients, which a page fills and fills again."""
+"""An equation typeset with gaps for its coefficients, which a page fills."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ _LONGEST = 1500
 def open_form(
     model: Model,
     where: Sequence[Place],
-    input_names: Sequence[str],
-    output_names: Sequence[str],
+    names: tuple[Sequence[str], Sequence[str]],
     points: np.ndarray,
     decimals: int,
 ) -> list[str]:
@@ -35,21 +34,21 @@ def open_form(
         Without effects of groups, or with: coefficients that differ are open, too.
     where : sequence of Place
         The coefficients that are open.
-    input_names, output_names : sequence of str
+    names : pair of sequences of str
+        Of the inputs and the outputs.
     points : ndarray of shape (n, inputs)
         Where the form, with the model's coefficients, is compared with the model.
     decimals : int
         Of the numbers that are not open.
     """
-    stem = _free_word([*input_names, *output_names])
-    names = [f"{stem}{i}" for i in range(len(where))]
-    own = dict(zip(where, symbols(names), strict=True))
-    lines = _flat(model, own, input_names, output_names, points, decimals)
+    stem = _free_word([*names[0], *names[1]])
+    gaps = symbols([f"{stem}{i}" for i in range(len(where))])
+    own = dict(zip(where, gaps, strict=True))
+    lines = _flat(model, own, names, points, decimals)
     if lines is None:
-        form = (input_names, output_names, "", decimals, "latex")
-        lines = equations(model, *form, own=own)
+        lines = equations(model, *names, "", decimals, "latex", own=own)
     gap = re.compile(rf"<mtext>{stem}(\d+)</mtext>")
-    return [gap.sub(r'<mn data-c="\1"></mn>', mathml(line)) for line in lines]
+    return [gap.sub(r'<mn data-c="\1"></mn>', mathml(line, block=True)) for line in lines]
 
 
 def _free_word(taken: Sequence[str]) -> str:
@@ -61,12 +60,12 @@ def _free_word(taken: Sequence[str]) -> str:
 def _flat(
     model: Model,
     own: Mapping[Place, object],
-    input_names: Sequence[str],
-    output_names: Sequence[str],
+    names: tuple[Sequence[str], Sequence[str]],
     points: np.ndarray,
     decimals: int,
 ) -> list[str] | None:
     """Without latent nodes; None where that is too long or not the model's values."""
+    input_names, output_names = names
     etas = substituted(model, input_names, link=False, own=own)
     if etas is None:
         return None

@@ -33,7 +33,7 @@ def typeset(estimator: Any, decimals: int) -> list[str]:
     plain = copy.copy(estimator)
     plain._units = None  # their lines are LaTeX of siunitx; tables have the units
     text = plain.model_repr(decimals_to_display=decimals, output_format="latex")
-    return [mathml(line) for line in text.splitlines()[1:]]
+    return [mathml(line, block=True) for line in text.splitlines()[1:]]
 
 
 class Column(NamedTuple):

@@ -24,8 +24,8 @@ _CAPTIONS = {
     "confusion": "Classes: observed and predicted",
     "groups": "Groups",
     "coefficients": "Coefficients of the groups",
-    "graph": "The equation as a graph: what arrows bring is added up, or multiplied where a "
-    "node says ×",
+    "graph": "The equation as a graph: what arrows bring is added up, or multiplied where "
+    "a node says ×",
 }
 
 

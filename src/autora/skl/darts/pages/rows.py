@@ -76,7 +76,7 @@ def row_record(estimator: Any, label: int, row: Any, decimals: int) -> dict[str,
     units = [""] * len(where)
     if estimator._units is not None and estimator._form is None:
         units = estimator._units.of_coefficients(model, where, *names)
-    gaps = open_form(model, where, *names, estimator._points(), decimals)
+    gaps = open_form(model, where, names, estimator._points(), decimals)
     return {
         "label": label,
         "typeset": facts.typeset(estimator, decimals),
