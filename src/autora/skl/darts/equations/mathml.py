@@ -7,7 +7,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 #: Elements that can be factors of a product.
-_FACTORS = frozenset({"mi", "mn", "mtext", "mrow", "msup", "msub", "mfrac", "msqrt"})
+_FACTORS = frozenset(
+    {"mi", "mn", "mtext", "mrow", "msub", "msup", "msubsup", "mfrac", "msqrt", "mroot"}
+)
 _SIGNS = ("−", "+")
 #: How the converter writes characters.
 _CHARACTER = re.compile(r"&#x([0-9A-Fa-f]+);")
