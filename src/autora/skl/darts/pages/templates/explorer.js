@@ -395,7 +395,7 @@ function setUp() {
       made("", "code", {}, one.equation));
   }));
   $("unlikely").textContent = PAGE.unlikely
-    ? `${PAGE.unlikely} rivals with a weight below 0.02 are left out.` : "";
+    ? `Not shown: ${PAGE.unlikely} rival${PAGE.unlikely > 1 ? "s" : ""} with a weight below 0.02.` : "";
   const number = (id, key, then) => $(id).addEventListener("change", () => {
     state[key] = Number($(id).value);
     then();
