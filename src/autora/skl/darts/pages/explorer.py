@@ -121,9 +121,8 @@ def _outputs(estimator: Any, outputs: list[facts.Column]) -> list[dict[str, str]
 
 
 def _group_names(estimator: Any) -> list[str]:
-    if estimator.model_.effects is None and not hasattr(estimator, "groups_"):
-        return []
-    return [str(label) for label in estimator.groups_[: rows.MOST_GROUPS]]
+    labels = getattr(estimator, "groups_", ())
+    return [str(label) for label in labels[: rows.MOST_GROUPS]]
 
 
 def _add_data(page: dict[str, Any], estimator: Any, X: Any, y: Any, groups: Any) -> None:

@@ -164,8 +164,8 @@ def _rows(table: Any) -> list[dict[str, Any]]:
 def _pictures(estimator: Any, X: Any, y: Any, groups: Any) -> list[dict[str, Any]]:
     """Captions and drawings; one that fails does not keep the others away."""
     found = []
-    with _recorded():
-        drawings = {} if X is None else displays(estimator, np_table(X), y, groups)
+    with _recorded():  # what they warn of has been said of the rows
+        drawings = {} if X is None else displays(estimator, _shaped(X), y, groups)
         named = {name: _figure(draw, name) for name, draw in drawings.items()}
         named["graph"] = _graph(estimator)
     for name, (drawing, problem) in named.items():
@@ -173,7 +173,7 @@ def _pictures(estimator: Any, X: Any, y: Any, groups: Any) -> list[dict[str, Any
     return found
 
 
-def np_table(X: Any) -> Any:
+def _shaped(X: Any) -> Any:
     """X as something that has a shape."""
     return X if hasattr(X, "shape") else np.asarray(X)
 

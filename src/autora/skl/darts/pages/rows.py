@@ -158,9 +158,11 @@ def files(estimators: Sequence[Any]) -> dict[str, Any]:
             members.append(member)
         return pool[text]
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about parameters, as `save` says
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         found = [number(json.loads(estimator.to_json())) for estimator in estimators]
+    for said in {str(one.message): one for one in caught}.values():  # once, not per row
+        warnings.warn(said.message, said.category, stacklevel=3)
     return {"pool": members, "files": found}
 
 
