@@ -1,7 +1,8 @@
-"""A fitted estimator as a notebook shows it, the tutorial's graph and the documentation.
+"""A fitted estimator as a notebook shows it, its pages, a graph, the documentation.
 
-All go to docs/images/. The first is a page of its own (out/repr.html), the last are pages
-that `python3 dev.py docs` made; with Chromium they become pictures.
+All go to docs/images/. The first are pages of their own (out/repr.html, out/report.html,
+out/explore.html), the last are pages that `python3 dev.py docs` made; with Chromium they
+become pictures.
 """
 
 import shutil
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageChops
 
-from autora.skl.darts import DARTSRegressor
+from autora.skl.darts import DARTSRegressor, write_explorer, write_report
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES, OUT = ROOT / "docs" / "images", ROOT / "out"
@@ -75,6 +76,15 @@ page.write_text(
 )
 if photograph(page, IMAGES / "repr.png"):
     without_margin(IMAGES / "repr.png")
+
+# A report of it, and the page to play with.
+command = "autora-darts fit trial.csv --target effect --report report.html"
+write_report(model, OUT / "report.html", X, y, warnings_of_fit=[], command=command)
+write_explorer(model, OUT / "explore.html", X, y)
+for name, size in (("report", "860,1390"), ("explore", "1240,960")):
+    if photograph(OUT / f"{name}.html", IMAGES / f"{name}.png", size, 1):
+        picture = Image.open(IMAGES / f"{name}.png").convert("RGB")
+        picture.quantize(200).save(IMAGES / f"{name}.png", optimize=True)
 
 # The graph that the tutorial's settings find.
 side = np.linspace(0, 1, 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -13,13 +14,18 @@ import scipy.special
 import sympy
 
 from autora.skl.darts import DARTSRegressor, Primitive, register_primitive
+from autora.skl.darts.equations import javascript_source
 from autora.skl.darts.equations.printing import console_name
 from autora.skl.darts.equations.python_source import term_source
 from autora.skl.darts.equations.symbolic import STEADY, SYMPY, symbols
 from autora.skl.darts.graph.elementary import ELEMENTARY, NUMPY, Elementary
 from autora.skl.darts.graph.jax_functions import JAX, SINGLE
 from autora.skl.darts.graph.jets import differentiate
+from autora.skl.darts.graph.model import Model
+from autora.skl.darts.graph.objectives import OBJECTIVES
+from autora.skl.darts.graph.search_space import SearchSpace
 from autora.skl.darts.search.kernels import loader
+from javascript import in_javascript
 from test_kernels import called
 from test_primitives import by_autodiff, by_differences, double_precision
 
@@ -96,13 +102,28 @@ ERF = Elementary(
     numpy=scipy.special.erf,
     jax="jax.scipy.special.erf",
     helper="\nfrom math import erf\n\n_erf = np.vectorize(erf, otypes=[float])\n",
+    javascript_helper="""
+function _erf(x) {
+  let sum = x, term = x;
+  for (let n = 1; n < 200; n += 1) {
+    term *= -x * x / n;
+    sum += term / (2 * n + 1);
+  }
+  return 2 / Math.sqrt(Math.PI) * sum;
+}
+""",
     compiled="math.erf({})",
     smooth=True,
     parity=-1,
 )
-#: NumPy, jax.numpy and the compiler all call it by this name.
+#: NumPy, jax.numpy and the compiler all call it by this name, JavaScript does not.
 ARCTAN = Elementary(
-    "arctan", (lambda m, x, y: 1 / (1 + x * x),), sympy="atan", smooth=True, parity=-1
+    "arctan",
+    (lambda m, x, y: 1 / (1 + x * x),),
+    sympy="atan",
+    javascript="Math.atan({})",
+    smooth=True,
+    parity=-1,
 )
 ORACLES = {"erf": scipy.special.erf, "arctan": np.arctan}
 
@@ -117,7 +138,7 @@ def added(
     record = request.param
     monkeypatch.setitem(ELEMENTARY, record.name, record)
     yield record
-    for reading in (NUMPY, JAX, SINGLE, SYMPY, STEADY):
+    for reading in (NUMPY, JAX, SINGLE, SYMPY, STEADY, javascript_source._SOURCE):
         vars(reading).pop(record.name, None)
 
 
@@ -150,6 +171,19 @@ def test_every_reading_has_a_new_function(added: Elementary) -> None:
     space: dict[str, Any] = {"np": np, "x": X}
     exec(helpers, space)
     np.testing.assert_allclose(eval(code, space), expected, rtol=1e-14)
+    space_of_one = SearchSpace(1, 1, 1, (primitive,))
+    model = Model(
+        space_of_one, OBJECTIVES["real"], [0], [[0.8]], np.ones((1, 1)), np.zeros(1)
+    )
+    found = in_javascript(javascript_source.function_javascript(model, [], {}), X[:, None])
+    np.testing.assert_allclose(found[:, 0], expected, rtol=1e-9)
+
+
+def test_a_function_that_javascript_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = dataclasses.replace(ARCTAN, name="arctan2", javascript="")
+    monkeypatch.setitem(ELEMENTARY, "arctan2", record)
+    with pytest.raises(ValueError, match=r"'arctan2' says nothing of JavaScript"):
+        _ = javascript_source._SOURCE.arctan2
 
 
 def test_derivatives_of_a_new_function(added: Elementary) -> None:

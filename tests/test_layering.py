@@ -31,9 +31,10 @@ ALLOWED: dict[str, set[str]] = {
         "graph", "fitting", "selection", "equations", "runtime", "relaxation", "search",
         "plotting", "persistence",
     },
+    "pages": {"graph", "fitting", "equations", "plotting", "runtime", "estimators"},
     "cli": {
         "graph", "runtime", "selection", "estimators", "plotting", "persistence",
-        "experimentalist",
+        "pages", "experimentalist",
     },
 }  # fmt: skip
 #: Libraries that no module of a package may import at its top.

@@ -14,6 +14,8 @@ from .graph.primitives import (
     known_primitives as known_primitives,
 )
 from .graph.specification import DARTSType as DARTSType
+from .pages.explorer import write_explorer as write_explorer
+from .pages.report import write_report as write_report
 from .persistence.fields import ModelFileError as ModelFileError
 from .plotting.animation import SearchAnimation as SearchAnimation
 from .plotting.evidence_display import EvidenceDisplay as EvidenceDisplay

@@ -22,6 +22,7 @@ from .columns import Data, data_of
 from .experiments import next_experiments as next
 from .forms import show
 from .groups import check_groups
+from .pages import check_page, explore, write_report_of
 from .predictions import predict
 from .report import (
     FORMATS,
@@ -43,7 +44,7 @@ from .units import check_units, constants_asked, units_asked
 from .vocabulary import primitives
 from .wording import in_terms_of_options
 
-__all__ = ["compare", "fit", "next", "predict", "primitives", "show"]
+__all__ = ["compare", "explore", "fit", "next", "predict", "primitives", "show"]
 
 #: What a fit leaves in its folder, beside the pictures.
 MODEL, TABLE = "model.json", "equations.csv"
@@ -59,6 +60,7 @@ INTERRUPTED = 130  #: the exit code after Ctrl-C
 def fit(asked: argparse.Namespace) -> int:
     """Read, search, write; 130 where Ctrl-C ended the search."""
     _check(asked)
+    check_page(asked.report)
     with about(asked.data):
         data = data_of(read(asked, asked.data), asked)
     X, y, groups = data.X, data.y, data.groups
@@ -69,7 +71,7 @@ def fit(asked: argparse.Namespace) -> int:
         _say_misspelt(given, list(X.columns))
     folder = _folder(asked)
     model, interrupted = _estimator(asked), False
-    with warnings_as_notes(asked.quiet):
+    with warnings_as_notes(asked.quiet) as said:
         try:
             _fit(model, data, asked)
         except KeyboardInterrupt:
@@ -77,8 +79,9 @@ def fit(asked: argparse.Namespace) -> int:
             if not hasattr(model, "model_"):
                 note("interrupted before anything was found")
                 return INTERRUPTED
-        written = _write(model, folder)
+        of_fit, written = [*said], _write(model, folder)
         if not interrupted:
+            write_report_of(model, asked, (X, y, groups), of_fit)
             written += draw(model, X, y, groups, folder, asked.format)
     say_equation(model)
     if not asked.quiet:
@@ -86,6 +89,8 @@ def fit(asked: argparse.Namespace) -> int:
         say("")
         print_table(model)
         say_files(written, folder)
+        if asked.report and not interrupted:
+            say(asked.report)
     if interrupted:
         note(f"interrupted; the best equation so far is in {folder / MODEL}")
     return INTERRUPTED if interrupted else 0

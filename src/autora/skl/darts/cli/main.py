@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ..selection import POLICIES, SELECTIONS
+from . import pages
 from .mistakes import understood
 
 _PROGRAM = "autora-darts"
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser, commands = _parser()
     given = sys.argv[1:] if arguments is None else list(arguments)
     asked = understood(parser, commands, given)
+    asked.words = [_PROGRAM, *given]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -75,6 +77,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     _add_compare(commands)
     _add_predict(commands)
     _add_show(commands)
+    pages.add_explore(commands, _add_form)
     _add_next(commands)
     _add_primitives(commands)
     return parser, commands.choices
@@ -106,6 +109,7 @@ def _add_fit(commands: Any) -> None:
         help="format of the pictures (default: png)",
     )
     add("-q", "--quiet", action="store_true", help="print nothing but the equation")
+    pages.add_report(parser)
     add("--equation", metavar="THEORY",
         help="fit the constants of this equation, such as 'a*dose/(b + dose)', instead of "
         "searching")  # fmt: skip
@@ -268,6 +272,7 @@ def _add_show(commands: Any) -> None:
     add("--digits", type=_whole(0, 17, "a whole number from 0 to 17"), default=2,
         metavar="N", help="decimals (default: 2)")  # fmt: skip
     add("--simplify", action="store_true", help="a shorter form, for --latex and --sympy")
+    pages.add_report(parser, _add_form)
 
 
 def _add_next(commands: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..estimators.equation_table import text_table
-from ..plotting.style import plain, shortened
+from ..plotting.style import shortened
 from ..runtime.files import write
 from .columns import Data
 
@@ -76,10 +76,12 @@ def _folded(line: str) -> str:
 
 
 @contextmanager
-def warnings_as_notes(quiet: bool = False) -> Iterator[None]:
-    """Warnings as one line each, without the place in our code."""
+def warnings_as_notes(quiet: bool = False) -> Iterator[list[str]]:
+    """Warnings as one line each, without the place in our code; their texts are kept."""
+    said: list[str] = []
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        said.append(str(message))
         if not quiet:
             note(f"warning: {message}")
 
@@ -88,7 +90,7 @@ def warnings_as_notes(quiet: bool = False) -> Iterator[None]:
         for category in (DeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", category)
         warnings.showwarning = show
-        yield
+        yield said
 
 
 def say_equation(model: Any, decimals: int = 2) -> None:
@@ -189,43 +191,20 @@ def draw(model: Any, X: Any, y: Any, groups: Any, folder: Path, suffix: str) -> 
 
 
 def _pictures(model: Any, X: Any, y: Any, groups: Any) -> dict[str, Callable[[Path], None]]:
+    from ..pages.pictures import displays
     from ..plotting.evidence_display import EvidenceDisplay
-    from ..plotting.fit_displays import FitDisplay, ResidualDisplay
-    from ..plotting.group_displays import CoefficientDisplay, GroupDisplay
     from ..plotting.search_displays import EquationsDisplay
 
-    def saved(display: Any, *data: Any, **look: Any) -> Callable[[Path], None]:
-        return lambda path: _save(display.from_estimator(model, *data, **look), path)
+    def saved(draw: Callable[[], Any]) -> Callable[[Path], None]:
+        return lambda path: _save(draw(), path)
 
-    pictures = {
-        "graph": lambda path: draw_graph(model, path),
-        "equations": saved(EquationsDisplay),
-        "evidence": saved(EvidenceDisplay),
+    found = {
+        "equations": lambda: EquationsDisplay.from_estimator(model),
+        "evidence": lambda: EvidenceDisplay.from_estimator(model),
+        **displays(model, X, y, groups),
     }
-    if groups is not None:
-        pictures["groups"] = saved(GroupDisplay, X, y, groups)
-        if len(model.population_):
-            pictures["coefficients"] = saved(CoefficientDisplay)
-    known = {} if groups is None else {"groups": groups}
-    fit = {"fit": saved(FitDisplay, X, y, **known)}
-    if not hasattr(model, "classes_"):
-        return pictures | fit | {"residuals": saved(ResidualDisplay, X, y, **known)}
-    pictures["confusion"] = lambda path: _save(_confusion(model, X, y, known), path)
-    drawable = X.shape[1] == 1 or (X.shape[1] == 2 and len(model.classes_) == 2)
-    return pictures | fit if drawable and groups is None else pictures
-
-
-def _confusion(model: Any, X: Any, y: Any, known: dict[str, Any]) -> Any:
-    from sklearn.metrics import ConfusionMatrixDisplay
-
-    return ConfusionMatrixDisplay.from_predictions(
-        y,
-        model.predict(X, **known),
-        labels=model.classes_,
-        display_labels=[plain(label) for label in model.classes_],
-        colorbar=False,
-        cmap="Blues",
-    )
+    graph = {"graph": lambda path: draw_graph(model, path)}
+    return graph | {name: saved(draw) for name, draw in found.items()}
 
 
 def _save(display: Any, path: Path) -> None:

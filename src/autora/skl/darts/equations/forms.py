@@ -129,12 +129,12 @@ def _first_right(
     expected = model.predict(points) if link else model.eta(points)
     outputs = zip(plain, steady, expected.T, strict=True)
     return [
-        next((e for e in forms(*pair) if _agrees(e, inputs, counted, right)), None)
+        next((e for e in forms(*pair) if agrees(e, inputs, counted, right)), None)
         for *pair, right in outputs
     ]
 
 
-def _agrees(
+def agrees(
     expression: Any, inputs: Sequence[Any], points: np.ndarray, expected: np.ndarray
 ) -> bool:
     """Whether the expression has the expected values wherever these are finite."""
@@ -198,7 +198,7 @@ def _is_steady(model: Model, points: np.ndarray) -> bool:
             expected = np.asarray(edge.primitive(NUMPY, source, *edge.coefs), float)
             finite = np.isfinite(source) & np.isfinite(expected)
             plain = edge_expression(edge, symbol)
-            if not _agrees(plain, [symbol], source[finite, None], expected[finite]):
+            if not agrees(plain, [symbol], source[finite, None], expected[finite]):
                 return False
     return True
 

@@ -18,9 +18,10 @@ import numpy as np
 
 from ..graph.effects import Place
 from ..graph.elementary import ELEMENTARY, Elementary, Functions
-from ..graph.model import Model, combine
+from ..graph.model import Model
 from ..graph.primitives import Primitive
 from ..graph.source_text import Text, text
+from .source_lines import Language, edge_term, node_values, readout_value
 
 _LONGEST_NAME = 40
 #: The dict of groups, and names that the text itself uses beside those of helpers.
@@ -76,6 +77,12 @@ def _read(function: Elementary, m: _Source) -> Callable[..., Any]:
 
 
 _SOURCE = _Source(_read)
+_PYTHON = Language(
+    _SOURCE,
+    text,
+    zero=lambda x: f"np.zeros({x}.shape)",
+    constant=lambda x, number: f"np.full({x}.shape, {number})",
+)
 
 
 def _helpers() -> dict[str, str]:
@@ -119,64 +126,12 @@ def identifiers(
     return found
 
 
-def _term(primitive: Primitive, source: Text, coefs: Sequence[float]) -> Text:
-    try:
-        return text(primitive(_SOURCE, source, *map(text, coefs)))
-    except Exception as error:
-        raise ValueError(
-            f"the formula of {primitive.name!r} cannot be written as source text "
-            f"({error}); use only arithmetic, numbers and the functions of its first "
-            "argument m"
-        ) from error
-
-
 def term_source(
     primitive: Primitive, source: str, coefs: Sequence[float]
 ) -> tuple[str, str]:
     """A primitive of a variable as an expression, and the helpers that it calls."""
-    code = _term(primitive, Text(source), coefs).code
+    code = edge_term(_PYTHON, primitive, Text(source), coefs).code
     return code, "".join(_called(code))
-
-
-def _nodes(
-    model: Model, inputs: Sequence[str], nodes: Sequence[str], own: Mapping[Place, Text]
-) -> list[str]:
-    """One assignment per latent node that reaches the output."""
-    names, live, lines = [*inputs, *nodes], model.live_nodes(), []
-    edges = model.edges_with(own)
-    for k in sorted(live):
-        terms = [
-            _term(edge.primitive, Text(names[edge.source]), edge.coefs)
-            for edge in edges
-            if edge.target == k
-        ]
-        if terms:
-            total = combine(terms[1:], False, terms[0])
-            value = combine(terms, True) if model.products[k] else total
-            lines.append(f"{nodes[k]} = {value.code}")
-        else:
-            lines.append(f"{nodes[k]} = np.zeros({inputs[0]}.shape)")
-    return lines
-
-
-def _readout(
-    model: Model,
-    output: int,
-    inputs: Sequence[str],
-    nodes: Sequence[str],
-    own: Mapping[Place, Text],
-) -> str:
-    """The read-out of one output, before the link."""
-    weights = {k: text(weight) for k, weight in model.weights(output, own).items()}
-    terms = [
-        Text(nodes[k]) if weight.number == 1 else weight * Text(nodes[k])
-        for k, weight in weights.items()
-    ]
-    bias = text(model.intercept(output, own))
-    if not terms:
-        return f"np.full({inputs[0]}.shape, {bias.code})"
-    total = combine(terms[1:], False, terms[0])
-    return (total if bias.number == 0 else total + bias).code
 
 
 def _docstring(
@@ -291,9 +246,12 @@ def _computed(
     eta = etas[0] if len(etas) == 1 else f"np.stack([{', '.join(etas)}], axis=-1)"
     link = text(model.objective.link(_SOURCE, Text(eta))).code
     return [
-        *_nodes(model, inputs, nodes, own),
         *(
-            f"{target} = {_readout(model, q, inputs, nodes, own)}"
+            f"{target} = {code}"
+            for target, code in node_values(_PYTHON, model, inputs, nodes, own)
+        ),
+        *(
+            f"{target} = {readout_value(_PYTHON, model, q, inputs, nodes, own)}"
             for q, target in enumerate(etas)
         ),
         f"return {link}",

@@ -87,6 +87,10 @@ class Elementary:
     helper : str, default=""
         Definition of the function ``_name`` that the text calls then, for one that NumPy
         does not have.
+    javascript : str or callable, default=""
+        The call in JavaScript, where it is no function of ``Math`` of this name.
+    javascript_helper : str, default=""
+        Definition of the function ``_name`` that the JavaScript calls then.
     compiled : str or callable, default=""
         The expression in compiled code, as "sine({})".
     compiled_slopes : tuple of callable, default=slopes
@@ -119,6 +123,8 @@ class Elementary:
     steady: Formula | None = None
     python: str | Formula = ""
     helper: str = ""
+    javascript: str | Formula = ""
+    javascript_helper: str = ""
     compiled: str | Formula = ""
     compiled_slopes: tuple[Formula, ...] = ()
     loops: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
@@ -244,6 +250,16 @@ def _written_power(m: Any, x: Any, a: Any) -> Any:
     return (x if number % 2 == 1 else m.abs(x)) ** a
 
 
+def _javascript_power(m: Any, x: Any, a: Any) -> Any:
+    if m.is_open(a):  # as it is typeset: such an exponent need not be whole
+        return m.text("Math.pow(Math.abs({}), {})", x, a)
+    return m.text("_power({}, {})", x, a)
+
+
+def _javascript_softplus(m: Any, x: Any) -> Any:
+    return m.maximum(x, 0.0) + m.text("Math.log1p({})", m.exp(-m.abs(x)))
+
+
 def _compiled_power(m: Any, x: Any, a: Any) -> Any:
     size = m.text("power_of({}, {})", m.log(m.abs(x)), a)
     odd = m.text("{0} - 2.0 * np.floor(0.5 * {0}) == 1.0", a)
@@ -301,6 +317,19 @@ def _power(x, a):
     size = np.abs(x) ** a
     return np.where((x < 0) & (np.mod(a, 2) == 1), -size, size)
 """
+_JAVASCRIPT_POWER = """
+function _power(x, a) {
+  const size = Math.pow(Math.abs(x), a);
+  return x < 0 && Math.abs(a % 2) === 1 ? -size : size;
+}
+"""
+_JAVASCRIPT_SOFTMAX = """
+function _softmax(x) {
+  const top = Math.max(...x), weight = x.map((v) => Math.exp(v - top));
+  const sum = weight.reduce((a, b) => a + b);
+  return weight.map((v) => v / sum);
+}
+"""
 _SOFTMAX_HELPER = """
 def _softmax(x):
     weight = np.exp(x - np.max(x, axis=-1, keepdims=True))
@@ -341,6 +370,8 @@ _FUNCTIONS = (
         sympy=_symbolic_power,
         python=_written_power,
         helper=_POWER_HELPER,
+        javascript=_javascript_power,
+        javascript_helper=_JAVASCRIPT_POWER,
         compiled=_compiled_power,
         compiled_slopes=_COMPILED_POWER_SLOPES,
         loops={"power_of": lambda log, a: np.exp(a * log)},
@@ -389,6 +420,7 @@ _FUNCTIONS = (
         "maximum",
         (lambda m, a, b, y: 1.0 * (a > b), lambda m, a, b, y: 1.0 * (a <= b)),
         sympy="Max",
+        javascript="Math.max({}, {})",
         compiled="{0} if {0} > {1} else {1}",
         degree=1.0,
     ),
@@ -396,6 +428,7 @@ _FUNCTIONS = (
         "minimum",
         (lambda m, a, b, y: 1.0 * (a < b), lambda m, a, b, y: 1.0 * (a >= b)),
         sympy="Min",
+        javascript="Math.min({}, {})",
         compiled="{0} if {0} < {1} else {1}",
         degree=1.0,
     ),
@@ -420,6 +453,7 @@ _FUNCTIONS = (
         single="quick_softplus",
         steady=lambda m, x: m.maximum(x, 0) + m.log(1 + m.exp(-m.abs(x))),
         python="np.logaddexp(0.0, {})",
+        javascript=_javascript_softplus,
         compiled=_compiled_softplus,
         compiled_slopes=(_compiled_softplus_slope,),
         loops={"log_one_plus": np.log1p},
@@ -432,6 +466,7 @@ _FUNCTIONS = (
         sympy=_symbolic_softmax,
         steady=_steady_softmax,
         helper=_SOFTMAX_HELPER,
+        javascript_helper=_JAVASCRIPT_SOFTMAX,
     ),
     Elementary(
         "log_softmax",
