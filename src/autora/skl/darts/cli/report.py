@@ -122,10 +122,12 @@ def draw(model: Any, X: Any, y: Any, groups: Any, folder: Path, suffix: str) -> 
 
 
 def _pictures(model: Any, X: Any, y: Any, groups: Any) -> dict[str, Callable[[Path], None]]:
+    from ..plotting.coefficient_display import CoefficientDisplay
+    from ..plotting.equations_display import EquationsDisplay
     from ..plotting.evidence_display import EvidenceDisplay
-    from ..plotting.fit_displays import FitDisplay, ResidualDisplay
-    from ..plotting.group_displays import CoefficientDisplay, GroupDisplay
-    from ..plotting.search_displays import EquationsDisplay
+    from ..plotting.fit_display import FitDisplay
+    from ..plotting.group_display import GroupDisplay
+    from ..plotting.residual_display import ResidualDisplay
 
     def saved(display: Any, *data: Any, **look: Any) -> Callable[[Path], None]:
         return lambda path: _save(display.from_estimator(model, *data, **look), path)
