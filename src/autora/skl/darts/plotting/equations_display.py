@@ -23,7 +23,10 @@ _LETTERS = 50
 #: far below; the room for their weights; their share of the axes.
 _WIDE_ENOUGH, _BESIDE, _BELOW, _WEIGHT, _SHARE = 330, 14, 42, 44, 0.52
 #: Inches of a line, of what is around all, and of the tallest figure.
-_LINE, _AROUND, _TALLEST = 0.16, 1.1, 6.5
+_LINE, _AROUND, _TALLEST = 0.16, 1.1, 7.5
+#: How far apart lines of an equation are, as matplotlib counts it; heights of its first and
+#: of every further line, in font sizes.
+_SPACING, _FIRST, _NEXT = 1.1, 1.34, 1.09
 
 
 @dataclass(eq=False, repr=False)
@@ -184,12 +187,14 @@ class EquationsDisplay(Display):
         left, share = style.scaled(_BESIDE if beside else 0), style.scaled(_WEIGHT)
         down = 0.0 if beside else -style.scaled(_BELOW)
         room = (_SHARE * width if beside else width) - left - share
-        most = max(int((height if beside else _SHARE * height) / line) - 1, 2)
+        # Two lines are no equations.
+        most = max((height if beside else _SHARE * height) - 2 * line, 2 * line)
         texts = {
             i: in_lines(f"{i}  {equation}", (0.9 if i == self.selected else 1) * room, size)
             for i, equation in enumerate(self.equations)
         }
-        listed = self._listed(front, {i: len(lines) for i, lines in texts.items()}, most)
+        heights = {i: size * (_FIRST + _NEXT * (len(t) - 1)) for i, t in texts.items()}
+        listed = self._listed(front, heights, most)
         side = _Column(ax, beside, size)
         if self.weight is not None:
             side.put("weight", left + share - 6, down, ha="right", color=colours.line)
@@ -198,17 +203,20 @@ class EquationsDisplay(Display):
         for i in listed:
             look = self._look(i, colours)
             text = "\n".join(texts[i])
-            self.texts_.append(side.put(text, left + share, down, **look))
+            placed = side.put(text, left + share, down, **look)
+            self.texts_.append(placed)
             if self.weight is not None and self.weight[i] >= LIKELY:
                 percent = style.percent(self.weight[i])
                 side.put(percent, left + share - 6, down, ha="right", **look)
-            down -= line * len(texts[i])
+            down -= placed.get_window_extent().height * 72 / ax.figure.dpi
         if missing := len(self.equations) - len(listed):
             rest = f"… and {missing} more rows of equations_"
             side.put(rest, left + share, down, color=colours.line)
 
-    def _listed(self, front: np.ndarray, heights: dict[int, int], most: int) -> list[int]:
-        """Rows for which there are lines, one of which says that there are others."""
+    def _listed(
+        self, front: np.ndarray, heights: dict[int, float], most: float
+    ) -> list[int]:
+        """Rows for which there is room."""
         if sum(heights.values()) <= most:
             return [*heights]
         weight = np.zeros(len(heights)) if self.weight is None else self.weight
@@ -217,7 +225,7 @@ class EquationsDisplay(Display):
             return i != self.selected, weight[i] < LIKELY, not front[i], -weight[i]
 
         listed: list[int] = []
-        left = most - 1
+        left = most
         for i in sorted(heights, key=last):
             if heights[i] <= left or not listed:
                 listed.append(i)
@@ -236,8 +244,8 @@ class _Column(NamedTuple):
         """A text so many points right of and above the upper corner of the column."""
         return self.ax.annotate(
             text, (int(self.beside),) * 2, (right, up), va="top", fontsize=self.size,
-            xycoords="axes fraction", textcoords="offset points",
-            linespacing=style.LINE_SPACING, **look,
+            xycoords="axes fraction", textcoords="offset points", linespacing=_SPACING,
+            **look,
         )  # fmt: skip
 
 
@@ -249,7 +257,7 @@ class _Numbers:
         self.ax, self.points = ax, 72 / ax.figure.dpi
         self.size, reach = style.scaled(style.SMALL), style.scaled(4)
         middle = ax.transData.transform(places) * self.points
-        self.top = ax.bbox.y1 * self.points
+        self.ends = ax.bbox.y0 * self.points, ax.bbox.y1 * self.points
         self.taken = [(x - reach, y - reach, x + reach, y + reach) for x, y in middle]
 
     def put(self, text: str, place: np.ndarray, sides: Sequence[int], look: Any) -> None:
@@ -261,7 +269,7 @@ class _Numbers:
         for shift in away:
             low = y + min(shift, shift + np.sign(shift) * high)
             box = (x - half, low, x + half, low + high)
-            inside = box[3] <= self.top
+            inside = self.ends[0] <= box[1] and box[3] <= self.ends[1]
             if inside and all(style.apart(box, other) for other in self.taken):
                 break
         else:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _LINE, _AROUND, _TALLEST, _LETTERS = 0.158, 0.85, 8.0, 84
 #: Heights of a bar and of the gap below it, in lines.
 _BAR, _GAP = 0.9, 0.6
+#: Digits that ticks may have.
+_STEPS = [1, 2, 2.5, 5, 10]
 #: Weight below which an equation has no bar of its own.
 _LEAST = 1e-3
 
@@ -142,7 +144,9 @@ class EvidenceDisplay(Display):
         ax.set(xlim=(0, 1.2 * largest), ylim=(max(top, most - 0.3), -0.3), yticks=[])
         ax.xaxis.set_major_formatter(lambda share, _: style.percent(share))
         inches = style.inches(ax)[0] / style.scaled(1)
-        ticks = MaxNLocator(int(np.clip(inches / 0.7, 2, 6))).tick_values(0, largest)
+        ticks = MaxNLocator(int(np.clip(inches / 0.7, 2, 6)), steps=_STEPS).tick_values(
+            0, largest
+        )
         ax.set_xticks([tick for tick in ticks if tick <= min(1.2 * largest, 1)])
         ax.grid(False, axis="y")
 

@@ -52,7 +52,7 @@ class Formula(NamedTuple):
             ))  # fmt: skip
         except ValueError:  # something that mathtext does not know
             return []
-        return [f"${line}$" for line in lines] if lines else []
+        return [f"${line.rstrip()}$" for line in lines]
 
 
 def formulas_of(estimator: Any) -> list[Formula]:
@@ -183,9 +183,21 @@ def _mathtext(latex: str) -> str:
     latex = re.sub(rf"(?P<number>{_NUMBER}){factor}", shown, latex)
     for pattern, better in _SPACES.items():
         latex = re.sub(pattern, better, latex)
+    latex = "".join(_large_fractions(latex))
     for i, name in enumerate(names):
         latex = latex.replace(chr(_PRIVATE + i), name)
     return latex
+
+
+def _large_fractions(latex: str) -> Iterator[str]:
+    """Parts in which fractions that stand on the line are as large as what is beside."""
+    depth, start = 0, 0
+    for match in re.finditer(r"[{}]|\\frac", latex):
+        if match[0] == r"\frac" and depth == 0:
+            yield latex[start : match.start()] + r"\dfrac"
+            start = match.end()
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+    yield latex[start:]
 
 
 _NAME = r"(?:\\text\{[^}]*\}|\\[%$&#_{}]|\\backslash\{\})+"

@@ -80,10 +80,7 @@ def model_graph(
     graph, edges = _canvas(), model.live_edges()
     used, plain = {edge.source for edge in edges}, _STYLES["input"]
     looks = [plain if i in used else plain | _STYLES["unused"] for i in range(n_inputs)]
-    indexed = [*map(subscripted, map(str, input_labels))]
-    if len({*indexed}) < len({*map(str, input_labels)}):
-        indexed = [*map(str, input_labels)]  # x1 beside x_1
-    shown = [*map(_under, map(_escape, indexed), units.inputs)]
+    shown = [*map(_under, map(_escape, _indexed(input_labels)), units.inputs)]
     _add_column(graph, "input", shown, looks, hidden)
     fed = Counter(edge.target for edge in edges)
     latent = node_symbols(model, [*input_labels, *output_labels])
@@ -100,10 +97,17 @@ def model_graph(
     _add_readout(graph, model, latent, decimals, units.readout)
     shown = [
         _output_label(model, q, _under(_escape(name), units.outputs[q]), decimals)
-        for q, name in enumerate(output_labels)
+        for q, name in enumerate(_indexed(output_labels))
     ]
     _add_column(graph, "output", shown, [_STYLES["output"]] * len(shown))
     return graph
+
+
+def _indexed(labels: Sequence[str]) -> list[str]:
+    """Names such as x1 with an index, unless x_1 is another of them."""
+    plain = [*map(str, labels)]
+    found = [*map(subscripted, plain)]
+    return found if len({*found}) == len({*plain}) else plain
 
 
 def _canvas() -> ModelGraph:

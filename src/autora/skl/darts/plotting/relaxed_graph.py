@@ -105,9 +105,8 @@ class Stage:
             for place, name in zip(places, names, strict=True):
                 self.places.append(np.array(place))
                 node = self.ax.text(
-                    place[0], place[1],
-                    name, ha="center", va="center", fontsize=size, color=style.INK, zorder=5,
-                    bbox=look,
+                    place[0], place[1], name, ha="center", va="center", fontsize=size,
+                    color=style.INK, zorder=5, bbox=look,
                 )  # fmt: skip
                 self.nodes.append(node)
         n_inputs = len(inputs)
