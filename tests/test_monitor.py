@@ -6,6 +6,7 @@ import warnings
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 
 matplotlib.use("Agg")
@@ -179,3 +180,18 @@ def test_a_fit_feeds_the_monitor(quick, plane, capsys) -> None:
     titles = [ax.get_title() for ax in monitor.display().arch_axes]
     assert titles == ["x1 → k₁", "x2 → k₁"]
     assert capsys.readouterr().out == ""
+
+
+def test_a_fit_tells_the_monitor_the_names_of_columns(quick, plane) -> None:
+    X, y = plane
+    X = pd.DataFrame(X, columns=["dose", "delay"])
+    monitor, strict = DARTSExecutionMonitor(), []
+
+    def old(*, epoch, train_loss, valid_loss, alphas, space, darts_type) -> None:
+        strict.append(epoch)
+
+    model = DARTSRegressor(execution_monitor=monitor.execution_monitor, **quick).fit(X, y)
+    titles = [ax.get_title() for ax in monitor.display().arch_axes]
+    assert titles == ["dose → k₁", "delay → k₁"]
+    model.set_params(execution_monitor=old).fit(X, y)
+    assert strict == [0, 1]

@@ -112,6 +112,17 @@ def test_nothing_is_cut_and_the_legend_covers_nothing(
     assert legend.y0 >= axes.bbox.y1 - 1 and legend.x1 <= shown.figure_.bbox.x1 + 1
 
 
+@pytest.mark.parametrize("names", [["dose"], ["dose", "delay"]])
+def test_there_is_room_without_a_layout(names: list[str]) -> None:
+    X, y = data(names)
+    _, ax = plt.subplots(figsize=(4, 2.5))
+    shown = FitDisplay.from_estimator(law(names), X, y, others=False, ax=ax)
+    drawn(shown.figure_)
+    legend = ax.get_legend().get_window_extent()
+    assert legend.y1 <= shown.figure_.bbox.y1 + 1 and legend.y0 >= ax.bbox.y1 - 1
+    assert ax.bbox.height > 0.3 * shown.figure_.bbox.height
+
+
 def test_the_equation_stands_above_with_what_is_drawn() -> None:
     X, y = data(["dose"])
     shown = FitDisplay.from_estimator(law(["dose"], "effect"), X, y, others=False)

@@ -91,15 +91,9 @@ def plot_architecture(
     (rows, columns), (width, height) = shape_for(n, figure, _PANEL, beside)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     axes = grid.ravel()
-    roomy = height >= style.scaled(_HIGH_ENOUGH)
     for e, label in enumerate(edge_labels):
         _plot_edge(axes[e], epochs, weights[:, e], primitives)
-        below = strongest(weights[-1, e], primitives) if roomy else []
-        _entitle(axes[e], label, 72 * width - style.scaled(6), below)
-        bins = {"x": 2 * width, "y": 3 * height - 1}
-        for axis, most in bins.items():
-            most = int(np.clip(most / style.scaled(1), 1, 4))
-            axes[e].locator_params(axis=axis, nbins=most, min_n_ticks=1)
+        _entitle(axes[e], label, (width, height), strongest(weights[-1, e], primitives))
     for spare in axes[n:]:
         spare.remove()
     for ax in axes[max(0, n - columns) : n]:
@@ -130,8 +124,18 @@ def strongest(weights: np.ndarray, primitives: Sequence[str]) -> list[str]:
     return [f"{primitives[i]} {text}" for i, text in zip(order, found, strict=True)]
 
 
-def _entitle(ax: Axes, edge: str, room: float, lines: Sequence[str]) -> None:
-    """The edge above a panel and, smaller, its strongest primitives."""
+def _entitle(
+    ax: Axes, edge: str, inches: tuple[float, float], lines: Sequence[str]
+) -> None:
+    """The edge above a panel and, smaller, its strongest primitives; ticks that fit."""
+    width, height = inches
+    ticks: dict[Any, float] = {"x": 2 * width, "y": 3 * height - 1}
+    for axis, most in ticks.items():
+        count = int(np.clip(most / style.scaled(1), 1, 4))
+        ax.locator_params(axis=axis, nbins=count, min_n_ticks=1)
+    room = 72 * width - style.scaled(6)
+    if height < style.scaled(_HIGH_ENOUGH):
+        lines = []
     size, small = style.scaled(style.TITLE), style.scaled(style.SMALL)
     pad, text = 4.0, ", ".join(map(style.plain, lines))
     if style.text_width(text, small) > room:

@@ -216,13 +216,17 @@ class EquationsDisplay(Display):
     def _listed(
         self, front: np.ndarray, heights: dict[int, float], most: float
     ) -> list[int]:
-        """Rows for which there is room."""
+        """Rows for which there is room, at first the selected one and simpler ones."""
         if sum(heights.values()) <= most:
             return [*heights]
         weight = np.zeros(len(heights)) if self.weight is None else self.weight
 
-        def last(i: int) -> tuple[bool, bool, bool, float]:
-            return i != self.selected, weight[i] < LIKELY, not front[i], -weight[i]
+        chosen = np.inf if self.selected is None else self.complexity[self.selected]
+        first = front & (self.complexity <= chosen)
+
+        def last(i: int) -> tuple[bool, bool, bool, bool, float]:
+            likely = weight[i] >= LIKELY
+            return i != self.selected, not first[i], not likely, not front[i], -weight[i]
 
         listed: list[int] = []
         left = most

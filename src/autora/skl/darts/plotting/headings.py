@@ -55,6 +55,17 @@ def heading(
         legend.set_in_layout(False)
         upwards = legend.get_window_extent().height * 72 / ax.figure.dpi
         ax.set_title(" ", fontsize=1, pad=upwards)
+    if ax.figure.canvas.figure.get_layout_engine() is None:
+        over = legend.get_window_extent().y1 - ax.figure.bbox.y1
+        for axes in (ax, *beside):
+            _lower(axes, over / ax.figure.bbox.height)
+
+
+def _lower(ax: Any, share: float) -> None:
+    """Move the top of axes down by a share of the figure, as a layout would."""
+    if share > 0 and ax.get_subplotspec() is not None:
+        x, y, width, height = ax.get_position().bounds
+        ax.set_position((x, y, width, max(height - share, height / 4)))
 
 
 def entitle(ax: Axes, equations: Sequence[Formula]) -> None:
