@@ -41,7 +41,7 @@ from autora.skl.darts import (
 from autora.skl.darts.graph.primitives import resolve
 from autora.skl.darts.graph.search_space import SearchSpace
 from autora.skl.darts.plotting.axes import relaxed_weights
-from autora.skl.darts.plotting.search_displays import compact
+from autora.skl.darts.plotting.formulas import compact
 from autora.skl.darts.selection.result import SearchHistory
 
 #: Names that mathematics, DOT or HTML would read as something else.
@@ -125,7 +125,7 @@ def test_architecture(two: SimpleNamespace) -> None:
     for e, ax in enumerate(shown.axes_):
         np.testing.assert_allclose([i.get_ydata() for i in ax.get_lines()], weights[:, e].T)
     text = drawn(shown.figure_)
-    assert r"_\$a\$_ → k_1" in text and "50% <b>&amp; → k_2" in text
+    assert r"_\$a\$_ → k₁" in text and "50% <b>&amp; → k₂" in text
 
 
 def test_architecture_inside_another_figure(two: SimpleNamespace) -> None:
@@ -389,14 +389,15 @@ def test_animation_widths_are_weights(two: SimpleNamespace) -> None:
     }
     live = model.live_nodes()
     assert shown == {edge for edge in names if edge[1] in live}
-    assert "rate_%$x$ = " in drawn(film.figure_)
+    title = film.ax_.get_title()
+    assert title.startswith("the chosen graph\n") and r"\text{rate}" in title
 
 
 def test_animation_files(two: SimpleNamespace, tmp_path: Path) -> None:
     film = SearchAnimation.from_estimator(two.model)
     assert film.n_frames == 6 + 12 + 1
     with Image.open(film.save(tmp_path / "film.gif", dpi=40)) as gif:
-        assert gif.n_frames == film.n_frames and gif.size == (240, 160)
+        assert gif.n_frames == film.n_frames and gif.size == (240, 176)
         first = np.asarray(gif.convert("RGB"))
         gif.seek(film.n_frames - 1)
         assert gif.info["duration"] == 3000

@@ -73,9 +73,9 @@ def svg_texts(picture: ModelGraph) -> list[str]:
 
 
 def test_edges_show_coefficients_as_written(drawn: ModelGraph) -> None:
-    assert label(drawn.source, "input0 -> node0") == "2*x1"
+    assert label(drawn.source, "input0 -> node0") == "2·x₁"
     # SymPy by itself says 1.11*exp(5*x2), whose 1.11 is no coefficient.
-    assert label(drawn.source, "input1 -> node0") == "exp(5*x2 + 0.1)"
+    assert label(drawn.source, "input1 -> node0") == "exp(5·x₂ + 0.1)"
     assert "input2 -> node0" not in drawn.source
     assert label(drawn.source, "output0") == "speed"
     assert "rankdir=LR" in drawn.source and "bgcolor=white" in drawn.source
@@ -84,30 +84,30 @@ def test_edges_show_coefficients_as_written(drawn: ModelGraph) -> None:
 def test_weight_one_has_no_label_and_decimals_count(small: Model, drawn) -> None:
     assert re.search(r"node0 -> output0$", drawn.source, re.MULTILINE)
     other = model_graph(small.replace(readout=[[-0.5]]), ["a", "b", "c"], ["y"], 3)
-    assert label(other.source, "node0 -> output0") == "-0.5*k_1"
-    assert label(other.source, "input0 -> node0") == "2*a"
+    assert label(other.source, "node0 -> output0") == "−0.5·k₁"
+    assert label(other.source, "input0 -> node0") == "2·a"
 
 
 def test_unused_input_is_grey(drawn: ModelGraph) -> None:
     nodes = [line for line in drawn.source.splitlines() if "shape=box" in line]
     lines = {line.split()[0]: line for line in nodes}
     assert "#0072B2" in lines["input0"] and "#0072B2" not in lines["input2"]
-    assert label(drawn.source, "input2") == "x3"
+    assert label(drawn.source, "input2") == "x₃"
 
 
 def test_dead_node_is_left_out_with_its_edges() -> None:
     # k_2 is fed by x1 and k_1 but reaches nothing; x2 feeds only k_2.
     chosen = [("add",), ("none",), ("mult", 3), ("subtract",), ("add",)]
     source = model_graph(build((2, 2), chosen, [[1], [0]]), ["x1", "x2"], ["y"]).source
-    assert "node0" in source and "node1" not in source and "k_2" not in source
+    assert "node0" in source and "node1" not in source and "k₂" not in source
     assert "#0072B2" not in next(s for s in source.splitlines() if "input1 [" in s)
 
 
 def test_node_that_only_feeds_others_stays() -> None:
     chosen = [("none",), ("none",), ("linear_exp", 1, 0.5)]
     source = model_graph(build((1, 2), chosen, [[0], [1]]), ["x1"], ["y"]).source
-    assert label(source, "node0") == "k_1 = 0"
-    assert label(source, "node0 -> node1") == "exp(1*k_1 + 0.5)"
+    assert label(source, "node0") == "k₁ = 0"
+    assert label(source, "node0 -> node1") == "exp(1·k₁ + 0.5)"
     assert "node0 -> output0" not in source
 
 
@@ -120,27 +120,27 @@ def test_nodes_say_how_they_combine(aggregation: list[int], sign: str) -> None:
     model = build((1, 2), PARALLEL, [[1], [2]], space=space)
     model = model.replace(aggregation=aggregation)
     source = model_graph(model, ["x1"], ["y"]).source
-    assert label(source, "node0") == rf"k_1\n{sign}"
-    assert label(source, "node1") == r"k_2\n+"
+    assert label(source, "node0") == rf"k₁\n{sign}"
+    assert label(source, "node1") == r"k₂\n+"
     # Both copies of an arrow, each with its own label.
     arrows = re.findall(r'input0 -> node0 \[label=("[^"]*"|\w+)\]', source)
-    assert arrows == ["x1", '"exp(1*x1 + 0.5)"']
+    assert arrows == ['"x₁"', '"exp(1·x₁ + 0.5)"']
 
 
 def test_nothing_to_combine_needs_no_sign() -> None:
     space = {"aggregations": ("sum", "product")}
     model = build((2, 1), [("add",), ("none",)], [[1]], space=space)
     source = model_graph(model.replace(aggregation=[1]), ["x1", "x2"], ["y"]).source
-    assert label(source, "node0") == "k_1"
+    assert label(source, "node0") == "k₁"
     sums = build((2, 1), [("add",), ("add",)], [[1]])
-    assert label(model_graph(sums, ["x1", "x2"], ["y"]).source, "node0") == "k_1"
+    assert label(model_graph(sums, ["x1", "x2"], ["y"]).source, "node0") == "k₁"
 
 
 @pytest.mark.parametrize(
     ("objective", "bias", "expected"),
     [
-        ("real", [0.5, 0], [r"a\nsum + 0.5", "b"]),
-        ("sigmoid", [-0.25, 0], [r"a\nlogistic(sum - 0.25)", r"b\nlogistic(sum)"]),
+        ("real", [0.5, 0], [r"a\n+ 0.5", "b"]),
+        ("sigmoid", [-0.25, 0], [r"a\nlogistic(sum − 0.25)", r"b\nlogistic(sum)"]),
         ("probability_distribution", [0, 1], [r"a\nsoftmax(sum)", r"b\nsoftmax(1)"]),
     ],
 )
@@ -215,11 +215,11 @@ def test_without_any_program_the_remedy_is_named(drawn, no_program, tmp_path) ->
         with pytest.raises(graphviz.ExecutableNotFound, match="pip install graphviz-pure"):
             drawn.render(tmp_path / "model", format=format)
     assert not list(tmp_path.iterdir())
-    assert "2*x1" in Path(drawn.save(tmp_path / "model.gv")).read_text()
+    assert "2·x₁" in Path(drawn.save(tmp_path / "model.gv")).read_text("utf-8")
 
 
 def test_notebook_shows_svg_or_falls_back_to_text(drawn, no_dot, monkeypatch) -> None:
-    assert "exp(5*x2 + 0.1)" in drawn._repr_mimebundle_()["image/svg+xml"]
+    assert "exp(5·x₂ + 0.1)" in drawn._repr_mimebundle_()["image/svg+xml"]
     assert drawn._repr_svg_().startswith("<?xml")
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     assert drawn.source in drawn._repr_mimebundle_()["text/plain"]

@@ -27,7 +27,7 @@ from autora.skl.darts import (
     GroupDisplay,
     ResidualDisplay,
 )
-from autora.skl.darts.plotting.group_displays import Varying
+from autora.skl.darts.plotting.coefficient_display import Varying
 
 SETTINGS: dict[str, Any] = {
     "primitives": ["add", "mult"],
@@ -81,8 +81,7 @@ def drawn(figure: Any) -> str:
 
 
 def lines(ax: Any) -> dict[str, Any]:
-    found = {line.get_label(): line for line in ax.get_lines()}
-    return {name if not name.startswith("_") else "points": i for name, i in found.items()}
+    return {line.get_label(): line for line in ax.get_lines()}
 
 
 # Small multiples
@@ -94,8 +93,8 @@ def test_every_group_has_its_rows_and_its_curve(one: SimpleNamespace) -> None:
     for ax, label in zip(shown.axes_, one.model.groups_, strict=True):
         assert ax.get_title() == label
         rows, found = one.groups == label, lines(ax)
-        np.testing.assert_array_equal(found["points"].get_xdata(), one.X[rows].iloc[:, 0])
-        np.testing.assert_array_equal(found["points"].get_ydata(), one.y[rows])
+        np.testing.assert_array_equal(found["observed"].get_xdata(), one.X[rows].iloc[:, 0])
+        np.testing.assert_array_equal(found["observed"].get_ydata(), one.y[rows])
         grid = pd.DataFrame({"_$dose$_": found["group"].get_xdata()})
         own = one.model.predict(grid, groups=np.full(len(grid), label))
         np.testing.assert_allclose(found["group"].get_ydata(), own)
@@ -142,7 +141,7 @@ def test_points_are_as_far_from_the_curve_as_from_the_prediction(
     )
     label = two.model.groups_[0]
     rows = two.groups == label
-    points = lines(shown.axes_[0])["points"]
+    points = lines(shown.axes_[0])["observed"]
     at = pd.DataFrame({"dose": two.X["dose"].median(), "age": points.get_xdata()})
     on_curve = two.model.predict(at, groups=np.full(len(at), label))
     residual = two.y[rows] - two.model.predict(two.X[rows], groups=two.groups[rows])
@@ -180,7 +179,7 @@ def test_a_group_that_was_not_in_the_fit_has_the_curve_of_the_population(
     np.testing.assert_array_equal(
         found["group"].get_ydata(), found["population"].get_ydata()
     )
-    np.testing.assert_array_equal(found["points"].get_ydata(), one.y[one.groups == "p3"])
+    np.testing.assert_array_equal(found["observed"].get_ydata(), one.y[one.groups == "p3"])
 
 
 def test_classes() -> None:
@@ -194,7 +193,7 @@ def test_classes() -> None:
     shown = GroupDisplay.from_estimator(model, X, y, groups)
     assert shown.input == "x1" and shown.output.startswith("P(yes)")
     found = lines(shown.axes_[3])
-    points = found["points"]
+    points = found["observed"]
     np.testing.assert_array_equal(points.get_ydata(), y[groups == "d"] == "yes")
     at = np.column_stack(
         [found["group"].get_xdata(), np.full(len(shown.grid), np.median(X[:, 1]))]

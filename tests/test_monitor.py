@@ -6,6 +6,7 @@ import warnings
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 
 matplotlib.use("Agg")
@@ -46,7 +47,7 @@ def test_parallel_edges_have_names_of_their_own() -> None:
     monitor = DARTSExecutionMonitor()
     run(monitor, space)
     titles = [ax.get_title() for ax in monitor.display().arch_axes]
-    assert titles == ["x1 → k_1 (1)", "x1 → k_1 (2)"]
+    assert titles == ["x1 → k₁ (1)", "x1 → k₁ (2)"]
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_panels_show_softmax_weights(space: SearchSpace) -> None:
     alphas = run(monitor, space)
     shown = monitor.display()
     titles = [ax.get_title() for ax in shown.arch_axes]
-    assert titles == ["x1 → k_1", "x2 → k_1", "x1 → k_2", "x2 → k_2", "k_1 → k_2"]
+    assert titles == ["x1 → k₁", "x2 → k₁", "x1 → k₂", "x2 → k₂", "k₁ → k₂"]
     weights = np.exp(alphas) / np.exp(alphas).sum(axis=2, keepdims=True)
     for e, ax in enumerate(shown.arch_axes):
         lines = ax.get_lines()
@@ -159,7 +160,7 @@ def test_loss_curves(space: SearchSpace) -> None:
 def test_input_labels(space: SearchSpace) -> None:
     monitor = DARTSExecutionMonitor(input_labels=["dose", "time"])
     run(monitor, space)
-    assert monitor.display().arch_axes[1].get_title() == "time → k_1"
+    assert monitor.display().arch_axes[1].get_title() == "time → k₁"
     monitor.input_labels = ["dose"]
     with pytest.raises(ValueError, match="1 names, the data 2 inputs"):
         monitor.display()
@@ -177,5 +178,20 @@ def test_a_fit_feeds_the_monitor(quick, plane, capsys) -> None:
     assert monitor.epoch_history == [0, 1]
     assert monitor.arch_weight_history[0].shape == (2, len(monitor.primitives))
     titles = [ax.get_title() for ax in monitor.display().arch_axes]
-    assert titles == ["x1 → k_1", "x2 → k_1"]
+    assert titles == ["x1 → k₁", "x2 → k₁"]
     assert capsys.readouterr().out == ""
+
+
+def test_a_fit_tells_the_monitor_the_names_of_columns(quick, plane) -> None:
+    X, y = plane
+    X = pd.DataFrame(X, columns=["dose", "delay"])
+    monitor, strict = DARTSExecutionMonitor(), []
+
+    def old(*, epoch, train_loss, valid_loss, alphas, space, darts_type) -> None:
+        strict.append(epoch)
+
+    model = DARTSRegressor(execution_monitor=monitor.execution_monitor, **quick).fit(X, y)
+    titles = [ax.get_title() for ax in monitor.display().arch_axes]
+    assert titles == ["dose → k₁", "delay → k₁"]
+    model.set_params(execution_monitor=old).fit(X, y)
+    assert strict == [0, 1]

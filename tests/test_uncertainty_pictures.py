@@ -96,7 +96,7 @@ def test_the_bands_are_the_intervals(noisy: SimpleNamespace, level: float) -> No
         assert (at[0], at[-1]) == (noisy.X["dose"].min(), noisy.X["dose"].max())
     assert bands[0].get_alpha() < bands[1].get_alpha()
     named = [f"{what}, {100 * level:g} %" for what in ("observations", "mean")]
-    assert legend(shown) == ["selected equation", "other equations", *named]
+    assert legend(shown) == ["observed", "selected equation", "other equations", *named]
 
 
 def test_other_equations_are_drawn_by_their_weight(noisy: SimpleNamespace) -> None:
@@ -122,7 +122,7 @@ def test_bands_and_other_equations_can_be_left_out(noisy: SimpleNamespace) -> No
     )
     assert not shown.ax_.collections and len(shown.ax_.get_lines()) == 2
     assert shown.observation is None and shown.mean is None
-    assert not legend(shown)
+    assert legend(shown) == ["observed", "selected equation"]
 
 
 def test_it_is_drawn_again_from_its_data(noisy: SimpleNamespace) -> None:

@@ -18,18 +18,14 @@ from .pages.explorer import write_explorer as write_explorer
 from .pages.report import write_report as write_report
 from .persistence.fields import ModelFileError as ModelFileError
 from .plotting.animation import SearchAnimation as SearchAnimation
+from .plotting.coefficient_display import CoefficientDisplay as CoefficientDisplay
+from .plotting.equations_display import EquationsDisplay as EquationsDisplay
 from .plotting.evidence_display import EvidenceDisplay as EvidenceDisplay
-from .plotting.fit_displays import (
-    FitDisplay as FitDisplay,
-    ResidualDisplay as ResidualDisplay,
-)
-from .plotting.group_displays import (
-    CoefficientDisplay as CoefficientDisplay,
-    GroupDisplay as GroupDisplay,
-)
+from .plotting.fit_display import FitDisplay as FitDisplay
+from .plotting.group_display import GroupDisplay as GroupDisplay
 from .plotting.monitor import DARTSExecutionMonitor as DARTSExecutionMonitor
+from .plotting.residual_display import ResidualDisplay as ResidualDisplay
 from .plotting.search_displays import (
     ArchitectureDisplay as ArchitectureDisplay,
-    EquationsDisplay as EquationsDisplay,
     HistoryDisplay as HistoryDisplay,
 )

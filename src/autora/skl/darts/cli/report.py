@@ -192,8 +192,8 @@ def draw(model: Any, X: Any, y: Any, groups: Any, folder: Path, suffix: str) -> 
 
 def _pictures(model: Any, X: Any, y: Any, groups: Any) -> dict[str, Callable[[Path], None]]:
     from ..pages.pictures import displays
+    from ..plotting.equations_display import EquationsDisplay
     from ..plotting.evidence_display import EvidenceDisplay
-    from ..plotting.search_displays import EquationsDisplay
 
     def saved(draw: Callable[[], Any]) -> Callable[[Path], None]:
         return lambda path: _save(draw(), path)

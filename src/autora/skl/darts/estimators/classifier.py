@@ -116,8 +116,8 @@ class DARTSClassifier(ClassifierMixin, ClassifierPosteriorMixin, BaseDARTS):
         and 0. "auto" trains them with ``num_graph_nodes="auto"`` and always for classes.
     execution_monitor : callable or None, default=None
         Called for every epoch, in order (after up to 64 epochs have been trained at a
-        time), with the keywords epoch, train_loss, valid_loss, alphas, space and
-        darts_type; see `DARTSExecutionMonitor`.
+        time), with the keywords epoch, train_loss, valid_loss, alphas, space, darts_type
+        and, if it takes them, input_labels; see `DARTSExecutionMonitor`.
     sampling_strategy : {"max", "sample"}, default="max"
         Whether to take the strongest primitive of every edge or to draw one from the
         weights.

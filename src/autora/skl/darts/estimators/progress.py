@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import shutil
 import sys
@@ -175,6 +176,9 @@ class Progress(_Shown):
 
     def __init__(self, estimator: Any, space: SearchSpace) -> None:
         self._monitor = estimator.execution_monitor
+        self._more: dict[str, Any] = {}
+        if self._monitor is not None and _takes(self._monitor, "input_labels"):
+            self._more["input_labels"] = estimator._names()[0]
         self._space = space
         self._darts_type = plain(estimator.darts_type)
         self._done = 0
@@ -206,6 +210,7 @@ class Progress(_Shown):
                 alphas=np.array(alphas),
                 space=self._space,
                 darts_type=self._darts_type,
+                **self._more,
             )
 
     def _candidate(self, best: Candidate) -> None:
@@ -213,6 +218,15 @@ class Progress(_Shown):
             self._bar.move(
                 self._done, f"best={best.fit.loss:.4g}, bic={best.criterion:.1f}"
             )
+
+
+def _takes(function: Any, keyword: str) -> bool:
+    """Whether a function may be called with a keyword that users' own need not know."""
+    try:
+        known = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # compiled code without a signature
+        return False
+    return keyword in known or any(p.kind is p.VAR_KEYWORD for p in known.values())
 
 
 class OpenProgress(_Shown):

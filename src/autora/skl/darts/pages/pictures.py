@@ -19,8 +19,10 @@ def displays(
     X, y, groups
         The rows that are drawn, as in `fit`; ``groups`` are None without groups.
     """
-    from ..plotting.fit_displays import FitDisplay, ResidualDisplay
-    from ..plotting.group_displays import CoefficientDisplay, GroupDisplay
+    from ..plotting.coefficient_display import CoefficientDisplay
+    from ..plotting.fit_display import FitDisplay
+    from ..plotting.group_display import GroupDisplay
+    from ..plotting.residual_display import ResidualDisplay
 
     def of(display: Any, *data: Any, **look: Any) -> Callable[[], Any]:
         return lambda: display.from_estimator(estimator, *data, **look)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from ..graph.model import Model
-from . import style
 from .axes import relaxed_weights
 from .display import Display, fitted_darts, input_names, output_names
+from .formulas import Formula, formulas_of
 from .relaxed_graph import Stage
-from .search_displays import compact, epoch_alphas
+from .search_displays import epoch_alphas
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
 #: Frames in which the weights move to what the exact refits found.
 _MOVING = 12
-#: Most frames of the relaxed search.
+#: Most frames of the training.
 _EPOCHS = 30
-_MOST_LETTERS = 64
 _GIF_COLOURS = 128
 #: How long a GIF shows its last frame before it starts again, in milliseconds.
 _LAST_MS = 3000
@@ -57,8 +56,8 @@ class SearchAnimation(Display):
     darts_type : {"original", "fair"}
     inputs, outputs : sequence of str
         Names.
-    caption : str, default=""
-        Under the chosen graph, such as its equation.
+    equations : sequence of Formula, default=()
+        Above the chosen graph: LaTeX and plain text of every equation.
 
     Attributes
     ----------
@@ -79,7 +78,7 @@ class SearchAnimation(Display):
     darts_type: str
     inputs: Sequence[str]
     outputs: Sequence[str]
-    caption: str = ""
+    equations: Sequence[Formula] = ()
 
     def __post_init__(self) -> None:
         self._frames = _frames(self.alphas, self.model, self.last, self.darts_type)
@@ -113,12 +112,13 @@ class SearchAnimation(Display):
         outputs = output_names(estimator, None, model.space.n_outputs)
         film = cls(
             alphas, model, network.alphas, network.darts_type, inputs, outputs,
-            _caption(model, inputs, outputs),
+            formulas_of(estimator),
         )  # fmt: skip
         return film.plot(ax)
 
     def _draw(self, ax: Axes) -> None:
-        self._stage = Stage(ax, self.model, self.inputs, self.outputs)
+        known = self.inputs, self.outputs, self.equations
+        self._stage = Stage(ax, self.model, *known)
         self.show(self.n_frames - 1)
 
     def animate(self, *, fps: int = 8) -> FuncAnimation:
@@ -148,8 +148,7 @@ class SearchAnimation(Display):
             Those that change from frame to frame.
         """
         now = self._frames[frame]
-        caption = self.caption if now.final else ""
-        return self._stage.show(now.weights, now.title, caption, now.final)
+        return self._stage.show(now.weights, now.title, now.final)
 
     def save(self, path: str | Path, *, fps: int = 8, dpi: int = 90) -> Path:
         """Write the film.
@@ -162,7 +161,8 @@ class SearchAnimation(Display):
         fps : int, default=8
             Frames per second.
         dpi : int, default=90
-            Pixels per inch; a film is 6 × 4 inches unless an ``ax`` was given.
+            Pixels per inch; a film is 6 × 4.4 inches unless an ``ax`` was given or the
+            font is not of 10 points.
 
         Returns
         -------
@@ -189,7 +189,7 @@ class SearchAnimation(Display):
             self.show(i)
             buffer = io.BytesIO()
             figure = self.figure_.canvas.figure
-            figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")
+            figure.savefig(buffer, format="png", dpi=dpi, facecolor=figure.get_facecolor())
             frames.append(Image.open(buffer).convert("RGB"))
         few = frames[len(frames) // 2].quantize(_GIF_COLOURS)
         return [frame.quantize(palette=few, dither=Image.Dither.NONE) for frame in frames]
@@ -246,7 +246,7 @@ def _frames(
     count = len(relaxed)
     shown = np.unique(np.linspace(0, count - 1, min(count, _EPOCHS)).round().astype(int))
     frames = [
-        _Frame(f"relaxed search, epoch {t + 1} of {count}", relaxed[t]) for t in shown
+        _Frame(f"training the mixture, epoch {t + 1} of {count}", relaxed[t]) for t in shown
     ]
     found = relaxed_weights(last, darts_type)
     if not np.allclose(found, relaxed[-1]):
@@ -258,14 +258,3 @@ def _frames(
     for edge in model.live_edges():
         chosen[edge.index, model.architecture[edge.index]] = 1
     return [*frames, _Frame("the chosen graph", chosen, final=True)]
-
-
-def _caption(model: Model, inputs: Sequence[str], outputs: Sequence[str]) -> str:
-    from ..equations.printing import text
-    from ..equations.symbolic import LINE_DECIMALS, expressions, starts_of
-
-    starts, lines = starts_of(model, inputs), []
-    for name, expression in zip(outputs, expressions(model, inputs), strict=True):
-        equation = compact(text(expression, LINE_DECIMALS, starts=starts), inputs)
-        lines.append(style.shortened(f"{name} = {equation}", _MOST_LETTERS))
-    return "\n".join(lines[:2] + ["…"] * (len(lines) > 2))

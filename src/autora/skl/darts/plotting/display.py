@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..equations.printing import numbered
 from ..graph.model import Model
 from ..selection.posterior import check_level
 from . import style
+from .formulas import Formula, formulas_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -160,10 +162,17 @@ class FitData:
         else:
             self.y_true = np.asarray(y, float).reshape(len(X), -1)
             self.outputs = output_names(estimator, y, self.y_true.shape[1])
+        self._count = self.y_true.shape[1]
         if output is not None:
             self._shown = self._one(output)
         self.y_true, self.outputs = self.y_true[:, self._shown], self.outputs[self._shown]
         self.y_pred = self._predicted(X, groups)
+
+    @property
+    def probability(self) -> bool:
+        """Whether outputs are probabilities, which lie between 0 and 1."""
+        model = getattr(self.estimator, "model_", None)
+        return self.classes or (isinstance(model, Model) and model.objective.probability)
 
     def _one(self, output: str | int) -> slice:
         known: list[Any] = self.outputs
@@ -214,6 +223,11 @@ class FitData:
             found = estimator.predict_interval(self._named(points), level, **asked)
         return found.reshape(len(points), -1, 2)[:, self._shown]
 
+    def equations(self) -> list[Formula]:
+        """Those of the outputs shown; all where latent nodes are written out."""
+        found = formulas_of(self.estimator)
+        return found[self._shown] if len(found) == self._count else found
+
     def others(self, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights (m,) and predictions (m, points, outputs) of likely other equations."""
         estimator, found = self.estimator, []
@@ -236,3 +250,17 @@ class FitData:
                 "use ConfusionMatrixDisplay of sklearn.metrics or CalibrationDisplay of "
                 "sklearn.calibration"
             )
+
+
+def axis_name(outputs: Sequence[str], probability: bool = False) -> str:
+    """The name of an axis that some outputs share."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return "probability" if probability else "output"
+
+
+def rounded(value: float) -> str:
+    """Few digits, but never a rounded-up 1."""
+    if 0.999 < value < 1:
+        return "1 − " + f"{1 - value:.1e}".replace("e-0", "e-")
+    return f"{value:.3g}"

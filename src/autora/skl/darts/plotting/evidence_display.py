@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
 from . import style
 from .display import Display
-from .search_displays import equations_of
+from .equations_display import equations_of
+from .formulas import in_lines
+from .headings import room_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Inches of a bar with its equation, and of what is around all.
-_LINE, _AROUND = 0.42, 0.8
-#: Height of a bar, and where it and its equation stand, in lines.
-_HEIGHT, _BAR, _TEXT = 0.3, 0.22, -0.16
+#: Inches of a line of text, of what is around all, and the tallest figure; letters of a
+#: line on a figure of the default size.
+_LINE, _AROUND, _TALLEST, _LETTERS = 0.158, 0.85, 8.0, 84
+#: Heights of a bar and of the gap below it, in lines.
+_BAR, _GAP = 0.9, 0.6
+#: Digits that ticks may have.
+_STEPS = [1, 2, 2.5, 5, 10]
 #: Weight below which an equation has no bar of its own.
 _LEAST = 1e-3
 
@@ -59,8 +64,10 @@ class EvidenceDisplay(Display):
 
     def __post_init__(self) -> None:
         self.weight = np.asarray(self.weight, float)
-        bars = len(self.weight) + (self.n_others > 0)
-        self._size = style.SIZE[0], _LINE * bars + _AROUND
+        lines = sum(-(-len(text) // _LETTERS) for text in self.equations)
+        bars = len(self.weight) + 2 * (self.n_others > 0)
+        height = _LINE * (lines + bars * (_BAR + _GAP)) + _AROUND
+        self._size = style.SIZE[0], min(height, _TALLEST)
 
     @classmethod
     def from_estimator(
@@ -112,27 +119,63 @@ class EvidenceDisplay(Display):
         ).plot(ax)
 
     def _draw(self, ax: Axes) -> None:
-        weight, texts = [*self.weight.tolist()], [*self.equations]
-        colours = [style.BLUE] * len(weight)
-        if self.selected is not None:
-            colours[self.selected] = style.VERMILION
-        if self.n_others:
-            weight.append(self.others)
-            texts.append(f"{self.n_others} other{'s' * (self.n_others > 1)}")
-            colours.append(style.MUTED)
-        lines = np.arange(len(weight))
-        ax.barh(lines + _BAR, weight, _HEIGHT, color=colours)
-        inches = ax.bbox.width / ax.figure.dpi
-        letters = max(int(inches * 72 / (0.6 * style.TICK)), 12)
-        for line, (share, text) in enumerate(zip(weight, texts, strict=True)):
-            look: dict[str, Any] = {"fontsize": style.TICK, "va": "center"}
-            look["textcoords"] = "offset points"
-            look["fontweight"] = "bold" if line == self.selected else "normal"
-            text = style.shortened(text, letters)
-            ax.annotate(text, (0, line + _TEXT), (3, 0), parse_math=False, **look)
-            ax.annotate(style.percent(share), (share, line + _BAR), (3, 0), **look)
-        ax.set(xlim=(0, 1.12 * max(weight)), ylim=(len(weight) - 0.4, -0.5), yticks=[])
-        ax.xaxis.set_major_formatter(lambda share, _: style.percent(share))
-        ax.locator_params(axis="x", nbins=int(np.clip(inches / 0.7, 2, 6)))
+        from matplotlib.ticker import MaxNLocator
+
         style.tidy(ax, "weight", "")
+        room, size = room_above(ax), style.scaled(style.TICK)
+        colours, height = style.palette(ax), 72 * style.inches(ax)[1]
+        most = height / (size * style.LEADING)  # lines
+        bars = self._bars(room - 6, size, most)
+        top, largest = 0.0, max(bar.weight for bar in bars)
+        look: dict[str, Any] = {"fontsize": size, "textcoords": "offset points"}
+        look["linespacing"] = style.LINE_SPACING
+        for bar in bars:
+            look["fontweight"] = "bold" if bar.selected else "normal"
+            colour = colours.vermilion if bar.selected else colours.blue
+            colour = colours.muted if bar.rest else colour
+            ax.annotate("\n".join(bar.lines), (0, top), (3, 0), va="top", **look)
+            top += len(bar.lines)
+            hatch: dict[str, Any] = {"hatch": "///", "fill": False, "ec": colour}
+            fill: dict[str, Any] = hatch if bar.rest else {"color": colour}
+            ax.barh(top + 0.1 + _BAR / 2, bar.weight, _BAR, **fill)
+            place, share = (bar.weight, top + 0.1 + _BAR / 2), style.percent(bar.weight)
+            ax.annotate(share, place, (3, 0), va="center", **look)
+            top += _BAR + _GAP
+        ax.set(xlim=(0, 1.2 * largest), ylim=(max(top, most - 0.3), -0.3), yticks=[])
+        ax.xaxis.set_major_formatter(lambda share, _: style.percent(share))
+        inches = style.inches(ax)[0] / style.scaled(1)
+        ticks = MaxNLocator(int(np.clip(inches / 0.7, 2, 6)), steps=_STEPS).tick_values(
+            0, largest
+        )
+        ax.set_xticks([tick for tick in ticks if tick <= min(1.2 * largest, 1)])
         ax.grid(False, axis="y")
+
+    def _bars(self, room: float, size: float, most: float) -> list[_Bar]:
+        """Bars that fit in so many lines; the others are one bar."""
+        bars = [
+            _Bar(
+                float(share),
+                in_lines(text, (0.9 if i == self.selected else 1) * room, size),
+                i == self.selected,
+            )
+            for i, (share, text) in enumerate(zip(self.weight, self.equations, strict=True))
+        ]
+        others, count = self.others, self.n_others
+
+        def too_high() -> bool:
+            lines = sum(len(bar.lines) + _BAR + _GAP for bar in bars)
+            return lines + bool(count) * (1 + _BAR + _GAP) > most
+
+        while len(bars) > 1 and too_high():
+            least = max(i for i, bar in enumerate(bars) if not bar.selected)
+            others, count = others + bars.pop(least).weight, count + 1
+        if count:
+            bars.append(_Bar(others, [f"{count} other{'s' * (count > 1)}"], rest=True))
+        return bars
+
+
+class _Bar(NamedTuple):
+    weight: float
+    lines: list[str]
+    selected: bool = False
+    rest: bool = False

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import graphviz
 
-from ..equations.printing import text
+from ..equations.printing import console_name, text
 from ..equations.symbolic import (
     edge_expression,
     floats,
@@ -23,6 +23,7 @@ from ..equations.symbolic import (
     symbols,
 )
 from ..graph.model import Edge, Model
+from .formulas import subscripted, typographic
 from .graphviz_files import ModelGraph
 from .style import BLUE, GREEN, INK, INPUT, LATENT, LINE, MUTED, OUTPUT, PALE
 
@@ -56,11 +57,11 @@ def model_graph(
 ) -> ModelGraph:
     """Draw a model from left to right: inputs, latent nodes, outputs.
 
-    An arrow carries what it brings to its target, such as ``2.00*x1``; without a label
-    that is its source. Targets add up what they are brought; where latent nodes may
-    multiply, those with several arrows say which they do. Unused inputs are grey; nodes
-    that reach no output are left out, and so are ``hidden`` inputs, by number. Units stand
-    in a second line.
+    An arrow carries what it brings to its target, such as ``2·x₁``; without a label that
+    is its source. Targets add up what they are brought; where latent nodes may multiply,
+    those with several arrows say which they do. Unused inputs are grey; nodes that reach
+    no output are left out, and so are ``hidden`` inputs, by number. Units stand in a second
+    line. Names such as x1 have an index, as in LaTeX.
 
     Raises
     ------
@@ -79,25 +80,34 @@ def model_graph(
     graph, edges = _canvas(), model.live_edges()
     used, plain = {edge.source for edge in edges}, _STYLES["input"]
     looks = [plain if i in used else plain | _STYLES["unused"] for i in range(n_inputs)]
-    shown = [*map(_under, map(_escape, input_labels), units.inputs)]
+    shown = [*map(_under, map(_escape, _indexed(input_labels)), units.inputs)]
     _add_column(graph, "input", shown, looks, hidden)
     fed = Counter(edge.target for edge in edges)
     latent = node_symbols(model, [*input_labels, *output_labels])
     for k in sorted(model.live_nodes()):
-        label = _latent_label(model, k, latent[k].name, fed[k])
+        label = _latent_label(model, k, subscripted(latent[k].name), fed[k])
         graph.node(f"node{k}", label, **_STYLES["latent"])
     starts = starts_of(model, input_labels)
     sources = symbols(input_labels) + latent
+    names = [*map(console_name, map(str, input_labels))]
     for edge in edges:
         formula = _edge_formula(edge, sources[edge.source], decimals, starts)
+        formula = typographic(formula, names)
         _add_edge(graph, edge, n_inputs, _label(formula, units.edges.get(edge.index, "")))
     _add_readout(graph, model, latent, decimals, units.readout)
     shown = [
         _output_label(model, q, _under(_escape(name), units.outputs[q]), decimals)
-        for q, name in enumerate(output_labels)
+        for q, name in enumerate(_indexed(output_labels))
     ]
     _add_column(graph, "output", shown, [_STYLES["output"]] * len(shown))
     return graph
+
+
+def _indexed(labels: Sequence[str]) -> list[str]:
+    """Names such as x1 with an index, unless x_1 is another of them."""
+    plain = [*map(str, labels)]
+    found = [*map(subscripted, plain)]
+    return found if len({*found}) == len({*plain}) else plain
 
 
 def _canvas() -> ModelGraph:
@@ -184,6 +194,7 @@ def _add_readout(
     for k, q in zip(*model.readout.nonzero(), strict=True):
         weight = float(model.readout[k, q])
         formula = "" if weight == 1 else text(floats([weight])[0] * nodes[k], decimals)
+        formula = typographic(formula, [])
         label = _label(formula, units.get((int(k), int(q)), ""))
         graph.edge(f"node{k}", f"output{q}", label)
 
@@ -193,16 +204,15 @@ def _output_label(model: Model, q: int, name: str, decimals: int) -> str:
     up."""
     bias = float(model.bias[q])
     fed = bool(model.readout[:, q].any())
-    if model.objective.name == "real" and fed and bias == 0:
-        return name
-    size = text(floats([abs(bias)])[0], decimals)
+    size = typographic(text(floats([abs(bias)])[0], decimals), [])
+    plain = model.objective.name == "real"
     if not fed:
-        total = f"-{size}" if bias < 0 else size
+        total = f"−{size}" if bias < 0 else size
     elif bias == 0:
-        total = "sum"
+        total = "" if plain else "sum"
     else:
-        total = f"sum {'-' if bias < 0 else '+'} {size}"
-    return rf"{name}\n{link_text(model, total, 'console')}"
+        total = f"{'' if plain else 'sum '}{'−' if bias < 0 else '+'} {size}"
+    return rf"{name}\n{link_text(model, total, 'console')}" if total else name
 
 
 def _escape(label: str) -> str:

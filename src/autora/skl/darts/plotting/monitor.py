@@ -23,7 +23,7 @@ class DARTSExecutionMonitor:
     Parameters
     ----------
     input_labels : sequence of str, default=None
-        Names of the inputs in the drawing; None is x1, x2, …
+        Names of the inputs in the drawing. None takes those of the data, else x1, x2, …
 
     Attributes
     ----------
@@ -57,6 +57,7 @@ class DARTSExecutionMonitor:
         self.primitives: list[str] = []
         self._darts_type = "original"
         self._space: SearchSpace | None = None
+        self._known: list[str] | None = None
 
     def execution_monitor(
         self,
@@ -67,6 +68,7 @@ class DARTSExecutionMonitor:
         alphas: np.ndarray,
         space: SearchSpace,
         darts_type: str = "original",
+        input_labels: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         """Record one epoch; the fit calls this.
@@ -82,6 +84,8 @@ class DARTSExecutionMonitor:
             Gives the edges and primitives their names.
         darts_type : {"original", "fair"}, default="original"
             Whether softmax or a sigmoid makes weights of alphas.
+        input_labels : sequence of str, default=None
+            Names of the columns of X.
         **kwargs
             Ignored, so that a fit may tell more.
         """
@@ -89,6 +93,7 @@ class DARTSExecutionMonitor:
             self._clear()
         self._space, self._darts_type = space, str(darts_type)
         self.primitives = list(space.names)
+        self._known = None if input_labels is None else [*map(str, input_labels)]
         self.epoch_history.append(int(epoch))
         self.loss_history.append(float(valid_loss))
         self.train_loss_history.append(float(train_loss))
@@ -122,7 +127,7 @@ class DARTSExecutionMonitor:
                 "no epoch has been recorded: pass execution_monitor="
                 "monitor.execution_monitor to DARTSRegressor and call fit first"
             )
-        names = self.input_labels
+        names = self._known if self.input_labels is None else self.input_labels
         if names is None:
             names = numbered("x", self._space.n_inputs)
         if len(names) != self._space.n_inputs:

@@ -1,6 +1,6 @@
-"""Pictures of a fit: predictions beside data, and what is left over.
+"""A picture of a fit: predictions beside data.
 
-They take any fitted scikit-learn estimator, so that theorists can be compared.
+It takes any fitted scikit-learn estimator, so that theorists can be compared.
 """
 
 from __future__ import annotations
@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from sklearn.metrics import r2_score, root_mean_squared_error
+from sklearn.metrics import r2_score
 
 from . import style
-from .display import Display, FitData, finite, require_level
+from .display import Display, FitData, axis_name, finite, require_level, rounded
+from .formulas import Formula
+from .headings import entitle, heading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +30,16 @@ _BARS = 200
 #: Opacity of bars, and of other equations: of one that is hardly worth showing, and of one
 #: that is certain.
 _BAR, _FAINT, _FULL = 0.5, 0.3, 0.9
+
+
+#: Ends of an axis of probabilities, with room for points at 0 and 1.
+_PROBABILITIES = -0.04, 1.04
+
+
+class _Band(NamedTuple):
+    name: str
+    ends: np.ndarray  #: (points, outputs, 2)
+    alpha: float
 
 
 @dataclass(eq=False, repr=False)
@@ -59,6 +71,10 @@ class FitDisplay(Display):
         How probable each of the other equations is.
     others : ndarray of shape (equations, points, outputs), default=None
         What they predict on ``grid``.
+    equations : sequence of Formula, default=()
+        Above the axes: LaTeX and plain text of every equation.
+    probability : bool, default=False
+        Whether outputs are probabilities, whose axis and colours reach from 0 to 1.
 
     Attributes
     ----------
@@ -85,6 +101,8 @@ class FitDisplay(Display):
     mean: np.ndarray | None = None
     weights: np.ndarray | None = None
     others: np.ndarray | None = None
+    equations: Sequence[Formula] = ()
+    probability: bool = False
 
     def __post_init__(self) -> None:
         self._size = style.SQUARE if self.kind == "observed" else style.SIZE
@@ -148,7 +166,11 @@ class FitDisplay(Display):
         data = FitData(estimator, X, y, output, groups)
         kind = _suitable(kind, data)
         grid = grid_pred = None
-        beside: dict[str, Any] = {"level": level}
+        beside: dict[str, Any] = {
+            "level": level,
+            "equations": data.equations(),
+            "probability": data.probability,
+        }
         if kind != "observed":
             low, high = data.X.min(axis=0), data.X.max(axis=0)
             points = _CURVE if kind == "curve" else _SURFACE
@@ -169,219 +191,161 @@ class FitDisplay(Display):
     def _observed(self, ax: Axes) -> None:
         ends = finite([self.y_true, self.y_pred])
         low, high, room = ends.min(), ends.max(), 0.25 * np.ptp(ends)
-        bars = [(kind, style.cut(band, ends)) for kind, band, _ in self._bands()]
+        bars = [(band, style.cut(band.ends, ends)) for band in self._bands()]
         for q, name in enumerate(self.outputs):
             truth, found = self.y_true[:, q], self.y_pred[:, q]
-            score = f"R² = {_rounded(r2_score(truth, found))}"
+            score = f"R² = {rounded(r2_score(truth, found))}"
             label = score if len(self.outputs) == 1 else f"{style.plain(name)}: {score}"
-            look = style.dots(q, len(found))
+            look = style.dots(ax, q, len(found))
             ax.plot(found, truth, label=label, **look)
-            for kind, band in bars:
-                named = (
-                    style.at_level(kind, self.level) if q == len(self.outputs) - 1 else None
-                )
-                thin: dict[str, Any] = {"lw": 0.8, "alpha": _BAR, "label": named}
-                ax.hlines(truth, *band[:, q].T, color=look["color"], **thin)
-        for _, band in bars:
-            low, high = min(low, band.min()), max(high, band.max())
+            for band, ends_of in bars:
+                named = band.name if q == len(self.outputs) - 1 else "_"
+                thin: dict[str, Any] = {"lw": style.scaled(0.8), "alpha": _BAR}
+                line = ends_of[:, q].T
+                ax.hlines(truth, *line, color=look["color"], label=named, **thin)
+        for _, ends_of in bars:
+            low, high = min(low, ends_of.min()), max(high, ends_of.max())
         ends = np.array([max(low, ends.min() - room), min(high, ends.max() + room)])
         ends += 0.04 * (np.ptp(ends) or 1.0) * np.array([-1, 1])
-        ax.plot(ends, ends, color=style.LINE, lw=style.THIN, zorder=1)
-        ax.set(xlim=ends, ylim=ends, aspect="equal")
+        ax.plot(
+            ends, ends, color=style.palette(ax).line, lw=style.scaled(style.THIN), zorder=1,
+            label="observed = predicted",
+        )  # fmt: skip
+        ax.set(xlim=ends, ylim=ends)
         ax.locator_params(nbins=6)
-        name = _axis_name(self.outputs)
+        name = axis_name(self.outputs, self.probability)
         style.tidy(ax, f"{name}, predicted", f"{name}, observed")
-        ax.legend(frameon=False, fontsize=style.TICK, loc="upper left", handletextpad=0.4)
+        heading(ax, ax.get_legend_handles_labels()[0], self.equations)
 
     def _curve(self, ax: Axes) -> None:
-        assert self.grid is not None and self.grid_pred is not None
-        looks = list(islice(style.looks(), len(self.outputs)))
-        alone = len(self.outputs) == 1
-        if alone:
-            looks[0]["color"] = style.VERMILION
-        bands = self._bands()
-        for q, name in enumerate(self.outputs):
-            ax.plot(self.X[:, 0], self.y_true[:, q], **style.dots(q, len(self.X)))
-            label = "selected equation" if alone else style.plain(name)
-            ax.plot(
-                self.grid[:, 0], self.grid_pred[:, q], label=label, lw=style.STRONG,
-                zorder=3, **looks[q],
-            )  # fmt: skip
-            for _, band, alpha in bands:
-                self._fill(ax, q, band, {"color": looks[q]["color"], "alpha": alpha})
-        self._faint(ax)
-        style.keep_to(ax, finite([self.y_true, self.y_pred]))
-        style.tidy(ax, style.plain(self.inputs[0]), _axis_name(self.outputs))
-        if bands or len(ax.get_lines()) > 2:
-            self._explain(ax, bands, looks[0]["color"] if alone else style.LINE)
+        from matplotlib.lines import Line2D
 
-    def _bands(self) -> list[tuple[str, np.ndarray, float]]:
-        """Names, ends and opacities of the bands; of several outputs one of each."""
-        of_mean = "mean" if self.observation is not None else "probability"
+        assert self.grid is not None and self.grid_pred is not None
+        looks = list(islice(style.looks(ax), len(self.outputs)))
+        alone, colours = len(self.outputs) == 1, style.palette(ax)
+        if alone:
+            looks[0]["color"] = colours.vermilion
+        bands, strong = self._bands(), style.scaled(style.STRONG)
+        handles: list[Any] = []
+        for q, name in enumerate(self.outputs):
+            dots = style.dots(ax, q, len(self.X)) | {"label": "observed"}
+            points = ax.plot(self.X[:, 0], self.y_true[:, q], **dots)
+            found = "selected equation" if self.equations else "predicted"
+            look = looks[q] | {"lw": strong, "label": found if alone else style.plain(name)}
+            line = ax.plot(self.grid[:, 0], self.grid_pred[:, q], zorder=3, **look)
+            dots |= look | {"alpha": None, "rasterized": False, "mfc": dots["color"]}
+            handles += [*points, *line] if alone else [Line2D([], [], **dots)]
+            for band in bands:
+                self._fill(ax, q, band, looks[q]["color"])
+        handles += self._faint(ax)
+        style.keep_to(ax, finite([self.y_true, self.y_pred]))
+        if self.probability:
+            ax.set_ylim(*_PROBABILITIES)
+        style.tidy(ax, self.inputs[0], axis_name(self.outputs, self.probability))
+        colour = looks[0]["color"] if alone else colours.line
+        handles += [_entry(band, colour) for band in bands]
+        heading(ax, handles, self.equations)
+
+    def _bands(self) -> list[_Band]:
+        """Bands of observations and of their mean; of several outputs one of each."""
+        mean = "probability" if self.probability else "mean"
         found = [
             ("observations", self.observation, style.LIGHT),
-            (of_mean, self.mean, style.BAND),
+            (mean, self.mean, style.BAND),
         ]
-        bands = [(name, band, alpha) for name, band, alpha in found if band is not None]
+        bands = [
+            _Band(style.at_level(name, self.level), ends, alpha)
+            for name, ends, alpha in found
+            if ends is not None
+        ]
         return bands if len(self.outputs) == 1 else bands[:1]
 
-    def _fill(self, ax: Axes, q: int, band: np.ndarray, look: dict[str, Any]) -> None:
+    def _fill(self, ax: Axes, q: int, band: _Band, colour: str) -> None:
         """A band; where it has no end it leaves the picture."""
         assert self.grid is not None and self.grid_pred is not None
-        known = np.isfinite(self.grid_pred[:, q]) | np.isfinite(band[:, q]).all(axis=1)
-        seen = finite([self.y_true, self.y_pred])
-        low, high = style.cut(band[:, q], seen).T
+        ends = band.ends[:, q]
+        known = np.isfinite(self.grid_pred[:, q]) | np.isfinite(ends).all(axis=1)
+        low, high = style.cut(ends, finite([self.y_true, self.y_pred])).T
+        look: dict[str, Any] = {"color": colour, "alpha": band.alpha}
         ax.fill_between(self.grid[:, 0], low, high, known, lw=0, zorder=1.5, **look)
 
-    def _faint(self, ax: Axes) -> None:
-        """The other equations."""
-        if self.weights is None or self.others is None or self.grid is None:
-            return
-        for weight, values in zip(self.weights, self.others, strict=True):
-            ax.plot(
-                self.grid[:, 0], values[:, 0], color=style.LINE, lw=style.THIN, zorder=2.5,
-                alpha=_FAINT + (_FULL - _FAINT) * weight,
-            )  # fmt: skip
-
-    def _explain(self, ax: Axes, bands: Sequence[Any], colour: str) -> None:
-        """A legend of lines and bands."""
+    def _faint(self, ax: Axes) -> list[Any]:
+        """The other equations; their entry of the legend."""
         from matplotlib.lines import Line2D
-        from matplotlib.patches import Patch
 
-        handles, _ = ax.get_legend_handles_labels()
-        if self.weights is not None and len(self.weights):
-            look: dict[str, Any] = {"color": style.LINE, "lw": style.THIN, "alpha": _FULL}
-            handles.append(Line2D([], [], label="other equations", **look))
-        for name, _, alpha in bands:
-            label = style.at_level(name, self.level)
-            handles.append(Patch(color=colour, alpha=alpha, lw=0, label=label))
-        ax.legend(handles=handles, frameon=False, fontsize=style.TICK)
+        if self.weights is None or self.others is None or self.grid is None:
+            return []
+        look: dict[str, Any] = {"color": style.palette(ax).line, "ls": (0, (5, 1))}
+        look["lw"] = style.scaled(style.THIN)
+        for weight, values in zip(self.weights, self.others, strict=True):
+            alpha = _FAINT + (_FULL - _FAINT) * weight
+            ax.plot(self.grid[:, 0], values[:, 0], zorder=2.5, alpha=alpha, **look)
+        if not len(self.weights):
+            return []
+        return [Line2D([], [], label="other equations", alpha=_FULL, **look)]
 
     def _surface(self, ax: Axes) -> None:
-        from matplotlib.ticker import MaxNLocator
-
         assert self.grid is not None and self.grid_pred is not None
         side = round(len(self.grid) ** 0.5)
         x1, x2 = (column.reshape(side, side) for column in self.grid.T)
         values = np.ma.masked_invalid(self.grid_pred[:, 0].reshape(side, side))
-        truth = self.y_true[:, 0]
-        seen = finite([truth, self.y_pred[:, 0]])
-        low, high = seen.min(), seen.max()
-        if high <= low:
-            low, high = low - 0.5, high + 0.5
-        look: dict[str, Any] = {"cmap": style.COLOUR_MAP, "vmin": low, "vmax": high}
-        names = [style.plain(name) for name in (*self.inputs, *self.outputs)]
+        truth, names = self.y_true[:, 0], [*self.inputs, *self.outputs]
+        levels, look = self._levels()
         if ax.name == "3d":
             space: Any = ax
             space.plot_surface(x1, x2, values, alpha=0.85, lw=0, **look)
-            space.scatter(*self.X.T, truth, color=style.INK, s=8, depthshade=False)
-            space.set(xlabel=names[0], ylabel=names[1], zlabel=names[2])
+            ink = style.palette(ax).ink
+            size = style.scaled(3) ** 2
+            space.scatter(*self.X.T, truth, color=ink, s=size, depthshade=False)
+            style.tidy_space(space, names)
+            entitle(space, self.equations)
             return
-        levels = MaxNLocator(_LEVELS).tick_values(low, high)
-        filled = ax.contourf(x1, x2, values, levels, extend="both", **look)
-        ax.contour(x1, x2, values, levels, colors="white", linewidths=0.4, alpha=0.6)
+        ends = "neither" if self.probability else "both"
+        filled = ax.contourf(x1, x2, values, levels, extend=ends, **look)
+        thin = style.scaled(0.4)
+        ax.contour(x1, x2, values, levels, colors="white", linewidths=thin, alpha=0.6)
         many = len(truth) > style.MANY
-        ax.scatter(
-            self.X[:, 0], self.X[:, 1], c=truth, s=8 if many else 26, edgecolors="white",
-            linewidths=0.3 if many else 0.9, rasterized=many, zorder=3, clip_on=False,
-            **look,
+        points = ax.scatter(
+            self.X[:, 0], self.X[:, 1], c=truth, s=style.scaled(2.8 if many else 5.1) ** 2,
+            edgecolors="white", linewidths=style.scaled(0.3 if many else 0.9),
+            rasterized=many, zorder=3, clip_on=False, label="observed", **look,
         )  # fmt: skip
-        bar = ax.figure.colorbar(filled, ax=ax, pad=0.02)
-        bar.set_label(names[2], size=style.LABEL)
-        bar.ax.tick_params(labelsize=style.TICK)
-        bar.outline.set_visible(False)
         style.tidy(ax, names[0], names[1])
         ax.grid(False)
+        bar = ax.figure.colorbar(filled, ax=ax, pad=0.02)
+        if self.probability:
+            bar.set_ticks(np.linspace(0, 1, 6).tolist())
+        style.tidy_bar(bar, names[2])
+        heading(ax, [_like(points, look)], self.equations, [bar.ax])
+
+    def _levels(self) -> tuple[np.ndarray, dict[str, Any]]:
+        """Levels of the contours, and the colours of values."""
+        from matplotlib.ticker import MaxNLocator
+
+        seen = finite([self.y_true[:, 0], self.y_pred[:, 0]])
+        low, high = (0.0, 1.0) if self.probability else (seen.min(), seen.max())
+        if high <= low:
+            low, high = low - 0.5, high + 0.5
+        levels = MaxNLocator(10 if self.probability else _LEVELS).tick_values(low, high)
+        return np.asarray(levels), {"cmap": style.COLOUR_MAP, "vmin": low, "vmax": high}
 
 
-@dataclass(eq=False, repr=False)
-class ResidualDisplay(Display):
-    """Residuals (observed − predicted) against predictions, and their distribution.
+def _entry(band: _Band, colour: str) -> Any:
+    """A band's entry of the legend."""
+    from matplotlib.patches import Patch
 
-    Parameters
-    ----------
-    y_true, y_pred : ndarray of shape (n, outputs)
-    outputs : sequence of str
-        Names.
+    return Patch(color=colour, alpha=band.alpha, lw=0, label=band.name)
 
-    Attributes
-    ----------
-    ax_ : matplotlib.axes.Axes
-        Of the residuals.
-    ax_histogram_ : matplotlib.axes.Axes
-        Of their distribution, to the right; the line is the normal distribution with mean
-        0 and the same mean square.
-    figure_ : matplotlib.figure.Figure
-    """
 
-    y_true: np.ndarray
-    y_pred: np.ndarray
-    outputs: Sequence[str]
+def _like(points: Any, look: dict[str, Any]) -> Any:
+    """An entry of the legend for points in the colours of a surface."""
+    from matplotlib import colormaps
+    from matplotlib.lines import Line2D
 
-    def __post_init__(self) -> None:
-        self.residuals = self.y_true - self.y_pred
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator: Any,
-        X: Any,
-        y: Any,
-        *,
-        output: str | int | None = None,
-        groups: Any = None,
-        ax: Axes | None = None,
-    ) -> Self:
-        """Draw the residuals of a fitted regressor.
-
-        Parameters
-        ----------
-        estimator : fitted regressor
-        X : array-like or DataFrame of shape (n, inputs)
-        y : array-like of shape (n,) or (n, outputs)
-        output : str, int or None, default=None
-            Name or number of one output to draw; None draws all.
-        groups : array-like of shape (n,), default=None
-            The groups of the rows, where the fit had groups; None predicts by the
-            population.
-        ax : matplotlib.axes.Axes, default=None
-            None draws on a new figure. The distribution stands to its right.
-
-        Returns
-        -------
-        ResidualDisplay
-        """
-        data = FitData(estimator, X, y, output, groups)
-        data.refuse_classes("residuals")
-        return cls(data.y_true, data.y_pred, data.outputs).plot(ax)
-
-    def _draw(self, ax: Axes) -> None:
-        self.ax_histogram_ = side = ax.inset_axes((1.03, 0, 0.24, 1), sharey=ax)
-        bins = np.histogram_bin_edges(finite(self.residuals), "auto")
-        alone = len(self.outputs) == 1
-        for q, name in enumerate(self.outputs):
-            residuals, colour = self.residuals[:, q], style.COLOURS[q % len(style.COLOURS)]
-            rmse = root_mean_squared_error(self.y_true[:, q], self.y_pred[:, q])
-            label = f"root mean square {_rounded(rmse)}"
-            label = label if alone else f"{style.plain(name)}: {_rounded(rmse)}"
-            ax.plot(
-                self.y_pred[:, q], residuals, label=label, **style.dots(q, len(residuals))
-            )
-            look: dict[str, Any] = {"color": colour, "orientation": "horizontal"}
-            side.hist(residuals, list(bins), density=True, alpha=0.35, **look)
-            if rmse > 0:
-                at = np.linspace(bins[0], bins[-1], 200)
-                bell = np.exp(-0.5 * (at / rmse) ** 2) / (rmse * np.sqrt(2 * np.pi))
-                side.plot(bell, at, color=colour, lw=style.THIN)
-        for axes in (ax, side):
-            axes.axhline(0, color=style.LINE, lw=style.THIN, zorder=1)
-        style.tidy(ax, f"{_axis_name(self.outputs)}, predicted", "observed − predicted")
-        style.tidy(side, "density", "")
-        side.xaxis.labelpad = 17
-        side.set_xticks([])
-        side.tick_params(labelleft=False, left=False)
-        side.spines[["left", "bottom"]].set_visible(False)
-        ax.legend(frameon=False, fontsize=style.TICK, handletextpad=0.2)
+    return Line2D(
+        [], [], ls="", marker="o", ms=style.scaled(5.1), mec=style.MUTED,
+        mfc=colormaps[look["cmap"]](0.5), label=points.get_label(),
+    )  # fmt: skip
 
 
 def _intervals(
@@ -424,14 +388,3 @@ def _suitable(kind: str, data: FitData) -> str:
     if kind == "observed":
         data.refuse_classes("observed values to compare with")
     return kind
-
-
-def _axis_name(outputs: Sequence[str]) -> str:
-    return style.plain(outputs[0]) if len(outputs) == 1 else "output"
-
-
-def _rounded(value: float) -> str:
-    """Few digits, but never a rounded-up 1."""
-    if 0.999 < value < 1:
-        return "1 − " + f"{1 - value:.1e}".replace("e-0", "e-")
-    return f"{value:.3g}"
