@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+import re
 import sys
 from pathlib import Path
 
@@ -77,6 +78,15 @@ def test_value_types_are_understood():
         output_type=ValueType.PROBABILITY, num_graph_nodes=1, random_state=0
     ).fit(X, y)
     assert model.score(X, y) > 0.999
+
+
+def test_the_loop_of_the_page_prints_what_it_says(capsys):
+    page = Path(__file__).resolve().parent.parent / "docs" / "autora.md"
+    [(code, said), *_] = re.findall(
+        r"```py\n(.*?)```\n\n```text\n(.*?)```", page.read_text("utf-8"), re.S
+    )
+    exec(compile(code, "autora.md", "exec"), {})
+    assert capsys.readouterr().out == said
 
 
 def test_theorists_side_by_side(monkeypatch, capsys):

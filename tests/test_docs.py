@@ -7,6 +7,7 @@ import doctest
 import inspect
 import re
 import runpy
+import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,6 +123,7 @@ def test_code_runs_and_prints_what_the_page_says(
     own_table: dict[str, Any],
 ) -> None:
     matplotlib.use("Agg")
+    shutil.copytree(ROOT / "benchmarks" / "data", tmp_path / "benchmarks" / "data")
     monkeypatch.chdir(tmp_path)
     names = given(page)
     for code, text in BLOCK.findall((DOCS / page).read_text("utf-8")):

@@ -264,13 +264,14 @@ def test_a_law_with_numbers_only_is_found_through_its_units() -> None:
     assert model.equations_.units_agree.all()
 
 
-def test_a_product_of_powers_follows_from_its_units() -> None:
+@pytest.mark.parametrize("length, time", [("m", "s"), ("ft", "minute"), ("au", "day")])
+def test_a_product_of_powers_follows_from_its_units(length: str, time: str) -> None:
     """The period of a pendulum: nothing but its factor is left to find."""
     rng = np.random.default_rng(0)
     X = rng.uniform(0.5, 3.0, (60, 2))
     y = 2 * np.pi * np.sqrt(X[:, 0] / X[:, 1])
     model = DARTSRegressor(random_state=0, dimensionless_constants_only=True)
-    model.fit(X, y, X_units=["m", "m/s**2"], y_units="s")
+    model.fit(X, y, X_units=[length, f"{length}/{time}**2"], y_units=time)
     assert model.score(X, y) == pytest.approx(1)
     assert model.coefficients_.coefficient.tolist() == [pytest.approx(2 * np.pi)]
 

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..equations.group_symbols import distribution
+from ..equations.printing import significant
 from ..fitting.coefficients import Place, places, term, values, with_errors
 from ..fitting.laplace import Laplace, laplace
 from ..fitting.populations import Uncertainty, laplace_of_groups, uncertainty
@@ -354,12 +355,12 @@ class GroupMixin(ExportMixin):
         for row in self._population(names).itertuples():
             size, digits = row.spread, max(decimals, 2)
             spread = (
-                f"× or ÷ {np.exp(size):.{digits}g}"
+                f"× or ÷ {significant(np.exp(size), digits)}"
                 if row.logarithm
-                else f"± {size:.{digits}g}"
+                else f"± {significant(size, digits)}"
             )
             unit = getattr(row, "unit", "")
             shown = unit if unit != UNKNOWN else ""
-            mean = f"{row.mean:.{digits}g} {shown}".rstrip()
+            mean = f"{significant(row.mean, digits)} {shown}".rstrip()
             lines.append(f"  {row.term}: {mean} ({spread})")
         return lines

@@ -16,7 +16,7 @@ import numpy as np
 from ..equations.printing import latex_name
 from ..fitting.derivatives import Place
 from ..fitting.problem import Problem
-from ..graph.dimensions import Dimensions
+from ..graph.dimensions import Dimensions, rank
 from ..graph.formula_dimensions import constant_units
 from ..graph.grammar import Theory
 from ..graph.model import Model
@@ -433,7 +433,7 @@ def _check_numbers(units: Units, names: Sequence[str]) -> None:
     if not units.dimensions.complete:
         return
     given = np.concatenate([inputs, outputs])
-    if np.linalg.matrix_rank(given) > np.linalg.matrix_rank(given[:, 1:]):
+    if rank(given) > rank(given[:, 1:]):
         texts = ", ".join(sorted({u for u in units.inputs + units.outputs if u}))
         raise ValueError(
             "with dimensionless_constants_only=True units must go together without "

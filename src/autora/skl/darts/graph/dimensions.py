@@ -51,6 +51,11 @@ class Dimensions:
         return replace(self, outputs=self.outputs[[index]])
 
 
+def rank(units: np.ndarray) -> int:
+    """How many of the rows are independent; their sizes are rounded."""
+    return int(np.linalg.matrix_rank(units, tol=1e-6)) if units.size else 0
+
+
 class UnitRule(NamedTuple):
     """What a primitive does to the unit of its source."""
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..graph.dimensions import Dimensions
+from ..graph.dimensions import Dimensions, rank
 from ..graph.model import Edge, Model
 from ..graph.primitives import IDENTITY, Primitive, monomial
 from ..graph.search_space import SearchSpace, most_parallel
@@ -52,13 +52,13 @@ def groups_of(dimensions: Dimensions, positive: np.ndarray) -> list[Dimensionles
     with the same unit the first serves.
     """
     units, output = dimensions.inputs, dimensions.outputs[0]
-    rank = int(np.linalg.matrix_rank(units)) if units.size else 0
+    independent = rank(units)
     found: list[tuple[float, DimensionlessGroups]] = []
     _, first = np.unique(units[positive], axis=0, return_index=True)
     able = np.flatnonzero(positive)[np.sort(first)].tolist()
-    for repeated in islice(combinations(able, rank), _MOST_TRIED):
+    for repeated in islice(combinations(able, independent), _MOST_TRIED):
         basis = units[list(repeated)]
-        if np.linalg.matrix_rank(basis) < rank:
+        if rank(basis) < independent:
             continue
         others = [i for i in range(len(units)) if i not in repeated]
         targets = np.concatenate([-units[others], output[None]])
