@@ -540,6 +540,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("network.relaxed", None, r"network.relaxed: must be true or false"),
     ("network.relaxed", False, r"network"),
     ("network.key", [1], r"network.key: must have 2 members"),
+    ("training_score.rows", 0, r"training_score.rows: must"),
+    ("training_score.equations", [0.5, "x"], r"training_score.equations"),
     ("network.key", [-1, 2**32], r"network.key\[0\]: must be a whole number"),
     ("network.weights.alphas", [], r"network.weights.alphas: must have"),
     ("network.weights.node_alphas", [[0.0]], r"node_alphas: must be null"),
@@ -569,7 +571,11 @@ def test_refused(valid: dict[str, Any], place: str, value: Any, why: str) -> Non
 
 
 def test_every_part_is_needed(valid: dict[str, Any]) -> None:
-    for name in valid:
+    unscored = {key: part for key, part in valid.items() if key != "training_score"}
+    model = DARTSRegressor.from_json(json.dumps(unscored))
+    assert "R²" not in model._repr_html_()
+    assert "training_score" not in json.loads(model.to_json())
+    for name in unscored:
         rest = {key: value for key, value in valid.items() if key != name}
         with pytest.raises(ModelFileError, match=name):
             DARTSRegressor.from_json(json.dumps(rest))
