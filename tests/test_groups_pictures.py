@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +27,7 @@ from autora.skl.darts import (
     ResidualDisplay,
 )
 from autora.skl.darts.plotting.coefficient_display import Varying
+from drawing import drawn
 
 SETTINGS: dict[str, Any] = {
     "primitives": ["add", "mult"],
@@ -69,15 +69,6 @@ def one() -> SimpleNamespace:
 def two() -> SimpleNamespace:
     """Two inputs, thirty groups with long names that differ in their last letters."""
     return study(30, ["dose", "age"], "participant of the $clinic$ in the north_{}")
-
-
-def drawn(figure: Any) -> str:
-    """Draw without warnings; all visible texts."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        figure.canvas.draw()
-    texts = figure.findobj(matplotlib.text.Text)
-    return "\n".join(text.get_text() for text in texts if text.get_visible())
 
 
 def lines(ax: Any) -> dict[str, Any]:

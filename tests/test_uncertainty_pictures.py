@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import warnings
 from itertools import combinations, pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +27,7 @@ from autora.skl.darts import (
     FitDisplay,
 )
 from autora.skl.darts.plotting.style import percent
+from drawing import no_warnings
 
 SETTINGS: dict[str, Any] = {"n_candidates": 100, "random_state": 0}
 
@@ -56,8 +56,7 @@ def classes() -> SimpleNamespace:
 
 
 def without_warnings(display: Any, *data: Any, **look: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with no_warnings():
         shown = display.from_estimator(*data, **look)
         shown.figure_.canvas.draw()
     return shown
@@ -141,8 +140,7 @@ def test_it_is_drawn_again_from_its_data(noisy: SimpleNamespace) -> None:
 def test_a_band_without_end_leaves_the_picture(noisy: SimpleNamespace, far: float) -> None:
     shown = FitDisplay.from_estimator(noisy.model, noisy.X, noisy.y)
     shown.observation = np.full_like(shown.observation, [-far, far])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with no_warnings():
         shown.plot().figure_.canvas.draw()
     low, high = shown.ax_.get_ylim()
     assert high - low <= 1.6 * np.ptp(noisy.y)
@@ -348,8 +346,7 @@ def test_a_long_table_says_what_it_leaves_out() -> None:
     weight[3] = 0.4  # hollow, but likely
     names = [f"equation {i}" for i in range(count)]
     shown = EquationsDisplay(size, loss, names, selected=4, weight=weight)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with no_warnings():
         shown.plot().figure_.canvas.draw()
     listed = [int(text.get_text().split()[0]) for text in shown.texts_]
     assert listed == sorted(listed) and len(listed) < count

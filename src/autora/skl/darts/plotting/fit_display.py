@@ -198,13 +198,13 @@ class FitDisplay(Display):
             label = score if len(self.outputs) == 1 else f"{style.plain(name)}: {score}"
             look = style.dots(ax, q, len(found))
             ax.plot(found, truth, label=label, **look)
-            for band, ends_of in bars:
+            for band, drawn in bars:
                 named = band.name if q == len(self.outputs) - 1 else "_"
                 thin: dict[str, Any] = {"lw": style.scaled(0.8), "alpha": _BAR}
-                line = ends_of[:, q].T
+                line = drawn[:, q].T
                 ax.hlines(truth, *line, color=look["color"], label=named, **thin)
-        for _, ends_of in bars:
-            low, high = min(low, ends_of.min()), max(high, ends_of.max())
+        for _, drawn in bars:
+            low, high = min(low, drawn.min()), max(high, drawn.max())
         ends = np.array([max(low, ends.min() - room), min(high, ends.max() + room)])
         ends += 0.04 * (np.ptp(ends) or 1.0) * np.array([-1, 1])
         ax.plot(

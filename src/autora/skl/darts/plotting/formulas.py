@@ -73,7 +73,7 @@ def formulas_of(estimator: Any) -> list[Formula]:
 
     words = written("console", "auto")
     flat = len(words) == len(targets)
-    latex = written("latex", False if flat else "auto")
+    latex = written("latex", not flat)
     return [
         Formula(_mathtext(one), printed(other, (*inputs, *targets)))
         for one, other in zip(latex, words, strict=True)

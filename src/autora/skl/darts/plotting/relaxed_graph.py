@@ -60,10 +60,15 @@ class Stage:
         self._place_readout()
         self._place_legend(looks)
         size, room = style.scaled(style.TITLE), room_above(ax)
-        self.title = ax.set_title(" ", fontsize=size)
         lines = [line for formula in equations for line in formula.lines(room, size)]
         most = max(int(_MOST * 72 * style.inches(ax)[1] / (size * style.LEADING)), 1)
-        self.caption = lines if len(lines) <= most else [*lines[: most - 1], "…"]
+        below = lines if len(lines) <= most else [*lines[: most - 1], "…"]
+        self.caption = ax.set_title("\n".join(below), fontsize=size)
+        high = self.caption.get_window_extent().height * 72 / ax.figure.dpi
+        self.title = ax.annotate(
+            " ", (0.5, 1), (0, high * bool(below) + size), xycoords="axes fraction",
+            textcoords="offset points", ha="center", va="bottom", fontsize=size,
+        )  # fmt: skip
         self.labels: list[Any] = []
         nothing = np.zeros((space.n_edges, space.n_primitives))
         self.show(nothing, "", False)
@@ -86,10 +91,10 @@ class Stage:
             node.set_alpha(0.3 if final and k not in live else 1.0)
         for label in self.labels:
             label.set_visible(final)
-        # The equations have their lines from the start: nothing moves at the end.
-        below = self.caption if final else [" "] * len(self.caption)
-        self.title.set_text("\n".join([title, *below]))
-        return [*lines, *self.labels, self.title]
+        self.title.set_text(title)
+        # Unseen, the equations have their room from the start: nothing moves at the end.
+        self.caption.set_alpha(float(final))
+        return [*lines, *self.labels, self.title, self.caption]
 
     def _place_nodes(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
         latent = [subscripted(f"k_{k + 1}") for k in range(self.model.space.n_nodes)]
@@ -152,6 +157,8 @@ class Stage:
                 box = [*(middle - half), *(middle + half)]
                 if all(style.apart(box, other) for other in taken):
                     break
+            else:
+                continue  # a name must not hide a node; the legend has it as well
             taken.append(box)
             self.labels.append(
                 self.ax.text(
