@@ -23,9 +23,9 @@ from ..graph.specification import Specification
 from ..selection.result import Result
 from .base import BaseDARTS
 from .columns import named
+from .intervals import ClassifierIntervalMixin
 from .keywords import named_arguments, named_parameters
 from .observed import Observed
-from .posterior import ClassifierPosteriorMixin
 from .unit_columns import require_plain
 
 #: Observations that are taken to be mislabelled, in all: even where the classes can be
@@ -38,7 +38,7 @@ _KINDS = ("probability_sample", "probability_distribution")
 
 @named_parameters(last="sampling_strategy")
 @dataclass(eq=False, repr=False)
-class DARTSClassifier(ClassifierMixin, ClassifierPosteriorMixin, BaseDARTS):
+class DARTSClassifier(ClassifierMixin, ClassifierIntervalMixin, BaseDARTS):
     """Find interpretable equations for the log-odds of classes.
 
     Two classes have one equation: the log-odds of the second, ``classes_[1]``, maximise the

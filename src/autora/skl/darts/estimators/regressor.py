@@ -18,16 +18,16 @@ from ..graph.observations import checked_errors, checked_weights
 from ..graph.primitives import Primitive
 from .base import BaseDARTS
 from .columns import named, require_numbers
+from .intervals import RegressorIntervalMixin
 from .keywords import named_arguments, named_parameters
 from .observed import Observed
-from .posterior import RegressorPosteriorMixin
 from .unit_columns import in_units_of_the_fit, magnitudes
 from .validation import check_targets, plain
 
 
 @named_parameters(last="sampling_strategy")
 @dataclass(eq=False, repr=False)
-class DARTSRegressor(RegressorMixin, RegressorPosteriorMixin, BaseDARTS):
+class DARTSRegressor(RegressorMixin, RegressorIntervalMixin, BaseDARTS):
     """Find an interpretable equation by differentiable architecture search.
 
     An equation is a graph: every latent node combines primitives of the inputs and of
