@@ -29,7 +29,7 @@ def check_units(asked: argparse.Namespace) -> None:
             f"{option} needs the search over graphs of any size; leave out --nodes "
             f"{asked.nodes}"
         )
-    from ..estimators.units import registry_of_units
+    from ..estimators.unit_texts import registry_of_units
 
     try:
         registry_of_units()

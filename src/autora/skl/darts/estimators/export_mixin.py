@@ -29,7 +29,8 @@ from .group_documents import groups_read, groups_written
 from .keywords import named_arguments
 from .physical_constants import MOST_NAMED
 from .unit_documents import text_read, units_read, units_written
-from .units import Units, shown_unit
+from .unit_texts import shown_unit
+from .units import Units
 
 #: Members of what a class needs beside its model.
 _MOST_ANSWERS = 10

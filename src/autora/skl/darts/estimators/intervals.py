@@ -271,7 +271,7 @@ class RegressorIntervalMixin(PosteriorMixin):
 
 
 class ClassifierIntervalMixin(PosteriorMixin):
-    """The same of classes."""
+    """Intervals of predicted probabilities."""
 
     classes_: np.ndarray
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from ..graph.spelling import did_you_mean
 from .unit_systems import DIGITS, GivenConstant
-from .units import parsed_unit, registry_of_units, sized
+from .unit_texts import registry_of_units
+from .units import parsed_unit, sized
 
 #: Usual symbols of constants: what pint calls them, and the unit in which they are given.
 #: Pint's own symbols are those of units, too: its h is an hour and its g a gram.

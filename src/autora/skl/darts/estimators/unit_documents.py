@@ -8,7 +8,8 @@ import numpy as np
 
 from ..graph.dimensions import Dimensions
 from ..persistence.fields import Field, listed
-from .units import Units, factors
+from .unit_texts import factors
+from .units import Units
 
 #: Bounds of what is read: columns, whose square is the memory that an equation's units
 #: take, base units, and the size of an exponent.

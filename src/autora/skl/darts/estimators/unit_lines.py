@@ -9,7 +9,8 @@ from ..equations.printing import console_name, latex_name, number_text
 from ..fitting.coefficients import Place
 from ..graph.model import Model
 from ..graph.physical_constants import PhysicalConstant
-from .units import UNKNOWN, Units, shown_unit
+from .unit_texts import shown_unit
+from .units import UNKNOWN, Units
 
 
 def unit_lines(

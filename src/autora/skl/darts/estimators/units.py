@@ -8,12 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from ..equations.printing import latex_name
 from ..fitting.derivatives import Place
 from ..fitting.problem import Problem
 from ..graph.dimensions import Dimensions, rank
@@ -23,7 +21,16 @@ from ..graph.model import Model
 from ..graph.physical_constants import PhysicalConstant
 from ..graph.specification import Specification
 from ..search.dimensions import agrees, coefficient_units
-from .unit_systems import GivenConstant, SizedUnit, placed, spelled
+from .unit_systems import GivenConstant, SizedUnit, placed
+from .unit_texts import (
+    LONGEST,
+    as_text,
+    factors,
+    in_latex,
+    raised,
+    rational,
+    registry_of_units,
+)
 
 #: The unit of a coefficient that units leave open.
 UNKNOWN = "?"
@@ -32,15 +39,6 @@ FROM_NAMES = "from_names"
 _IN_A_NAME = re.compile(r".*\S\s*[(\[]([^()\[\]]*)[)\]]\s*$")
 #: The size of a unit as a power of ten, in coherent units.
 _TEN = "10"
-#: Longer texts are no units.
-_LONGEST = 200
-#: How many times smaller the largest denominator of an exponent may be to be written out.
-_LARGEST_DENOMINATOR = 12
-#: How pint writes units without blanks, and one of their factors.
-_POWER = r"(?:\*\*(-?[0-9]{1,9}(?:\.[0-9]{1,17})?(?:e[+-]?[0-9]{1,3})?))?"
-_NAME = r"[^\W\d]\w{0,99}"
-_PRODUCT = re.compile(rf"(?:1|{_NAME}{_POWER})(?:[*/]{_NAME}{_POWER}){{0,100}}")
-_FACTOR = re.compile(rf"([*/])({_NAME}){_POWER}")
 
 
 @dataclass(frozen=True)
@@ -76,17 +74,17 @@ class Units:
         unknown: dict[str, float] = {}
         columns = zip(exponents.tolist(), self.inputs + self.outputs, names, strict=True)
         for exponent, known, name in columns:
-            power = _rational(exponent)
+            power = rational(exponent)
             if known is None:
                 unknown[name] = power
             for unit, own in factors(known or "").items():
                 powers[unit] = powers.get(unit, 0) + own * power
-        powers = {unit: exact for unit in powers if (exact := _rational(powers[unit]))}
+        powers = {unit: exact for unit in powers if (exact := rational(powers[unit]))}
         unknown = {name: power for name, power in unknown.items() if power}
         if latex:
-            return _in_latex(powers, unknown)
-        own_units = [_raised(f"[{name}]", power) for name, power in unknown.items()]
-        return " ".join([*own_units, *([_as_text(powers)] if powers else [])])
+            return in_latex(powers, unknown)
+        own_units = [raised(f"[{name}]", power) for name, power in unknown.items()]
+        return " ".join([*own_units, *([as_text(powers)] if powers else [])])
 
     def of_columns(self, names: Sequence[str], latex: bool = False) -> list[str]:
         """The units of the inputs and then of the outputs, as `text` writes them.
@@ -139,98 +137,6 @@ class Units:
         if rows is None:
             return [UNKNOWN] * len(constants)
         return [self.text(row, [*names, *outputs], latex) for row in rows]
-
-
-def _rational(exponent: float) -> float | int:
-    """An exponent as a whole number where it is one, else as near as it is written."""
-    near = Fraction(exponent).limit_denominator(_LARGEST_DENOMINATOR)
-    value = float(near) if abs(near - exponent) < 1e-9 else round(exponent, 12)
-    return int(value) if value == int(value) else value
-
-
-def factors(text: str) -> dict[str, float]:
-    """Units and their powers in a text such as "meter/second**2", as `Units` keeps them.
-
-    Raises
-    ------
-    ValueError
-        If the text has another form; nothing in it is evaluated.
-    """
-    if not text:
-        return {}
-    if not _PRODUCT.fullmatch(text):
-        raise ValueError(f"must be a product of powers of units, got {text[:_LONGEST]!r}")
-    found: dict[str, float] = {}
-    for sign, name, power in _FACTOR.findall(text if text[0] == "1" else f"*{text}"):
-        exponent = float(power or 1) * (-1 if sign == "/" else 1)
-        found[name] = found.get(name, 0) + exponent
-    return found
-
-
-def _as_text(powers: Mapping[str, float]) -> str:
-    """A product of powers of units as "m/s²"; names in full where pint knows no others."""
-    unit = _unit_of(powers)
-    if unit is None:
-        return spelled(powers)
-    # Superscripts of fractions could not be read again.
-    whole = all(power == int(power) for power in powers.values())
-    return f"{unit:~P}" if whole else f"{unit:~C}"
-
-
-def shown_unit(text: str, latex: bool) -> str:
-    """A unit as `Units` keeps it, such as "meter/second", in the form of `Units.text`."""
-    powers = {name: _rational(power) for name, power in factors(text).items()}
-    if latex:
-        return _in_latex(powers, {})
-    return _as_text(powers) if powers else ""
-
-
-def _in_latex(powers: Mapping[str, float], unknown: Mapping[str, float]) -> str:
-    """A unit as siunitx takes it: macros, or literal where it has none for a part."""
-    unit = _unit_of(powers)
-    if unit is not None and not unknown:
-        macros = f"{unit:Lx}".removeprefix(r"\si[]{").removesuffix("}")
-        return macros.replace("delta_", "").replace("_", "")  # siunitx: \electronvolt
-    parts = {f"[{latex_name(name)}]": power for name, power in unknown.items()}
-    parts |= {latex_name(name): power for name, power in powers.items()}
-    return ".".join(
-        part if power == 1 else f"{part}^{{{power:g}}}" for part, power in parts.items()
-    )
-
-
-def _unit_of(powers: Mapping[str, float]) -> Any:
-    """The unit of pint; None without pint, or where its registry lacks a unit.
-
-    A file may have been written with a registry that has units of its own.
-    """
-    try:
-        registry = registry_of_units()
-    except ImportError:
-        return None
-    if not all(name in registry for name in powers):
-        return None
-    return registry.Unit(registry.UnitsContainer(powers))
-
-
-def _raised(name: str, power: float) -> str:
-    return name if power == 1 else f"{name}^{power:g}"
-
-
-def registry_of_units() -> Any:
-    """The registry of pint that the application uses.
-
-    Raises
-    ------
-    ImportError
-        If pint is not installed.
-    """
-    try:
-        import pint
-    except ImportError:
-        raise ImportError(
-            "units need the package pint: pip install 'autora-skl-darts[units]'"
-        ) from None
-    return pint.get_application_registry()
 
 
 def units_of(
@@ -362,9 +268,9 @@ def parsed_unit(argument: str, unit: Any, name: str) -> Any:
         "write it as pint does, as in 'kg*m/s**2', '' for a pure number; units of your own "
         "are defined in pint.get_application_registry()"
     )
-    if len(unit) > _LONGEST:
+    if len(unit) > LONGEST:
         raise ValueError(
-            f"{argument} of {name!r} has {len(unit)} characters, more than {_LONGEST}; "
+            f"{argument} of {name!r} has {len(unit)} characters, more than {LONGEST}; "
             f"{remedy}"
         )
     try:
