@@ -82,13 +82,13 @@ def test_forms_of_a_sine_become_one() -> None:
 def test_rhythms_of_participants_have_one_population() -> None:
     """Of phases whose half period is as good with the other sign of the amplitude."""
     rng = np.random.default_rng(4)
-    who = np.repeat(np.arange(12), 20)
-    size, speed, phase = rng.uniform((0.8, 0.7, 2.9), (1.2, 1.3, 3.4), (12, 3)).T
+    who = np.repeat(np.arange(8), 15)
+    size, speed, phase = rng.uniform((0.8, 0.7, 2.9), (1.2, 1.3, 3.4), (8, 3)).T
     hours = rng.uniform(0, 12, len(who))
     clean = size[who] * np.sin(speed[who] * hours + phase[who])
     y = clean + 0.05 * rng.normal(size=len(who))
     model = DARTSRegressor(
-        primitives=["none", "add", "linear_sin"], n_candidates=600, random_state=0
+        primitives=["none", "add", "linear_sin"], n_candidates=200, random_state=0
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import sympy
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from autora.skl.darts import DARTSRegressor
 from autora.skl.darts.estimators import diagnostics
@@ -337,3 +338,25 @@ def test_a_rare_value_makes_a_column_neither_constant_nor_dependent() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             diagnostics.about_data(problem, names, ["y"], 1)
+
+
+def test_linear_algebra_has_one_thread_within_a_fit() -> None:
+    """Also where the process allows more, which it may use again afterwards."""
+
+    def threads() -> set[int]:
+        found = threadpool_info()
+        return {pool["num_threads"] for pool in found if pool["user_api"] == "blas"}
+
+    seen: list[set[int]] = []
+
+    def first(table: Any) -> int:
+        seen.append(threads())
+        return 0
+
+    with threadpool_limits(2, "blas"):
+        before = threads()
+        DARTSRegressor(model_selection=first, **OPEN).fit(X, Y)
+        assert threads() == before
+    assert before - {1}
+    assert seen
+    assert set.union(*seen) == {1}

@@ -27,6 +27,7 @@ from ..relaxation.history import Observer, Trained
 from ..relaxation.preparation import Task, prepared
 from ..runtime.checkpoint import Checkpoints
 from ..runtime.restarts import Restarts
+from ..runtime.threads import one_thread
 from ..search import fit as open_fit
 from ..selection import group_effects
 from ..selection.criteria import constant_loss
@@ -148,7 +149,8 @@ class BaseDARTS(NotebookMixin, TheoryMixin, PosteriorMixin, BaseEstimator):
         self._check_enough_rows(problem)
         kept = self._kept(earlier, what) if params["equation"] is None else None
         self._keep_ranges(problem, seen)
-        result = self._fitted(params, what, problem, kept)
+        with one_thread():
+            result = self._fitted(params, what, problem, kept)
         real = not seen.objective.likelihood
         self.y_step_ = per_output(data.step * real)
         self.noise_floor_ = per_output(np.sqrt(data.floor) * real)

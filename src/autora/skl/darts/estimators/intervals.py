@@ -13,6 +13,7 @@ from ..fitting.problem import Problem
 from ..fitting.profile import of_graph, of_theory
 from ..fitting.refit import levenberg_marquardt
 from ..graph.observations import positive_errors
+from ..runtime.threads import one_thread
 from ..selection.posterior import check_level, interval, linked
 from .columns import require_numbers
 from .keywords import named_arguments
@@ -228,7 +229,8 @@ class RegressorIntervalMixin(PosteriorMixin):
         known = self._problem_again(  # type: ignore[attr-defined]
             X, y, sample_weight, y_error, "coefficient_intervals"
         )[1]
-        return self._profiled(known._replace(sparse_readout=True), level)
+        with one_thread():
+            return self._profiled(known._replace(sparse_readout=True), level)
 
     def _profiled(self, problem: Problem, level: float) -> Any:
         """The table of `coefficient_intervals`."""

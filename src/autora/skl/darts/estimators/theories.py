@@ -24,6 +24,7 @@ from ..graph.observations import canonical, mean
 from ..graph.physical_constants import PhysicalConstant, with_constants
 from ..graph.specification import Specification
 from ..graph.writer import Unwritable
+from ..runtime.threads import one_thread
 from ..selection.candidates import Candidate
 from ..selection.criteria import complexity, fits_exactly, judged
 from ..selection.pareto import Row
@@ -172,8 +173,9 @@ class TheoryMixin:
         texts = texts_of(theories, "theories")
         seen, problem = self._problem_again(X, y, sample_weight, y_error)
         own = self._own_form()
-        judged = self._judged(own, seen.objective, problem, "equation")
-        judged += self._judged(texts, seen.objective, problem)
+        with one_thread():
+            judged = self._judged(own, seen.objective, problem, "equation")
+            judged += self._judged(texts, seen.objective, problem)
         return self._comparison(judged, seen.objective, problem, not own)
 
     def _problem_again(

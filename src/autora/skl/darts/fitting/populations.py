@@ -161,6 +161,11 @@ def first_ratio(groups: Groups) -> np.ndarray:
     return (1.4826 * np.median(np.abs(groups.own - middle), axis=0)) ** 2 / variance
 
 
+def first_deviance(groups: Groups) -> float:
+    """The deviance at the robust variances, which costs little."""
+    return _at(groups, first_ratio(groups))[0].deviance(groups)
+
+
 def most_likely(groups: Groups, population: Population) -> np.ndarray:
     """The groups' coefficients in their population, shape (groups, p), in own units."""
     size, turned = _inner(groups, population.ratio)

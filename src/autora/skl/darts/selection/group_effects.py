@@ -21,6 +21,7 @@ from ..fitting.populations import (
     Groups,
     MixedFit,
     Population,
+    first_deviance,
     first_ratio,
     mixed_fit,
     most_likely,
@@ -41,8 +42,9 @@ _STEPS = 100
 _NO_NOISE = 1e-13
 #: Round numbers of what all groups share.
 _NUMBERS = (0.0, *sorted({s * c.value for c in SIMPLEST for s in (1, -1)}))
-#: How much lower the criterion of coefficients that are written otherwise has to be.
-_BETTER = 0.1
+#: How much lower the deviance of coefficients that are written otherwise has to be, and
+#: edges of which that is asked.
+_BETTER, _TURNS = 0.1, 10
 #: Choices of what varies that are fitted exactly.
 _FITTED = 2
 
@@ -71,25 +73,29 @@ class Fitted(NamedTuple):
     @classmethod
     def at(cls, problem: Problem, model: Model) -> Fitted | None:
         """Of groups that are fitted already, with their coefficients written alike."""
-        best = cls._as_is(problem, model)
-        while best is not None:
-            tries = (cls._as_is(problem, other) for other in aligned(best.model))
-            better = [t for t in tries if t and t.criterion < best.criterion - _BETTER]
-            if not better:
-                break
-            best = min(better, key=lambda t: t.criterion)
-        if best is None or (plain := plainly_written(best.model)) is best.model:
-            return best
-        return cls._as_is(problem, plain) or best
-
-    @classmethod
-    def _as_is(cls, problem: Problem, model: Model) -> Fitted | None:
         groups = Groups.of(problem, model)
         if groups is None:
             return None
+        model, groups = _written_alike(problem, model, groups)
         every = range(len(groups.unit))
         choice = _choice(problem, model, groups, every, first_ratio(groups))
         return cls(model, groups, choice.criterion)
+
+
+def _written_alike(problem: Problem, model: Model, groups: Groups) -> tuple[Model, Groups]:
+    """The model in the form in which its groups' coefficients lie closest together."""
+    best = first_deviance(groups)
+    for _ in range(_TURNS):
+        tries = [(m, g) for m in aligned(model) if (g := Groups.of(problem, m))]
+        values = [first_deviance(g) for _, g in tries]
+        better = [i for i, value in enumerate(values) if value < best - _BETTER]
+        if not better:
+            break
+        i = min(better, key=lambda k: values[k])
+        (model, groups), best = tries[i], values[i]
+    plain = plainly_written(model)
+    found = None if plain is model else Groups.of(problem, plain)
+    return (model, groups) if found is None else (plain, found)
 
 
 def criterion_of(
