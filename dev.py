@@ -129,6 +129,7 @@ def docs() -> None:
 
 
 def test() -> None:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # every worker has a core
     python = environment(MAIN)
     run(python, "-m", "ruff", "check", ".")
     run(python, "-m", "ruff", "format", "--check", ".")
