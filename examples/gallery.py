@@ -51,7 +51,7 @@ learning = DARTSRegressor(
 save(FitDisplay.from_estimator(learning, trials, seconds), "curve")
 save(ResidualDisplay.from_estimator(learning, trials, seconds), "residuals")
 
-# Two inputs and the open search: a surface, the table of equations.
+# Two inputs and the automatic search: a surface, the table of equations.
 X = pd.DataFrame(rng.uniform(0.5, 3, (200, 2)), columns=["dose", "delay"])
 y = X["dose"] * (2 + np.cos(2 * X["delay"])) / (1 + X["dose"])
 y = (y + 0.01 * rng.normal(size=200)).rename("effect")

@@ -60,7 +60,7 @@ class PosteriorMixin(EquationMixin):
     def _likely(self, equations: str) -> list[tuple[float, Model, Laplace | None]]:
         """Weight, model and uncertainty of the equations that predict, heaviest first.
 
-        A model that is no row, as a graph that was drawn, predicts alone.
+        A model that is not in the table, as a graph that was drawn, predicts alone.
         """
         if equations not in _EQUATIONS:
             raise ValueError(f"equations must be 'all' or 'selected', got {equations!r}")

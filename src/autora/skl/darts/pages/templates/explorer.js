@@ -391,7 +391,7 @@ function setUp() {
       made("", "span", { class: "hidden" }, `${name} `), text);
     const known = (value, digits) => (value === null ? "–" : shortText(value, digits));
     return made("", "label", {}, input, cell("complexity", known(one.complexity)),
-      cell("loss", known(one.loss, 3)), cell("weight", known(one.weight, 2)),
+      cell("loss", known(one.loss, 3)), cell("weight", one.weight ?? "–"),
       made("", "code", {}, one.equation));
   }));
   $("unlikely").textContent = PAGE.unlikely
