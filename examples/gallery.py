@@ -100,5 +100,5 @@ save(HistoryDisplay.from_estimator(relaxed), "history-counted")
 save(ArchitectureDisplay.from_estimator(relaxed), "architecture")
 
 film = SearchAnimation.from_estimator(relaxed)
-path = film.save(OUT / "search.gif", dpi=80)
+path = film.save(OUT / "search.gif", fps=6, dpi=80)
 print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
