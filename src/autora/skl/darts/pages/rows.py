@@ -13,7 +13,7 @@ import numpy as np
 
 from ..equations.javascript_source import function_javascript
 from ..equations.open_form import open_form
-from ..estimators.equation_table import as_text, likely
+from ..estimators.equation_table import likely
 from ..fitting.coefficients import term
 from ..graph.effects import Place
 from . import facts
@@ -105,9 +105,7 @@ def _numbers(row: Any) -> dict[str, Any]:
             **dict.fromkeys(names),
             "equation": "another equation, which is not in the table",
         }
-    found: dict[str, Any] = {name: finite(row[name]) for name in names}
-    if found["weight"] is not None:
-        found["weight"] = as_text("weight", found["weight"])
+    found = {name: finite(row[name]) for name in names}
     return {**found, "equation": str(row["equation"])}
 
 
