@@ -429,7 +429,7 @@ def test_one_output() -> None:
         DARTSRegressor.from_equation("a*x1"),
         DARTSRegressor(guesses=["a*x1"]),
     ):
-        with pytest.raises(ValueError, match="of a single output, but y has 2"):
+        with pytest.raises(ValueError, match="needs a single output, but y has 2"):
             model.fit(X, y)
 
 
@@ -554,7 +554,7 @@ def test_two_classes() -> None:
         model.compare(["a*x1"], X, np.where(draws, "t", "f"))
     with pytest.raises(ValueError, match="y_error is for squared errors; classes"):
         model.compare(["a*x1"], X, y, y_error=0.1)
-    with pytest.raises(ValueError, match="of a single output, but y has 3"):
+    with pytest.raises(ValueError, match="needs a single output, but y has 3"):
         clone(model).fit(X, np.digitize(X[:, 0], [3, 6]))
 
 

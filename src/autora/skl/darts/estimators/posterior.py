@@ -192,7 +192,7 @@ class PosteriorMixin(EquationMixin):
         if not all(np.isfinite(b.laplace.covariance).all() for b in beliefs):
             raise ValueError(
                 "equations cannot be drawn: there are not more rows than coefficients, or "
-                "rows leave a coefficient open; fit to more rows"
+                "the rows do not determine a coefficient; fit to more rows"
             )
         poor = [b for b in beliefs if b.weight >= _MATTERS and b.laplace.effective < _POOR]
         if poor:
