@@ -288,7 +288,7 @@ def test_comparisons_on_the_command_line_say_whether_units_agree(
         (["--units", "from_names"], "--units='from_names' needs names of columns"),
         (["--units", "time=degC"], "--units of 'time': the unit degree_Celsius does not"),
         (["--y-units", "x y z"], "--y-units of 'rest' is not a unit"),
-        (["--units", "length=m", "--nodes", "2"], "--units needs the search"),
+        (["--units", "length=m", "--nodes", "2"], "--units needs the automatic search"),
         (["--y-units", "m", "--classify"], "--y-units cannot be combined with --classify"),
         (["--numbers-only"], "--numbers-only needs units"),
         (
