@@ -1,7 +1,7 @@
 # %% [markdown]
 # # A closed loop in AutoRA
 #
-# Four theorists look at the same experiment: two open searches, a graph of two counted
+# Four theorists look at the same experiment: two automatic searches, a graph of two counted
 # nodes, and a polynomial. In every cycle two experimentalists choose the next conditions:
 # one takes those that are least like what has been seen (novelty), one those on which the
 # theorists contradict each other most (model disagreement). The experiment is run on them,
@@ -33,7 +33,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 # %% [markdown]
 # ## The theorists
 #
-# They are scikit-learn estimators. An open search with its whole vocabulary can bend to the
+# They are scikit-learn estimators. An automatic search with all primitives can bend to the
 # noise of a few dozen observations; naming the functions that are plausible holds it back.
 # Both get 10,000 graphs a cycle, which take some seconds.
 
@@ -46,8 +46,8 @@ def theorists() -> dict[str, BaseEstimator]:
     from autora.skl.darts import DARTSRegressor
 
     return {
-        "open search": DARTSRegressor(n_candidates=10_000, random_state=0),
-        "open search, 4 primitives": DARTSRegressor(
+        "automatic search": DARTSRegressor(n_candidates=10_000, random_state=0),
+        "automatic search, 4 primitives": DARTSRegressor(
             primitives=["add", "mult", "exp", "reciprocal"],
             n_candidates=10_000,
             random_state=0,

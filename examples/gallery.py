@@ -51,7 +51,7 @@ learning = DARTSRegressor(
 save(FitDisplay.from_estimator(learning, trials, seconds), "curve")
 save(ResidualDisplay.from_estimator(learning, trials, seconds), "residuals")
 
-# Two inputs and the open search: a surface, the table of equations.
+# Two inputs and the automatic search: a surface, the table of equations.
 X = pd.DataFrame(rng.uniform(0.5, 3, (200, 2)), columns=["dose", "delay"])
 y = X["dose"] * (2 + np.cos(2 * X["delay"])) / (1 + X["dose"])
 y = (y + 0.01 * rng.normal(size=200)).rename("effect")
@@ -100,5 +100,5 @@ save(HistoryDisplay.from_estimator(relaxed), "history-counted")
 save(ArchitectureDisplay.from_estimator(relaxed), "architecture")
 
 film = SearchAnimation.from_estimator(relaxed)
-path = film.save(OUT / "search.gif", dpi=80)
+path = film.save(OUT / "search.gif", fps=6, dpi=80)
 print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")

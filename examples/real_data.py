@@ -83,12 +83,15 @@ def sleep() -> Any:
 def noise() -> Any:
     """The same means with errors that are estimated and that are known."""
     X, y, error = means()
-    figure, both = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    figure = plt.figure(figsize=(9, 3.9), layout="constrained")
+    parts = figure.subfigures(1, 2)  # titles of their own, above equation and legend
+    both = [part.subplots() for part in parts]
+    both[1].sharey(both[0])
     titles = "errors estimated from the scatter", "errors known: y_error"
-    for axes, title, known in zip(both, titles, (None, error), strict=True):
+    for part, axes, title, known in zip(parts, both, titles, (None, error), strict=True):
         model = DARTSRegressor(random_state=0).fit(X, y, y_error=known)
         FitDisplay.from_estimator(model, X, y, ax=axes)
-        axes.set_title(title)
+        part.suptitle(title)
     bars = {"fmt": "none", "ecolor": INK, "elinewidth": 1, "capsize": 2}
     both[1].errorbar(X["days"], y, error, **bars)
     return figure

@@ -100,7 +100,7 @@ def test_theorists_side_by_side(monkeypatch, capsys):
     estimators = {
         name: estimator
         for name, estimator in example.theorists().items()
-        if not name.startswith("open search")
+        if not name.startswith("automatic search")
     }
     estimators["two counted nodes"].set_params(max_epochs=5, n_candidates=60)
     table, state = example.closed_loop(estimators, 3, watch=example.compilations())

@@ -893,7 +893,7 @@ def test_as_a_program(fitted: tuple[Path, str]) -> None:
 
 def test_every_option_is_documented(run: Run) -> None:
     page = (ROOT / "docs/command_line.md").read_text("utf-8")
-    for command in ("fit", "compare", "predict", "show", "next", "primitives"):
+    for command in ("fit", "compare", "predict", "show", "explore", "next", "primitives"):
         options = set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", run(command, "--help")))
         assert len(options) > 2
         unnamed = options - {"-h", "--help"}

@@ -343,9 +343,9 @@ BAD = [
     (["speed_of_ligth"], ValueError, "did you mean 'speed_of_light'"),
     (["x1"], ValueError, "a column of X, too"),
     (["two words"], ValueError, "one word"),
-    ({"mu": "1.2 foo"}, ValueError, "'mu' is no unit: 'foo'"),
-    ({"mu": "1.2 1.3"}, ValueError, "is no unit"),
-    ({"mu": "9**9**9**9**9"}, ValueError, "is no unit"),
+    ({"mu": "1.2 foo"}, ValueError, "'mu' is not a unit: 'foo'"),
+    ({"mu": "1.2 1.3"}, ValueError, "is not a unit"),
+    ({"mu": "9**9**9**9**9"}, ValueError, "is not a unit"),
     ({"mu": "20 degC"}, ValueError, "does not begin at zero"),
     ({"mu": float("nan")}, ValueError, "must be finite and not zero, got nan"),
     ({"mu": "0 kg"}, ValueError, "must be finite and not zero, got 0.0"),
@@ -397,7 +397,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (["--constants", "g"], "--constants needs units"),
         ([*units, "--constants", "g,g"], "--constants names 'g' twice"),
         ([*units, "--constants", "q"], "--constants names 'q', which is no"),
-        ([*units, "--constants", "q=1 foo"], "--constants of 'q' is no unit"),
+        ([*units, "--constants", "q=1 foo"], "--constants of 'q' is not a unit"),
     ):
         assert main([*fit, *options]) == 2
         assert said in capsys.readouterr().err

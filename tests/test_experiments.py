@@ -356,7 +356,7 @@ def test_conditions_outside_the_domain_are_not_chosen() -> None:
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"models": []}, "models is empty"),
     ({"models": Known(1.0)}, "write \\[model\\]"),
-    ({"models": ["law"]}, r"models\[0\] \(str\) is no regressor"),
+    ({"models": ["law"]}, r"models\[0\] \(str\) is not a regressor"),
     ({"conditions": X[:, 0]}, r"shape \(21,\)"),
     ({"conditions": X[:0]}, r"shape \(0, 1\)"),
     ({"conditions": np.hstack([X, X])}, "2 columns"),

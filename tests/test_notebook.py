@@ -147,6 +147,14 @@ def test_print_is_the_table(model: DARTSRegressor, monkeypatch: pytest.MonkeyPat
     assert rest.replace(" ", "").startswith(known.equation.replace(" ", ""))
 
 
+def test_tables_do_not_spell_out_weights_next_to_nothing(model: DARTSRegressor) -> None:
+    weights = model.equations_.weight[~model.equations_.complexity.duplicated()]
+    tiny = int((weights < 1e-6).sum())
+    assert 0 < tiny < len(weights)
+    assert str(model).count(" <1e-6 ") == tiny
+    assert model._repr_html_().count(">&lt;1e-6<") == tiny
+
+
 def test_several_outputs_stand_below_one_another() -> None:
     names = ["double (%)", "flat"]
     y = pd.DataFrame({names[0]: 2 * X[NAMES[0]], names[1]: np.exp(-X[NAMES[1]])})

@@ -127,8 +127,8 @@ def test_what_is_no_text_is_refused(text: Any, problem: str) -> None:
         ({"guesses": []}, "guesses must hold one theory at least"),
         ({"guesses": ["found: a*x1"]}, "guesses has the label 'found'"),
         ({"equation": "a*(x1"}, "equation cannot be read"),
-        ({"equation": "a*x3"}, "equation names 'x3', which is no column of X.* x1, x2"),
-        ({"equation": "a*`dose`"}, "equation names 'dose', which is no column"),
+        ({"equation": "a*x3"}, "equation names 'x3', which is not a column of X.* x1, x2"),
+        ({"equation": "a*`dose`"}, "equation names 'dose', which is not a column"),
         ({"equation": "a*dosse + b"}, "equation names no column of X"),
         ({"equation": "+".join(f"c{i}*x1" for i in range(31))}, "has 31 constants"),
     ],
@@ -429,7 +429,7 @@ def test_one_output() -> None:
         DARTSRegressor.from_equation("a*x1"),
         DARTSRegressor(guesses=["a*x1"]),
     ):
-        with pytest.raises(ValueError, match="of a single output, but y has 2"):
+        with pytest.raises(ValueError, match="needs a single output, but y has 2"):
             model.fit(X, y)
 
 
@@ -554,7 +554,7 @@ def test_two_classes() -> None:
         model.compare(["a*x1"], X, np.where(draws, "t", "f"))
     with pytest.raises(ValueError, match="y_error is for squared errors; classes"):
         model.compare(["a*x1"], X, y, y_error=0.1)
-    with pytest.raises(ValueError, match="of a single output, but y has 3"):
+    with pytest.raises(ValueError, match="needs a single output, but y has 3"):
         clone(model).fit(X, np.digitize(X[:, 0], [3, 6]))
 
 
@@ -651,7 +651,7 @@ def test_a_theory_without_a_fit_is_last_and_said() -> None:
         ("a*x1", X, "theories must be a sequence"),
         (["a*x1", "a*(x1"], X, r"theories\[1\] cannot be read"),
         (["a*x1"], X[:, :1], "X has 1 features, but DARTSRegressor is expecting 2"),
-        (["a*x5"], X, r"theories\[0\] names 'x5', which is no column"),
+        (["a*x5"], X, r"theories\[0\] names 'x5', which is not a column"),
     ],
 )
 def test_comparisons_that_are_refused(theories: Any, x: np.ndarray, problem: str) -> None:

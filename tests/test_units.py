@@ -316,14 +316,14 @@ def test_units_of_ones_own_registry() -> None:
     "X_units, y_units, said",
     [
         (["m", "s"], "m", "X_units needs a unit for each of the 3 columns"),
-        (["m", "foo", "s"], "m", "X_units of 'x2' is no unit: 'foo'"),
-        (["m", "10 m", "s"], "m", "X_units of 'x2' is no unit: '10 m'"),
-        (["m", "(", "s"], "m", "X_units of 'x2' is no unit"),
-        (["m", "__import__('os').getcwd()", "s"], "m", "X_units of 'x2' is no unit"),
+        (["m", "foo", "s"], "m", "X_units of 'x2' is not a unit: 'foo'"),
+        (["m", "10 m", "s"], "m", "X_units of 'x2' is not a unit: '10 m'"),
+        (["m", "(", "s"], "m", "X_units of 'x2' is not a unit"),
+        (["m", "__import__('os').getcwd()", "s"], "m", "X_units of 'x2' is not a unit"),
         (["m", "m*" * 10**5, "s"], "m", "has 200000 characters"),
         (["m", "degC", "s"], "m", "does not begin at zero"),
         (["m", "dB", "s"], "m", "does not begin at zero"),
-        ({"z": "m"}, "m", "X_units names 'z', which is no column"),
+        ({"z": "m"}, "m", "X_units names 'z', which is not a column"),
         ("from_names", "m", "needs names of columns such as"),
         (["m", "s", "kg"], ["m", "m"], "y_units needs a unit for each of the 1 columns"),
     ],
@@ -372,7 +372,7 @@ def test_a_failed_fit_keeps_the_earlier_one() -> None:
     model = DARTSRegressor(n_candidates=300, random_state=0)
     model.fit(X, X[:, 0] * X[:, 1], X_units=["m", "s", "kg"], y_units="m*s")
     before = model.coefficients_
-    with pytest.raises(ValueError, match="is no unit"):
+    with pytest.raises(ValueError, match="is not a unit"):
         model.fit(X, X[:, 0], X_units=["m", "nothing", "kg"])
     assert model.coefficients_.equals(before)
     model.fit(X, X[:, 0])

@@ -146,7 +146,10 @@ def _grid(ranges: dict[str, tuple[float, float]]) -> pd.DataFrame:
         )
     levels = _LEVELS[len(ranges) - 1]
     said = ", ".join(f"{name!r} from {a:g} to {b:g}" for name, (a, b) in ranges.items())
-    note(f"the choice is from a grid of {levels} values of {said}; see --range, --pool")
+    note(
+        f"conditions are chosen from a grid of {levels} values of {said}; --range and "
+        "--pool give others"
+    )
     values = [_spaced(low, high, levels) for low, high in ranges.values()]
     return pd.DataFrame(list(product(*values)), columns=list(ranges))
 

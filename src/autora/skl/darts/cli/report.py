@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..estimators.equation_table import text_table
-from ..plotting.style import shortened
+from ..plotting.style import shortened, weight_text
 from ..runtime.files import write
 from .columns import Data
 
@@ -106,7 +106,7 @@ def say_quality(model: Any, data: Data) -> None:
         parts = [f"complexity {row['complexity']:g}", f"loss {row['loss']:.3g}"]
     parts += _agreement(model, data)
     if model.selected_ is not None and len(table) > 1:
-        parts.append(f"weight {row['weight']:.2g}")
+        parts.append(f"weight {weight_text(row['weight'])}")
     say("")
     say(", ".join(parts))
 
@@ -159,8 +159,9 @@ def print_comparison(table: Any) -> None:
     say(f"{head}name")
     for _, row in table.iterrows():
         say(
-            f"{row['weight']:>8.2g} {row['difference']:>10.1f} {row['complexity']:>10.1f} "
-            f"{row['loss']:>9.3g} {row['r2']:>8.4f}  {shortened(row['name'], width)}"
+            f"{weight_text(row['weight']):>8} {row['difference']:>10.1f} "
+            f"{row['complexity']:>10.1f} {row['loss']:>9.3g} {row['r2']:>8.4f}  "
+            f"{shortened(row['name'], width)}"
         )
     for _, row in table.iterrows():
         say(f"\n{row['name']}\n    = {row['equation']}")

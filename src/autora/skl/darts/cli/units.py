@@ -26,8 +26,7 @@ def check_units(asked: argparse.Namespace) -> None:
         )
     if asked.nodes != "auto":
         raise UsageError(
-            f"{option} needs the search over graphs of any size; leave out --nodes "
-            f"{asked.nodes}"
+            f"{option} needs the automatic search; leave out --nodes {asked.nodes}"
         )
     from ..estimators.unit_texts import registry_of_units
 

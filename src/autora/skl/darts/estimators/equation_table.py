@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ..plotting.style import shortened
+from ..plotting.style import shortened, weight_text
 
 #: Weight of a rival below which the table only counts it.
 _UNLIKELY = 0.02
 #: Columns of numbers: how they are written, and their width in a terminal.
-_NUMBERS = {
-    "complexity": (".1f", 10),
-    "loss": (".3g", 9),
-    "criterion": (".1f", 10),
-    "weight": (".2g", 8),
-    "score": (".2f", 6),
+_NUMBERS: dict[str, tuple[Callable[[float], str], int]] = {
+    "complexity": ("{:.1f}".format, 10),
+    "loss": ("{:.3g}".format, 9),
+    "criterion": ("{:.1f}".format, 10),
+    "weight": (weight_text, 8),
+    "score": ("{:.2f}".format, 6),
 }
 #: Characters of an equation that a narrow terminal still shows.
 _NARROW = 20
@@ -72,7 +72,7 @@ def text_table(
         shown: Iterable[str] = (shortened(side, room) for side in sides)
         if row["selected"]:
             shown = (part for side in sides for part in textwrap.wrap(side, room))
-        numbers = [f"{_number(name, row[name]):>{_NUMBERS[name][1]}}" for name in columns]
+        numbers = [f"{as_text(name, row[name]):>{_NUMBERS[name][1]}}" for name in columns]
         front = mark if row["selected"] else margin
         front = " ".join([f"{front} {label:>3}", *numbers]) + "  "
         for part in shown:
@@ -94,7 +94,7 @@ def html_table(
     for label, row in rows.iterrows():
         sides = [row["equation"]] if lines is None else lines[label]
         equation = f'<div style="{_EQUATION}">{escape(chr(10).join(sides))}</div>'
-        numbers = [_number(name, row[name]) for name in columns]
+        numbers = [escape(as_text(name, row[name])) for name in columns]
         front = f"▸ {label}" if row["selected"] else str(label)
         cells = [_cell("td", text) for text in (front, equation, *numbers)]
         weight = ' style="font-weight:bold"' if row["selected"] else ""
@@ -103,8 +103,9 @@ def html_table(
     return f'<table style="{_TABLE}">{"".join(found)}</table>{last}'
 
 
-def _number(name: str, value: float) -> str:
-    return f"{value:{_NUMBERS[name][0]}}"
+def as_text(name: str, value: float) -> str:
+    """A number of the table, as people see it."""
+    return _NUMBERS[name][0](value)
 
 
 def _cell(tag: str, content: str) -> str:

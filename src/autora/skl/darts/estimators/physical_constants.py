@@ -121,7 +121,7 @@ def _known(name: str) -> GivenConstant:
     """A constant with the value of pint's registry."""
     if name not in _BY_NAME:
         raise ValueError(
-            f"constants names {name!r}, which is no physical constant that is known here"
+            f"constants names {name!r}, which is not a known physical constant"
             f"{did_you_mean(name, _BY_NAME, ';')} known are {', '.join(KNOWN)}; give "
             f"others with their value, as in {{{name!r}: '1.2 kg'}}"
         )

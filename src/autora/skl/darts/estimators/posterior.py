@@ -51,7 +51,7 @@ class PosteriorMixin(EquationMixin):
     def _likely(self, equations: str) -> list[tuple[float, Model, Laplace | None]]:
         """Weight, model and uncertainty of the equations that predict, heaviest first.
 
-        A model that is no row, as a graph that was drawn, predicts alone.
+        A model that is not in the table, as a graph that was drawn, predicts alone.
         """
         if equations not in _EQUATIONS:
             raise ValueError(f"equations must be 'all' or 'selected', got {equations!r}")
@@ -183,7 +183,7 @@ class PosteriorMixin(EquationMixin):
         if not all(np.isfinite(b.laplace.covariance).all() for b in beliefs):
             raise ValueError(
                 "equations cannot be drawn: there are not more rows than coefficients, or "
-                "rows leave a coefficient open; fit to more rows"
+                "the rows do not determine a coefficient; fit to more rows"
             )
         poor = [b for b in beliefs if b.weight >= _MATTERS and b.laplace.effective < _POOR]
         if poor:

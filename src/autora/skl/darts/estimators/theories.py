@@ -460,6 +460,6 @@ def _warn_if_units_contradict(judged: JudgedTheory, units: Units | None) -> None
 def _require_one_output(argument: str, objective: Objective, n_outputs: int) -> None:
     if n_outputs > 1 or objective.competing:
         raise ValueError(
-            f"{argument} can say something of a single output, but y has {n_outputs}; fit "
+            f"{argument} needs a single output, but y has {n_outputs}; fit "
             "one estimator to each, and of classes to two at a time"
         )

@@ -59,7 +59,7 @@ def theorists(models: Any, weights: Any) -> list[Theorist]:
 
 def _require_fitted_regressor(name: str, model: Any) -> None:
     if not hasattr(model, "predict") or hasattr(model, "classes_"):
-        raise ValueError(f"{name} is no regressor; give models that predict numbers")
+        raise ValueError(f"{name} is not a regressor; give models that predict numbers")
     if hasattr(model, "fit"):
         try:
             check_is_fitted(model)

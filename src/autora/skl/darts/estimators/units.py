@@ -223,7 +223,7 @@ def _of_columns(argument: str, units: Any, names: Sequence[str]) -> list[Any]:
         strange = [name for name in units if name not in names]
         if strange:
             raise ValueError(
-                f"{argument} names {strange[0]!r}, which is no column; the columns are "
+                f"{argument} names {strange[0]!r}, which is not a column; the columns are "
                 f"{list(names)}"
             )
         return [units.get(name) for name in names]
@@ -254,7 +254,7 @@ def parsed_unit(argument: str, unit: Any, name: str) -> Any:
     Raises
     ------
     ValueError, TypeError
-        If it is no unit, or one that does not begin at zero.
+        If it is not a unit, or one that does not begin at zero.
     """
     registry = registry_of_units()
     if hasattr(unit, "dimensionality") and hasattr(unit, "_REGISTRY"):
@@ -278,7 +278,7 @@ def parsed_unit(argument: str, unit: Any, name: str) -> Any:
     except Exception as error:  # pint raises many kinds, assertions among them
         reason = f" ({error})" if str(error) else ""
         raise ValueError(
-            f"{argument} of {name!r} is no unit: {unit!r}{reason}; {remedy}"
+            f"{argument} of {name!r} is not a unit: {unit!r}{reason}; {remedy}"
         ) from error
     return _beginning_at_zero(argument, found, name)
 
@@ -370,7 +370,7 @@ def _check_fit(units: Units, what: Specification) -> None:
     """Raise where units do not apply to what is fitted."""
     if not what.searches_openly:
         raise ValueError(
-            "X_units and y_units need the search over graphs of any size, which "
+            "X_units and y_units need the automatic search, which "
             f"num_graph_nodes={what.n_nodes} switches off; set num_graph_nodes='auto' or "
             "leave the units out"
         )

@@ -126,7 +126,7 @@ def about(found: Parsed, inputs: Sequence[str], argument: str, numbered: bool) -
     columns = ", ".join(inputs[:_LISTED]) + ", …" * (len(inputs) > _LISTED)
     if strangers:
         raise ValueError(
-            f"{argument} names {strangers[0]!r}, which is no column of X, in "
+            f"{argument} names {strangers[0]!r}, which is not a column of X, in "
             f"{found.text[:_SHOWN]!r}; the columns are {columns}"
         )
     constants = tuple(name for name in names if name not in inputs)

@@ -1,7 +1,7 @@
 """Elementary functions as JAX reads them: exact ones, and ones for single precision.
 
 XLA calls the C library number by number for sines, cosines and powers, which takes a CPU
-five times as long as formulas that stay in its vector unit. The relaxed search, which lives
+five times as long as formulas that stay in its vector unit. The mixture, which is trained
 in single precision, uses such formulas.
 """
 

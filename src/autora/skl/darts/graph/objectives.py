@@ -1,7 +1,7 @@
 """What the output means: a link and a loss, one record per output type.
 
 Like the primitives, every formula is written once against a namespace ``m`` and read by
-NumPy (refit, predictions) and JAX (relaxed search).
+NumPy (refit, predictions) and JAX (the mixture).
 """
 
 from __future__ import annotations

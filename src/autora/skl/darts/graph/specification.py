@@ -13,7 +13,7 @@ DEFAULT_NODES, DEFAULT_IN_DEGREE = 5, 4
 
 
 class SpaceBounds(NamedTuple):
-    """Bounds of an open search space."""
+    """Bounds of the space of an automatic search."""
 
     primitives: tuple[Primitive, ...]
     max_nodes: int = DEFAULT_NODES

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..estimators.equation_table import likely
+from ..estimators.equation_table import as_text, likely
 from ..plotting.display import FitData, fitted_darts
 from ..runtime.files import write
 from . import facts
@@ -132,7 +132,7 @@ def _page(estimator: Any, X: Any, y: Any, groups: Any, decimals: int) -> dict[st
         "outputs": outputs,
         "table": _rows(table),
         "unlikely": len(whole) - len(table),
-        "chosen": None if selected is None else whole.loc[selected].to_dict(),
+        "chosen": None if selected is None else _chosen(whole.loc[selected]),
         "coefficients": coefficients,
         "more_coefficients": more,
         "rows": None,
@@ -146,16 +146,18 @@ def _page(estimator: Any, X: Any, y: Any, groups: Any, decimals: int) -> dict[st
     return page
 
 
+def _chosen(row: Any) -> dict[str, Any]:
+    return row.to_dict() | {"weight": as_text("weight", row["weight"])}
+
+
 def _rows(table: Any) -> list[dict[str, Any]]:
     """The rows of a table of equations as text."""
+    numbers = "complexity", "loss", "criterion", "weight"
     return [
         {
             "label": label,
             "selected": bool(row["selected"]),
-            "complexity": f"{row['complexity']:.1f}",
-            "loss": f"{row['loss']:.3g}",
-            "criterion": f"{row['criterion']:.1f}",
-            "weight": f"{row['weight']:.2g}",
+            **{name: as_text(name, row[name]) for name in numbers},
             "equation": row["equation"],
         }
         for label, row in table.iterrows()

@@ -27,7 +27,8 @@ _SMALL = 120
 def row_estimators(estimator: Any) -> tuple[list[int], list[Any]]:
     """Labels of the likely rows, and an estimator with each of them as its model.
 
-    A model that is no row, as an architecture that was drawn, comes first, labelled −1.
+    A model that is not in the table, as an architecture that was drawn, comes first,
+    labelled −1.
     """
     labels = [int(label) for label in likely(estimator.equations_)[0].index]
     selected = estimator.selected_
@@ -100,7 +101,10 @@ def row_record(estimator: Any, label: int, row: Any, decimals: int) -> dict[str,
 def _numbers(row: Any) -> dict[str, Any]:
     names = ("complexity", "loss", "criterion", "weight")
     if row is None:
-        return {**dict.fromkeys(names), "equation": "another equation, which is no row"}
+        return {
+            **dict.fromkeys(names),
+            "equation": "another equation, which is not in the table",
+        }
     found = {name: finite(row[name]) for name in names}
     return {**found, "equation": str(row["equation"])}
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Frames in which the weights move to what the exact refits found.
 _MOVING = 12
 #: Most frames of the training.
-_EPOCHS = 30
+_EPOCHS = 15
 _GIF_COLOURS = 128
 #: How long a GIF shows its last frame before it starts again, in milliseconds.
 _LAST_MS = 3000

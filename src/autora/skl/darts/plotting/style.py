@@ -157,6 +157,11 @@ def percent(weight: float) -> str:
     return f"{100 * weight:.{3 if weight > 0.99 else 2}g} %"
 
 
+def weight_text(weight: float) -> str:
+    """A weight in a table; one below a millionth is only said to be that."""
+    return "<1e-6" if 0 < weight < 1e-6 else f"{weight:.2g}"
+
+
 def at_level(what: str, level: float | None) -> str:
     """The entry of a legend for intervals of a probability."""
     return what if level is None else f"{what}, {100 * level:.6g} %"

@@ -1,4 +1,4 @@
-"""The relaxed search's programs, each compiled once on a machine and not once a process.
+"""The programs of the mixture, each compiled once on a machine and not once a process.
 
 Tracing and compiling take longer than a whole fit of small data. A program found in the
 disk cache needs neither, and as it is the same machine code, it computes the same bits.

@@ -153,7 +153,7 @@ def marginals(choices: np.ndarray, probability: np.ndarray, size: int) -> np.nda
 
 
 class SearchHistory(NamedTuple):
-    """The best equation after every generation of an open search; shapes (generations,).
+    """The best equations of an automatic search, one a generation; shapes (generations,).
 
     "Best" is by criterion, as everywhere in the search.
     """

@@ -390,8 +390,9 @@ function setUp() {
     const cell = (name, text) => made("", "span", { class: "number" },
       made("", "span", { class: "hidden" }, `${name} `), text);
     const known = (value, digits) => (value === null ? "–" : shortText(value, digits));
+    const weight = (value) => (value > 0 && value < 1e-6 ? "<1e-6" : known(value, 2));
     return made("", "label", {}, input, cell("complexity", known(one.complexity)),
-      cell("loss", known(one.loss, 3)), cell("weight", known(one.weight, 2)),
+      cell("loss", known(one.loss, 3)), cell("weight", weight(one.weight)),
       made("", "code", {}, one.equation));
   }));
   $("unlikely").textContent = PAGE.unlikely
