@@ -206,6 +206,7 @@ def test_monitor_sees_every_epoch(plane: Plane, quick: Settings) -> None:
         "alphas",
         "space",
         "darts_type",
+        "input_labels",
     }
 
 

@@ -329,7 +329,7 @@ def test_a_rare_value_makes_a_column_neither_constant_nor_dependent() -> None:
     problem = Problem(x, x[:, :1] ** 2, np.ones(len(x)))
     names = ["a", "b", "c"]
     with pytest.warns(diagnostics.DataWarning) as caught:
-        diagnostics.about_data(problem, names, ["y"], 1)
+        diagnostics.about_data(problem, names, ["y"])
     assert len(caught) == 2  # b is constant, c twice a
     plain = x.copy()
     for rare in range(0, 6000, 600):  # some of them are not in the sample
@@ -337,7 +337,7 @@ def test_a_rare_value_makes_a_column_neither_constant_nor_dependent() -> None:
         x[rare, 1], x[rare + 300, 2] = 1, 9
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            diagnostics.about_data(problem, names, ["y"], 1)
+            diagnostics.about_data(problem, names, ["y"])
 
 
 def test_linear_algebra_has_one_thread_within_a_fit() -> None:

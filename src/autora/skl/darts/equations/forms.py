@@ -6,7 +6,6 @@ whose values differ from those of the model on the rows that it was fitted to is
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from ..graph.effects import Place
 from ..graph.elementary import NUMPY
 from ..graph.model import Model
+from ..runtime.messages import warn
 from .group_symbols import rows_of_groups
 from .printing import text, with_known_numbers
 from .simplification import factored, simplified, values, without_traces
@@ -84,11 +84,10 @@ def checked(
     forms = partial(_forms, simplify=simplify)
     found = _first_right(model, input_names, points, plain, forms, True, own)
     if any(form is None for form in found):
-        warnings.warn(
+        warn(
             "in double precision the equation differs from the predictions of the "
             "model, as its numbers cancel or overflow; use predict() or python()",
             UserWarning,
-            stacklevel=4,
         )
     pairs = zip(found, plain, strict=True)
     return [expression if form is None else form for form, expression in pairs]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -26,6 +25,7 @@ from ..relaxation import fit as relaxed_fit, vmapped
 from ..relaxation.history import Observer, Trained
 from ..relaxation.preparation import Task, prepared
 from ..runtime.checkpoint import Checkpoints
+from ..runtime.messages import warn
 from ..runtime.restarts import Restarts
 from ..runtime.threads import one_thread
 from ..search import fit as open_fit
@@ -140,7 +140,7 @@ class BaseDARTS(NotebookMixin, TheoryMixin, PosteriorMixin, BaseEstimator):
             grouping = grouping_of(groups, len(x))
             x = np.column_stack([x, grouping.numbers])
         data = canonical(x, seen.targets, seen.weight, seen.error)
-        diagnostics.about_unused(params, _defaults(type(self)), what, stacklevel=3)
+        diagnostics.about_unused(params, _defaults(type(self)), what)
         problem = problem_of(data, what, params["tolerance"], seen.error is not None)
         self._group_labels = None
         if groups is not None:
@@ -156,14 +156,14 @@ class BaseDARTS(NotebookMixin, TheoryMixin, PosteriorMixin, BaseEstimator):
         self.noise_floor_ = per_output(np.sqrt(data.floor) * real)
         self._keep_score(seen, x, groups is not None)
         if not result.converged:
-            warn_constant(stacklevel=3)
+            warn_constant()
         elif result.interruption is None:
             names, model, rows = seen.output_labels, result.model, result.rows
             # A form that was given has no rival, and no straight line knows groups.
             if problem.groups or params["equation"] is not None:
-                diagnostics.about_outliers(problem, model, names, stacklevel=3)
+                diagnostics.about_outliers(problem, model, names)
             else:
-                diagnostics.about_model(problem, model, rows, names, stacklevel=3)
+                diagnostics.about_model(problem, model, rows, names)
         return result.interruption
 
     def _keep_score(self, seen: Observed, x: np.ndarray, grouped: bool) -> None:
@@ -180,7 +180,7 @@ class BaseDARTS(NotebookMixin, TheoryMixin, PosteriorMixin, BaseEstimator):
         self._input_ranges = np.stack([alike.x.min(axis=0), alike.x.max(axis=0)])
         columns = alike._replace(x=alike.x[:, : seen.x.shape[1]])
         inputs = self._labels("input_labels")
-        diagnostics.about_data(columns, inputs, seen.output_labels, stacklevel=4)
+        diagnostics.about_data(columns, inputs, seen.output_labels)
 
     def _specified(
         self, params: dict[str, Any], seen: Observed, units: tuple[Any, Any]
@@ -403,12 +403,11 @@ class BaseDARTS(NotebookMixin, TheoryMixin, PosteriorMixin, BaseEstimator):
 
     def _warn_if_outputs_are_equal(self, what: Specification) -> None:
         if what.n_outputs > 1 and not what.train_readout:
-            warnings.warn(
+            warn(
                 f"all {what.n_outputs} outputs share one read-out while "
                 "train_classifier_coefficients=False, so their predictions are equal; set "
                 "it to True to tell them apart",
                 UserWarning,
-                stacklevel=4,
             )
 
     def _earlier(self) -> tuple[Any, Model, Specification] | None:
@@ -434,12 +433,11 @@ class BaseDARTS(NotebookMixin, TheoryMixin, PosteriorMixin, BaseEstimator):
                 if what.searches_openly
                 else "the architecture is sampled from initial, random weights"
             )
-            warnings.warn(
+            warn(
                 f"max_epochs={self.max_epochs} and arch_updates_per_epoch="
                 f"{self.arch_updates_per_epoch} ask to keep the architecture weights, "
                 f"but {why}: {then}. Fit with both above 0 first.",
                 UserWarning,
-                stacklevel=4,
             )
         return None
 
@@ -456,12 +454,11 @@ class BaseDARTS(NotebookMixin, TheoryMixin, PosteriorMixin, BaseEstimator):
         prediction = self._read(X, groups)
         undefined = ~np.isfinite(prediction).all(axis=1)
         if undefined.any():
-            warnings.warn(
+            warn(
                 f"the equation has no finite value on {undefined.sum()} of {len(X)} rows "
                 f"(first: row {np.argmax(undefined)}), which lie outside its domain; "
                 f"{self._STAND_IN} stand in for them",
                 diagnostics.DomainWarning,
-                stacklevel=3,
             )
             prediction[undefined] = self._stand_in()
         return prediction

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from ..fitting.problem import Problem, mean_loss, thinned
 from ..fitting.refit import HUGE
 from ..graph.model import Model
 from ..graph.specification import Specification
+from ..runtime.messages import warn
 from ..search.baselines import straight
 from ..selection.criteria import constant_loss, judged, n_coefficients
 from ..selection.pareto import Row, are_alike
@@ -58,9 +58,7 @@ class DomainWarning(UserWarning):
     """The equation is undefined where it was asked."""
 
 
-def about_data(
-    problem: Problem, inputs: Sequence[str], outputs: Sequence[str], stacklevel: int
-) -> None:
+def about_data(problem: Problem, inputs: Sequence[str], outputs: Sequence[str]) -> None:
     """Warn of columns from which nothing can be learnt, by name, before the search."""
     sample = thinned(problem, _MOST_ROWS, np.random.default_rng(0)).x
     for message in (
@@ -68,11 +66,11 @@ def about_data(
         *_without_digits(problem, [*inputs, *outputs]),
         *_idle(problem.x, sample, inputs),
     ):
-        warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
+        warn(message, DataWarning)
 
 
 def about_unused(
-    params: dict[str, Any], defaults: dict[str, Any], what: Specification, stacklevel: int
+    params: dict[str, Any], defaults: dict[str, Any], what: Specification
 ) -> None:
     """One warning of all parameters that were set and that this fit has no use for."""
     reasons: dict[str, list[str]] = {}
@@ -82,10 +80,9 @@ def about_unused(
             reasons.setdefault(reason, []).append(f"{name}={value!r}")
     if reasons:
         parts = [f"{', '.join(names)} ({reason})" for reason, names in reasons.items()]
-        warnings.warn(
+        warn(
             f"not used in this fit: {'; '.join(parts)}",
             UserWarning,
-            stacklevel=stacklevel + 1,
         )
 
 
@@ -121,12 +118,10 @@ def _unused(params: dict[str, Any], what: Specification) -> Iterator[tuple[str, 
         yield "round_coefficients", "output_type='real' would"
 
 
-def about_outliers(
-    problem: Problem, model: Model, outputs: Sequence[str], stacklevel: int
-) -> None:
+def about_outliers(problem: Problem, model: Model, outputs: Sequence[str]) -> None:
     """Warn of rows far off an equation that all others obey."""
     for message in _outlying(problem, model, outputs) if model.live_nodes() else ():
-        warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
+        warn(message, DataWarning)
 
 
 def about_model(
@@ -134,10 +129,9 @@ def about_model(
     model: Model,
     rows: Sequence[Row],
     outputs: Sequence[str],
-    stacklevel: int,
 ) -> None:
     """Warn of a model that says more than the data do, or nothing, and of outliers."""
-    about_outliers(problem, model, outputs, stacklevel + 1)
+    about_outliers(problem, model, outputs)
     problem = problem._replace(sparse_readout=True)  # count what the read-out reads
     small = thinned(problem, _MOST_ROWS, np.random.default_rng(0))
     count = n_coefficients(model, problem)
@@ -162,7 +156,7 @@ def about_model(
         )
     else:
         return
-    warnings.warn(message, DataWarning, stacklevel=stacklevel + 1)
+    warn(message, DataWarning)
 
 
 def _nothing_found(problem: Problem, rows: Sequence[Row], outputs: Sequence[str]) -> str:

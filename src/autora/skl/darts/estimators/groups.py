@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
@@ -18,6 +17,7 @@ from ..fitting.populations import Uncertainty, laplace_of_groups, uncertainty
 from ..fitting.problem import Problem
 from ..graph.model import Model
 from ..graph.specification import Specification
+from ..runtime.messages import warn
 from ..selection.criteria import fits_exactly
 from ..selection.pareto import Row
 from .export_mixin import ExportMixin
@@ -91,11 +91,10 @@ def numbers_of(groups: Any, labels: np.ndarray, n_rows: int) -> np.ndarray:
     unknown = found[numbers < 0].unique()
     if len(unknown):
         names = ", ".join(map(repr, unknown[:5].tolist())) + ", …" * (len(unknown) > 5)
-        warnings.warn(
+        warn(
             f"groups {names} were not in the fit; the coefficients of the population "
             "predict for them",
             UnknownGroupWarning,
-            stacklevel=6,
         )
     return numbers
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
+
+from ..runtime.messages import warn
 
 Kind = TypeVar("Kind", bound=type)
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -41,11 +42,10 @@ def named_arguments(last: str | None = None) -> Callable[[Function], Function]:
                 raise TypeError(f"{function.__qualname__}() got two values for {name!r}")
             name = f"{type(args[0]).__name__}.{function.__name__}".removesuffix(".__init__")
             shown = ", ".join(f"{name}=…" for name in moved)
-            warnings.warn(
+            warn(
                 f"{name}: name these arguments, {shown}; from version "
                 f"{REFUSED_FROM} on, their position is an error",
                 FutureWarning,
-                stacklevel=2,
             )
             return function(*positions, **moved, **kwargs)
 

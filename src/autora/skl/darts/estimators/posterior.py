@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +16,7 @@ from ..graph.elementary import NUMPY
 from ..graph.model import Model
 from ..graph.objectives import Objective
 from ..graph.physical_constants import with_constants
+from ..runtime.messages import warn
 from ..selection.criteria import complexity
 from ..selection.pareto import Row
 from ..selection.posterior import (
@@ -93,12 +93,11 @@ class PosteriorMixin(EquationMixin):
         found = predictive(beliefs, with_constants(X, self._physical), numbers)
         undefined = ~np.isfinite(found.mean).any(axis=0).all(axis=1)
         if undefined.any():
-            warnings.warn(
+            warn(
                 f"no equation has a finite value on {undefined.sum()} of {len(X)} rows "
                 f"(first: row {np.argmax(undefined)}), which lie outside its domain; "
                 "nothing is known there, and the interval is infinite",
                 DomainWarning,
-                stacklevel=4,
             )
         return found
 
@@ -142,7 +141,7 @@ class PosteriorMixin(EquationMixin):
                 "fit to more rows"
             )
         if text:
-            warnings.warn(text, DataWarning, stacklevel=3)
+            warn(text, DataWarning)
 
     def sample_equations(
         self, n: int, random_state: int | np.random.RandomState | None = None
@@ -188,12 +187,11 @@ class PosteriorMixin(EquationMixin):
         poor = [b for b in beliefs if b.weight >= _MATTERS and b.laplace.effective < _POOR]
         if poor:
             least = min(b.laplace.effective for b in poor)
-            warnings.warn(
+            warn(
                 "coefficients of a likely equation are far from normal: of draws around "
                 f"its fit {least:.2g} count once the likelihood weighs them, so that few "
                 "different ones are left; coefficient_intervals says more",
                 DataWarning,
-                stacklevel=2,
             )
         share = np.array([b.weight for b in beliefs])
         chosen = rng.choice(len(beliefs), int(n), p=share / share.sum())
@@ -209,6 +207,7 @@ class PosteriorMixin(EquationMixin):
         found.model_ = model
         found.network_ = self.network_.moved_to(model)
         found._group_labels = found._uncertainty = found._calibration = None
+        found._training_score = None
         found._constants, found._form = [], None
         pairs = zip(known.places, new, strict=True)
         found._errors = [(place, float(value), np.nan) for place, value in pairs]

@@ -7,7 +7,6 @@ SymPy cannot would fail in the middle of a search, so all are tried at once on n
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,6 +22,7 @@ from ..graph.elementary import NUMPY, usable
 from ..graph.jax_functions import JAX, SINGLE
 from ..graph.jets import differentiate
 from ..graph.primitives import ARGUMENTS, PARAM_KINDS, Primitive
+from ..runtime.messages import warn
 
 _ALLOWED = (
     "use only + - * / **, abs(), numbers and the functions of its first argument m: "
@@ -62,11 +62,10 @@ def register_primitive(primitive: Primitive) -> Primitive:
     """
     check_primitive(primitive)
     if primitives.add(primitive):
-        warnings.warn(
+        warn(
             f"another primitive {primitive.name!r} was registered before and is replaced; "
             "estimators that were fitted with it now use the new one",
             UserWarning,
-            stacklevel=2,
         )
     return primitive
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -24,6 +23,7 @@ from ..graph.observations import canonical, mean
 from ..graph.physical_constants import PhysicalConstant, with_constants
 from ..graph.specification import Specification
 from ..graph.writer import Unwritable
+from ..runtime.messages import warn
 from ..runtime.threads import one_thread
 from ..selection.candidates import Candidate
 from ..selection.criteria import complexity, fits_exactly, judged
@@ -238,7 +238,6 @@ class TheoryMixin:
         objective: Objective,
         problem: Problem,
         argument: str = "theories",
-        stacklevel: int = 3,
     ) -> list[JudgedTheory]:
         """Theories fitted to a problem; each as if it were the only one."""
         theories = [self._theory(t, f"{argument}[{i}]") for i, t in enumerate(texts)]
@@ -250,12 +249,11 @@ class TheoryMixin:
         ]
         for theory in found:
             if theory.model is None:
-                warnings.warn(
+                warn(
                     f"no constants give {theory.theory.name!r} finite values on all rows, "
                     "so it has no fit: it divides by zero, or takes the logarithm or a "
                     "power of something negative; write abs(…) where that is meant",
                     DataWarning,
-                    stacklevel=stacklevel,
                 )
         return found
 
@@ -323,7 +321,7 @@ class TheoryMixin:
             return []
         _require_one_output("guesses", what.objective, problem.y.shape[1])
         texts = texts_of(params["guesses"], "guesses")
-        return self._judged(texts, what.objective, problem, "guesses", 6)
+        return self._judged(texts, what.objective, problem, "guesses")
 
     def _seeds(
         self, guesses: Sequence[JudgedTheory], what: Specification, origin: Origin
@@ -335,11 +333,10 @@ class TheoryMixin:
             if guess.model is not None:
                 model, why = self._seed(guess, what, origin)
             if why:
-                warnings.warn(
+                warn(
                     f"the guess {guess.theory.name!r} is scored in guesses_, but not "
                     f"searched from: {why}",
                     UserWarning,
-                    stacklevel=5,
                 )
             found.append(model)
         return found
@@ -437,23 +434,21 @@ def _warn_if_cancelling(judged: JudgedTheory, problem: Problem) -> None:
     size = np.abs(expected).max(initial=0.0)
     error = np.abs(judged.model.eta(problem.x)[:, 0] - expected).max(initial=0.0)
     if error > _AGREEMENT * size:
-        warnings.warn(
+        warn(
             f"in double precision the graph of {judged.theory.name!r} differs from it by "
             f"up to {error:.1g}, as its numbers cancel; measure X in other units, or write "
             "it so that no two large numbers are subtracted",
             UserWarning,
-            stacklevel=6,
         )
 
 
 def _warn_if_units_contradict(judged: JudgedTheory, units: Units | None) -> None:
     if units is not None and not units.agree_in(judged.theory, judged.values):
-        warnings.warn(
+        warn(
             f"the units of {judged.theory.name!r} do not agree with X_units and y_units, "
             "whatever units its constants have; it is fitted as it is. Write a named "
             "constant for a number that has a unit, as ln(x/d) for ln(x)",
             UserWarning,
-            stacklevel=6,
         )
 
 

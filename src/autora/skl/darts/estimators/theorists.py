@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from ..runtime.messages import warn
 from ..selection.posterior import Predictive
 from ..selection.theories import weights_of_evidence
 from .diagnostics import DomainWarning
@@ -111,12 +112,11 @@ def known(
             "fit them to more observations"
         )
     if not able.all():
-        warnings.warn(
+        warn(
             f"the models have no finite prediction at {(~able).sum()} of {len(pool)} "
             f"conditions (first: row {np.argmin(able)}), or one of unknown error; these "
             "are not chosen",
             DomainWarning,
-            stacklevel=3,
         )
     counts = finite[:, rows].all(axis=1) & (joined.weight > 0)
     weight, mean, root, noises, freedom = (part[counts] for part in joined)

@@ -45,7 +45,12 @@ def training_score(
         if classifies:
             right = _classes(y - 0.5), _classes(found)
             return float(accuracy_score(*right, sample_weight=weight))
-        return float(r2_score(y, found, sample_weight=weight)) if len(x) > 1 else np.nan
+        if len(x) < 2:
+            return np.nan
+        unit = np.abs(y).max() or 1.0  # squares of y itself may overflow
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = float(r2_score(y / unit, found / unit, sample_weight=weight))
+        return value if np.isfinite(value) else np.nan
 
     own, *table = map(score, models)
     return TrainingScore(len(x), own, table)

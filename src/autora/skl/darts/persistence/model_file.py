@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from ..graph.model import Model
 from ..graph.observations import per_output
 from ..graph.primitives import Primitive
 from ..graph.search_space import SearchSpace
+from ..runtime.messages import warn
 from . import documents, weight_documents
 from .documents import Shape
 from .fields import Field, listed
@@ -81,11 +81,10 @@ def _parameters_written(estimator: Any) -> dict[str, Any]:
     }
     left_out = [name for name, value in found.items() if value is _LEFT_OUT]
     if left_out:
-        warnings.warn(
+        warn(
             f"{', '.join(left_out)} cannot be stored in a file and will have the default "
             "after loading; set it again with set_params",
             UserWarning,
-            stacklevel=5,
         )
     for name in left_out:
         del found[name]
@@ -189,11 +188,10 @@ def _optional_written(estimator: Any) -> dict[str, Any]:
 def _history_written(history: Any) -> Any:
     found = weight_documents.history_written(history)
     if found is None and len(history[0]):
-        warnings.warn(
+        warn(
             f"history_ has more than {MOST_HISTORY} numbers: it is left out of the file "
             "and will be empty after loading",
             UserWarning,
-            stacklevel=5,
         )
     return found
 

@@ -28,6 +28,7 @@ from ..graph import (
     objectives,
     primitives,
     search_space,
+    spelling,
 )
 from ..runtime import disk_cache
 from . import bilevel, devices, mixture, xla
@@ -42,6 +43,7 @@ SOURCES = (
     elementary,
     primitives,
     search_space,
+    spelling,
     objectives,
     jax_functions,
     mixture,

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import time
-import warnings
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Protocol
 import numpy as np
 
 from .files import replaced
+from .messages import warn
 
 #: Seconds between two states of a search.
 EVERY = 30.0
@@ -116,11 +116,10 @@ class SavedState:
             with np.load(self.path, allow_pickle=False) as file:
                 return dict(file)
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            warnings.warn(
+            warn(
                 f"the checkpoint {self.path} cannot be read ({error}); this search starts "
                 "anew",
                 RuntimeWarning,
-                stacklevel=2,
             )
             return None
 
@@ -131,11 +130,10 @@ class SavedState:
             with replaced(self.path) as file:
                 np.savez(file, allow_pickle=False, **arrays)
         except OSError as error:
-            warnings.warn(
+            warn(
                 f"the checkpoint {self.path} cannot be written ({error}); the fit goes on, "
                 "but what is found from now on is lost if it is killed",
                 RuntimeWarning,
-                stacklevel=2,
             )
 
 

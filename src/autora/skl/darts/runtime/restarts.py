@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, TypeVar
 import joblib
 from joblib.parallel import get_active_backend
 
+from .messages import warn
+
 Result = TypeVar("Result")
 #: Times that restarts are handed out together; then one by one.
 _TOGETHER = 2
@@ -152,12 +154,11 @@ def _one_by_one(
             "memory, or set n_jobs=1"
         ) from lost[-1]
     if lost:
-        warnings.warn(
+        warn(
             f"{len(lost)} of {count} restarts are lost, because their workers died "
             f"({lost[-1]!r}); the others count. Give the workers more memory or lower "
             "n_jobs",
             RuntimeWarning,
-            stacklevel=7,
         )
 
 

@@ -8,7 +8,6 @@ sampled.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -26,6 +25,7 @@ from ..graph.search_space import SearchSpace
 from ..graph.specification import SpaceBounds
 from ..runtime.budget import Budget
 from ..runtime.checkpoint import Checkpoints, generator_state
+from ..runtime.messages import warn
 from ..runtime.restarts import ONCE, Restarts
 from ..selection import group_effects
 from ..selection.candidates import Candidate
@@ -224,7 +224,7 @@ def _warn_if_cut_short(found: Found, budget: Budget, history: SearchHistory) -> 
         )
     else:
         return
-    warnings.warn(message, ConvergenceWarning, stacklevel=8)
+    warn(message, ConvergenceWarning)
 
 
 def _improves(history: SearchHistory) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from ..graph.architecture import Choice, move_towards, probabilities
 from ..graph.model import Model
 from ..graph.objectives import Objective
 from ..graph.search_space import SearchSpace
+from ..runtime.messages import warn
 from .candidates import Candidate
 from .pareto import Row
 from .theories import posterior_weights
@@ -174,11 +174,10 @@ class Result(NamedTuple):
     unrounded: Model | None = None  #: the model before coefficients became round
 
 
-def warn_constant(stacklevel: int) -> None:
-    warnings.warn(
+def warn_constant() -> None:
+    warn(
         "no architecture of this search space has finite values on all rows, so the "
         "model is the best constant; add primitives that are defined on these data "
         "(ln needs positive, reciprocal non-zero arguments) or rescale X",
         ConvergenceWarning,
-        stacklevel=stacklevel + 1,
     )
