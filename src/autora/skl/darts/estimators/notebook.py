@@ -95,7 +95,8 @@ class NotebookMixin(EquationMixin, BaseEstimator):
         facts, chosen = [], self.selected_
         if (score := self._training_score) is not None and math.isfinite(score.model):
             kind = "accuracy" if is_classifier(self) else "R²"
-            facts.append(f"{kind} = {score.model:.4f} on {score.rows} training rows")
+            value = round(score.model, 4) + 0.0  # no −0.0000 of the mean
+            facts.append(f"{kind} = {value:.4f} on {score.rows} training rows")
         if chosen is not None:
             facts.append(f"complexity {self._rows[chosen].complexity:g}")
         if self._group_labels is not None:

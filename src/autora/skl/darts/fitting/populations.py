@@ -378,8 +378,8 @@ def _covariances(
     schur -= np.einsum("gvs,gvw,gwt->st", wide, inner, wide)
     # In units of their own: a prior is small beside what many exact rows say.
     unit = 1 / np.sqrt(np.maximum(np.diag(schur), 1e-300))
-    common = np.linalg.pinv(schur * unit * unit[:, None], hermitian=True)
-    common = common * unit * unit[:, None]
+    [root] = _root((schur * unit * unit[:, None])[None])[1]
+    common = (root @ root.T) * unit * unit[:, None]
     through = inner @ wide
     own = inner + np.einsum("gvs,st,gwt->gvw", through, common, through)
     return own, -(through @ common)[:, :, :s], common
