@@ -125,6 +125,7 @@ def test_code_runs_and_prints_what_the_page_says(
     matplotlib.use("Agg")
     shutil.copytree(ROOT / "benchmarks" / "data", tmp_path / "benchmarks" / "data")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")  # a table is as wide as the terminal
     names = given(page)
     for code, text in BLOCK.findall((DOCS / page).read_text("utf-8")):
         exec(compile(code, page, "exec"), names)
@@ -305,7 +306,10 @@ def warning_texts() -> Iterator[tuple[str, str]]:
     """Every warning of the package: where, and its longest piece without a value."""
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn":
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "warn",
+                "warnings.warn",
+            ):
                 parts = [p for p in ast.walk(node.args[0]) if isinstance(p, ast.Constant)]
                 pieces = [p.value for p in parts if isinstance(p.value, str)]
                 yield path.stem, max(pieces, key=len, default="")
