@@ -354,6 +354,8 @@ def main() -> None:
         again = tuple(options.systems.split(",")) if options.again else ()
         run(store, work, jobs(options), options.jobs, SECONDS, again, tell=_told)
     title = "Observations that tell rival laws apart"
+    if options.line:
+        title += ", with a refuted theory"
     about_ = about(store) | {"AutoRA": versions(EXTRAS)}
     write_results(options.name, title, about_, page(store.rows()))
 
