@@ -165,10 +165,10 @@ def _inputs(model: Any, table: Any, others: Sequence[str]) -> list[str]:
     """Columns of the inputs, which have no name where the fit knew none."""
     from dataclasses import replace
 
-    from .predictions import _inputs as of_model
+    from .predictions import inputs_of
 
     kept = [name for name in table.names if name not in others]
-    return of_model(model, replace(table, cells=table.cells[kept]))
+    return inputs_of(model, replace(table, cells=table.cells[kept]))
 
 
 def _classes(model: Any, table: Any, target: str) -> Any:

@@ -25,7 +25,7 @@ def predict(asked: argparse.Namespace) -> int:
     with about(asked.data):
         table = read(asked, asked.data)
         column = table.find([] if asked.groups is None else [asked.groups])
-        inputs = _inputs(model, table)
+        inputs = inputs_of(model, table)
         table = table.complete(inputs, column, asked.drop_missing)
         X = table.numbers(inputs)
         groups = labels_known_to(model, table, column[0]) if column else None
@@ -49,7 +49,7 @@ def predict(asked: argparse.Namespace) -> int:
     return 0
 
 
-def _inputs(model: Any, table: Table) -> list[str]:
+def inputs_of(model: Any, table: Table) -> list[str]:
     """The columns that the model needs: by name where it knows names, else by place."""
     wanted = model._labels("input_labels", None)
     if hasattr(model, "feature_names_in_") or set(wanted) <= set(table.names):

@@ -16,6 +16,7 @@ import numpy as np
 from ..estimators.equation_table import text_table
 from ..plotting.style import shortened, weight_text
 from ..runtime.files import write
+from ..runtime.messages import warn
 from .columns import Data
 
 #: What a fit may draw, and how.
@@ -185,7 +186,7 @@ def draw(model: Any, X: Any, y: Any, groups: Any, folder: Path, suffix: str) -> 
         try:
             draw(where)
         except Exception as error:
-            warnings.warn(f"{where.name} could not be drawn: {error}", stacklevel=2)
+            warn(f"{where.name} could not be drawn: {error}")
         else:
             done.append(where.name)
     return done

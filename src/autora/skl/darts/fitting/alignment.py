@@ -135,7 +135,6 @@ def _written(values: np.ndarray, parts: _Parts) -> Iterator[np.ndarray]:
     """Other forms of the coefficients of all groups, shape (groups, places)."""
     a, b, factors, (parity, period, alternates) = parts
     flips = a is not None and (parity == 1 or (parity == -1 and bool(factors)))
-    values = values.copy()
     if flips:
         yield _mirrored(values, values[:, a] < 0, parts)
         if parity == -1 and factors:

@@ -16,6 +16,7 @@ from ..equations.open_form import open_form
 from ..estimators.equation_table import likely
 from ..fitting.coefficients import term
 from ..graph.effects import Place
+from ..runtime.messages import warn
 from . import facts
 
 #: Groups whose coefficients a page has.
@@ -167,7 +168,7 @@ def files(estimators: Sequence[Any]) -> dict[str, Any]:
         warnings.simplefilter("always")
         found = [number(json.loads(estimator.to_json())) for estimator in estimators]
     for said in {str(one.message): one for one in caught}.values():  # once, not per row
-        warnings.warn(said.message, said.category, stacklevel=3)
+        warn(str(said.message), said.category)
     return {"pool": members, "files": found}
 
 
