@@ -121,7 +121,7 @@ def test_the_equation_stands_above_with_what_is_drawn() -> None:
     X, y = data(["dose"])
     shown = FitDisplay.from_estimator(law(["dose"], "effect"), X, y, others=False)
     heading, *entries = texts(shown.ax_)
-    assert heading == r"$\text{effect} = 2.5 \, \text{dose} - 321$"
+    assert heading == r"$\text{effect} = 2.5 \, \text{dose} - 320.8$"
     assert entries == ["observed", "selected equation"]
     other = FitDisplay.from_estimator(LinearRegression().fit(X, y), X, y)
     assert texts(other.ax_) == ["", "observed", "predicted"]

@@ -6,11 +6,17 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..equations.printing import significant
+from ..graph.model import Model
 from . import style
 
 _NUMBER = r"(?<![\w.])\d+\.\d+(?:e[+-]?\d+)?"
-#: Decimals of an equation before its numbers get three digits.
+#: Digits of numbers, at least and at most, and how far a curve may be off, as a share of
+#: its range, for fewer to do.
+_FEWEST, _MOST, _CLOSE = 3, 9, 0.01
+#: Decimals of an equation before its numbers get few digits.
 _DECIMALS = 6
 _BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -74,24 +80,49 @@ def formulas_of(estimator: Any) -> list[Formula]:
     words = written("console", "auto")
     flat = len(words) == len(targets)
     latex = written("latex", not flat)
+    digits = _digits(estimator.model_, estimator._points())
     return [
-        Formula(_mathtext(one), printed(other, (*inputs, *targets)))
+        Formula(_mathtext(one, digits), printed(other, (*inputs, *targets), digits))
         for one, other in zip(latex, words, strict=True)
     ]
 
 
-def printed(equation: str, names: Sequence[str]) -> str:
-    """An equation of the console with three digits and the signs of print."""
-    return typographic(compact(equation, names), names)
+def _digits(model: Model, points: np.ndarray) -> int:
+    """Digits with which an equation still says what the model predicts.
+
+    Where large terms nearly cancel, three may move the curve visibly.
+    """
+    model = model.replace(effects=None)
+    expected = model.eta(points)
+    near = _CLOSE * np.ptp(expected, axis=0)
+    for digits in range(_FEWEST, _MOST):
+        arrays = {
+            kind: _rounded(getattr(model, kind), digits)
+            for kind in ("edge", "readout", "bias")
+        }
+        off = np.abs(model.replace(**arrays).eta(points) - expected)
+        if not (off > near).any():
+            return digits
+    return _MOST
 
 
-def compact(equation: str, names: Sequence[str]) -> str:
-    """An equation with three digits, "·" for "*" and "^" for "**"; names stay."""
+def _rounded(values: np.ndarray, digits: int) -> np.ndarray:
+    shown = [float(f"{value:.{digits}g}") for value in values.ravel().tolist()]
+    return np.array(shown).reshape(values.shape)
+
+
+def printed(equation: str, names: Sequence[str], digits: int = _FEWEST) -> str:
+    """An equation of the console with few digits and the signs of print."""
+    return typographic(compact(equation, names, digits), names)
+
+
+def compact(equation: str, names: Sequence[str], digits: int = _FEWEST) -> str:
+    """An equation with few digits, "·" for "*" and "^" for "**"; names stay."""
 
     def shown(match: re.Match[str]) -> str:
         if match[0] in ("*", "**"):
             return "·" if match[0] == "*" else "^"
-        number = significant(float(match["number"]), 3)
+        number = significant(float(match["number"]), digits)
         before = equation[: match.start()].rstrip()[-1:]
         if match["times"] and number == "1" and before not in ("*", "/"):
             return ""
@@ -159,8 +190,8 @@ def _outside(
     )
 
 
-def _mathtext(latex: str) -> str:
-    """LaTeX with three digits that mathtext can read."""
+def _mathtext(latex: str, digits: int) -> str:
+    """LaTeX with few digits that mathtext can read."""
     for sign, known in _UNKNOWN_SIGNS.items():
         latex = latex.replace(sign, known)
     names: list[str] = []
@@ -170,7 +201,7 @@ def _mathtext(latex: str) -> str:
         return chr(_PRIVATE + len(names) - 1)
 
     def shown(match: re.Match[str]) -> str:
-        number = significant(float(match["number"]), 3)
+        number = significant(float(match["number"]), digits)
         if match["factor"] and number == "1":
             return ""
         mantissa, _, exponent = number.partition("e")
